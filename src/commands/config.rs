@@ -1,0 +1,50 @@
+//! `docent config`: the effective settings, and where each value comes from.
+
+use std::io::Write;
+
+use crate::config::{Setting, Settings};
+
+/// Prints the settings as TOML with the origin behind each value.
+pub(super) fn run(settings: &Settings) -> anyhow::Result<()> {
+    write!(std::io::stdout().lock(), "{}", show(settings)?)?;
+    Ok(())
+}
+
+fn show(settings: &Settings) -> anyhow::Result<String> {
+    let mut lines: Vec<(String, String)> = Vec::new();
+    let mut add = |name: &str, value: toml::Value, source: String| {
+        lines.push((format!("{name} = {value}"), source));
+    };
+    fn text<T>(setting: &Setting<T>, show: impl Fn(&T) -> String) -> (toml::Value, String) {
+        (toml::Value::String(show(&setting.value)), setting.source.to_string())
+    }
+    fn list(setting: &Setting<Vec<String>>) -> (toml::Value, String) {
+        let values = setting.value.iter().cloned().map(toml::Value::String).collect();
+        (toml::Value::Array(values), setting.source.to_string())
+    }
+    let (value, source) = text(&settings.data_dir, |dir| dir.display().to_string());
+    add("data_dir", value, source);
+    let (value, source) = text(&settings.listen, ToString::to_string);
+    add("listen", value, source);
+    let (value, source) = text(&settings.public_url, |url| url.clone().unwrap_or_default());
+    add("public_url", value, source);
+    let (value, source) = text(&settings.access, |access| format!("{access:?}").to_lowercase());
+    add("access", value, source);
+    let (value, source) = text(&settings.log, |log| format!("{log:?}").to_lowercase());
+    add("log", value, source);
+    let (value, source) = text(&settings.watch, |watch| format!("{watch:?}").to_lowercase());
+    add("watch", value, source);
+    let interval = toml::Value::Integer(settings.poll_interval.value.as_millis() as i64);
+    add("poll_interval_ms", interval, settings.poll_interval.source.to_string());
+    let (value, source) = list(&settings.allowed_hosts);
+    add("allowed_hosts", value, source);
+    let (value, source) = list(&settings.allowed_origins);
+    add("allowed_origins", value, source);
+    let width = lines.iter().map(|(line, _)| line.chars().count()).max().unwrap_or(0).min(60);
+    let mut out: String = lines.iter().map(|(line, source)| format!("{line:width$}  # {source}\n")).collect();
+    for collection in &settings.collections {
+        out.push_str("\n[[collections]]\n");
+        out.push_str(&toml::to_string(collection)?);
+    }
+    Ok(out)
+}

@@ -1,0 +1,121 @@
+//! `docent index`: only build the index, and show how far it is.
+
+use std::io::{IsTerminal, Write};
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use anyhow::bail;
+use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::json;
+
+use super::{collections, live, log};
+use crate::config::Settings;
+use crate::corpus::Warning;
+use crate::index::{Indexer, OpenError, Progress, Report};
+
+/// Warnings that are shown; the rest is counted.
+const SHOWN: usize = 20;
+
+/// Builds or updates the index.
+pub(super) fn run(settings: &Settings, machine: bool) -> anyhow::Result<()> {
+    log::start(settings.log.value);
+    let collections = collections::collections(settings)?;
+    let (mut indexer, reason) = Indexer::open(&settings.data_dir.value, &collections, "index")?;
+    if let Some(reason) = reason.as_ref().filter(|_| !machine) {
+        eprintln!("building the index: {reason}");
+    }
+    let report = with_bar(&mut indexer, !machine)?;
+    if report.pages == 0 {
+        bail!("{}", live::nothing_to_read(&collections));
+    }
+    if machine {
+        return print_json(&report, reason.as_ref(), settings);
+    }
+    summarise(&report);
+    Ok(())
+}
+
+/// Builds an index that is not there or does not fit, and says why.
+pub(super) fn build(indexer: &mut Indexer, reason: &OpenError) -> anyhow::Result<Report> {
+    eprintln!("building the index: {reason}");
+    let report = with_bar(indexer, true)?;
+    summarise(&report);
+    Ok(report)
+}
+
+/// Runs the indexer beside a progress bar on standard error; the bar appears on terminals only.
+fn with_bar(indexer: &mut Indexer, show: bool) -> anyhow::Result<Report> {
+    let progress = Progress::default();
+    if !show || !std::io::stderr().is_terminal() {
+        return indexer.catch_up(&progress);
+    }
+    let bar = ProgressBar::new(0);
+    let style = ProgressStyle::with_template("{bar:30} {pos}/{len} pages  {msg}")?;
+    bar.set_style(style);
+    let started = Instant::now();
+    let done = std::sync::atomic::AtomicBool::new(false);
+    let report = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !done.load(Ordering::Relaxed) {
+                let bytes = progress.bytes.load(Ordering::Relaxed) as f64 / 1e6;
+                bar.set_length(progress.files.load(Ordering::Relaxed));
+                bar.set_position(progress.done.load(Ordering::Relaxed));
+                bar.set_message(format!("{:.1} MB/s", bytes / started.elapsed().as_secs_f64().max(0.001)));
+                std::thread::park_timeout(Duration::from_millis(60));
+            }
+        });
+        let report = indexer.catch_up(&progress);
+        done.store(true, Ordering::Relaxed);
+        report
+    });
+    bar.finish_and_clear();
+    report
+}
+
+fn summarise(report: &Report) {
+    let changes = &report.changes;
+    let touched = changes.added.len() + changes.changed.len();
+    let megabytes = report.bytes as f64 / 1e6;
+    eprintln!(
+        "indexed {} pages, {} sections: {touched} read ({megabytes:.1} MB in {:.2} s, {:.1} MB/s), {} removed",
+        report.pages,
+        report.sections,
+        report.seconds,
+        megabytes / report.seconds.max(0.001),
+        changes.removed.len()
+    );
+    list("skipped", &report.skipped);
+    list("warning", &report.warnings);
+}
+
+fn list(kind: &str, warnings: &[Warning]) {
+    for Warning { path, line, message } in warnings.iter().take(SHOWN) {
+        let line = if *line > 0 { format!(":{line}") } else { String::new() };
+        eprintln!("{kind}: {path}{line}: {message}");
+    }
+    if warnings.len() > SHOWN {
+        eprintln!("{kind}: and {} more", warnings.len() - SHOWN);
+    }
+}
+
+fn print_json(report: &Report, reason: Option<&OpenError>, settings: &Settings) -> anyhow::Result<()> {
+    let messages = |warnings: &[Warning]| -> Vec<serde_json::Value> {
+        let object = |w: &Warning| json!({"path": w.path, "line": w.line, "message": w.message});
+        warnings.iter().map(object).collect()
+    };
+    let summary = json!({
+        "data_dir": settings.data_dir.value,
+        "rebuilt": reason.map(ToString::to_string),
+        "pages": report.pages,
+        "sections": report.sections,
+        "added": report.changes.added.len(),
+        "changed": report.changes.changed.len(),
+        "removed": report.changes.removed.len(),
+        "bytes": report.bytes,
+        "seconds": report.seconds,
+        "skipped": messages(&report.skipped),
+        "warnings": messages(&report.warnings),
+    });
+    writeln!(std::io::stdout().lock(), "{summary}")?;
+    Ok(())
+}

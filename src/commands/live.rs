@@ -1,0 +1,130 @@
+//! What `serve` and `stdio` share: an index that is ready, docs that follow it.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use anyhow::bail;
+
+use super::{collections, index};
+use crate::config::{Settings, WatchMode};
+use crate::corpus::{Collection, Watch};
+use crate::index::{Follow, Held, Index, Indexer, News, OpenError};
+use crate::mcp::{Docs, Links};
+
+/// What happens when another process holds the index.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Second {
+    /// It is an error: one server is enough.
+    Refuse,
+    /// Its index is read: every session of an assistant starts a docent of its own.
+    Share,
+}
+
+/// Opens or builds the index and starts to follow the docs.
+pub(super) fn start(
+    settings: &Settings,
+    command: &'static str,
+    web: Option<String>,
+    second: Second,
+) -> anyhow::Result<Docs> {
+    let collections = collections::collections(settings)?;
+    let data_dir = &settings.data_dir.value;
+    match Indexer::open(data_dir, &collections, command) {
+        Ok((mut indexer, reason)) => {
+            if let Some(reason) = &reason {
+                let report = index::build(&mut indexer, reason)?;
+                if report.pages == 0 {
+                    bail!("{}", nothing_to_read(&collections));
+                }
+            }
+            let docs = Docs::new(
+                indexer.index().clone(),
+                Links::new(collections::shelves(&collections), web),
+            );
+            let follow = follow(settings, &docs);
+            std::thread::Builder::new().name("follow".into()).spawn(move || follow.run(indexer))?;
+            Ok(docs)
+        }
+        Err(error) if second == Second::Share && error.is::<Held>() => {
+            tracing::info!("{error}; reading it beside");
+            let index = Arc::new(wait_for(data_dir, &collections)?);
+            let docs = Docs::new(index.clone(), Links::new(collections::shelves(&collections), web));
+            let follow = follow(settings, &docs);
+            std::thread::Builder::new()
+                .name("follow".into())
+                .spawn(move || follow.run_beside(index, &collections, command))?;
+            Ok(docs)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// One sentence for a folder in which nothing can be read.
+pub(super) fn nothing_to_read(collections: &[Collection]) -> String {
+    let roots: Vec<String> = collections.iter().map(|c| c.root.display().to_string()).collect();
+    format!("there are no docs in {}: no .md, .markdown, .mdx, .txt, .rst or .adoc file", roots.join(", "))
+}
+
+/// The index that another process is making.
+fn wait_for(data_dir: &Path, collections: &[Collection]) -> anyhow::Result<Index> {
+    let started = std::time::Instant::now();
+    loop {
+        match Index::open(data_dir, collections) {
+            Ok(index) => return Ok(index),
+            Err(OpenError::Stale(reason)) if !reason.contains("half-written") => bail!(
+                "another docent holds {} and its index does not fit: {reason}; set another --data-dir",
+                data_dir.display()
+            ),
+            Err(_) if started.elapsed().as_secs() < 120 => {
+                std::thread::sleep(std::time::Duration::from_millis(100));
+            }
+            Err(error) => bail!("another docent holds {} and makes no index: {error}", data_dir.display()),
+        }
+    }
+}
+
+fn follow(settings: &Settings, docs: &Docs) -> Follow {
+    let docs = docs.clone();
+    let tell = move |news| match news {
+        News::Moved(report) => {
+            let changes = &report.changes;
+            tracing::info!(
+                added = changes.added.len(),
+                changed = changes.changed.len(),
+                removed = changes.removed.len(),
+                pages = report.pages,
+                ms = (report.seconds * 1000.0).round(),
+                "docs changed"
+            );
+            for warning in report.skipped.iter().take(20) {
+                tracing::warn!("{}: {}", warning.path, warning.message);
+            }
+            docs.announce(report.changes);
+        }
+        News::Trouble(problem) => {
+            let sentence = format!("The docs cannot be followed just now ({problem}); this is what was indexed before.");
+            if docs.problem().as_ref() != Some(&sentence) {
+                tracing::error!("{problem}; serving what is indexed");
+            }
+            docs.set_problem(Some(sentence));
+        }
+        News::Recovered => {
+            if docs.problem().is_some() {
+                tracing::info!("the docs can be followed again");
+            }
+            docs.set_problem(None);
+        }
+    };
+    Follow {
+        watch: match settings.watch.value {
+            WatchMode::Auto => Watch::Auto,
+            WatchMode::Events => Watch::Events,
+            WatchMode::Poll => Watch::Poll,
+            WatchMode::Off => Watch::Off,
+        },
+        interval: settings.poll_interval.value,
+        stop: Arc::new(AtomicBool::new(false)),
+        tell: Box::new(tell),
+    }
+}

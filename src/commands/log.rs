@@ -1,0 +1,26 @@
+//! The log: on standard error always, because on stdio standard output is the protocol.
+
+use std::io::IsTerminal;
+
+use tracing_subscriber::EnvFilter;
+
+use crate::config::LogFormat;
+
+/// Starts the log; `RUST_LOG` says how much, `info` of docent itself otherwise.
+pub(super) fn start(format: LogFormat) {
+    let terminal = std::io::stderr().is_terminal();
+    let filter = EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| EnvFilter::new("warn,docent=info,tantivy=error"));
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let json = match format {
+        LogFormat::Auto => !terminal,
+        LogFormat::Human => false,
+        LogFormat::Json => true,
+    };
+    // A second start in one process (tests) keeps the first.
+    let _ = if json {
+        builder.json().flatten_event(true).with_target(false).try_init()
+    } else {
+        builder.with_ansi(terminal).with_target(false).try_init()
+    };
+}

@@ -1,0 +1,90 @@
+//! `docent search`: what an assistant would get, for a person.
+
+use std::io::{IsTerminal, Write};
+use std::sync::Arc;
+
+use anyhow::{Context, bail};
+use serde_json::{Map, Value, json};
+
+use super::{collections, index};
+use crate::config::{SearchArguments, Settings};
+use crate::index::{Held, Index, Indexer, OpenError};
+use crate::mcp::{Docs, Links};
+
+/// Asks the same code that the tool runs.
+pub(super) fn run(settings: &Settings, asked: &SearchArguments) -> anyhow::Result<()> {
+    let docs = open(settings)?;
+    let mut arguments = Map::new();
+    arguments.insert("query".into(), json!(asked.query.join(" ")));
+    let mut add = |name: &str, value: Option<Value>| {
+        if let Some(value) = value {
+            arguments.insert(name.into(), value);
+        }
+    };
+    add("limit", asked.limit.map(|n| json!(n)));
+    add("max_tokens", asked.max_tokens.map(|n| json!(n)));
+    add("path", asked.path.as_ref().map(|text| json!(text)));
+    add("collection", asked.collection.as_ref().map(|text| json!(text)));
+    let answer = docs.call("search", Some(arguments)).context("no tool called search")?;
+    let answer = answer.map_err(anyhow::Error::msg)?;
+    let mut out = std::io::stdout().lock();
+    if asked.json {
+        writeln!(out, "{answer}")?;
+        return Ok(());
+    }
+    let colour = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    write!(out, "{}", readable(&answer, colour))?;
+    Ok(())
+}
+
+/// The index as it is; brought up to date first, unless another process does that.
+fn open(settings: &Settings) -> anyhow::Result<Docs> {
+    let collections = collections::collections(settings)?;
+    let web = settings.public_url.value.clone().unwrap_or_else(|| format!("http://{}", settings.listen.value));
+    let links = Links::new(collections::shelves(&collections), Some(web));
+    let data_dir = &settings.data_dir.value;
+    let index = match Indexer::open(data_dir, &collections, "search") {
+        Ok((mut indexer, Some(reason))) => {
+            index::build(&mut indexer, &reason)?;
+            indexer.index().clone()
+        }
+        Ok((mut indexer, None)) => {
+            indexer.catch_up(&Default::default())?;
+            indexer.index().clone()
+        }
+        Err(error) if error.is::<Held>() => match Index::open(data_dir, &collections) {
+            Ok(index) => Arc::new(index),
+            Err(OpenError::Missing) => return Err(error),
+            Err(stale) => bail!("{error}, and {stale}"),
+        },
+        Err(error) => return Err(error),
+    };
+    Ok(Docs::new(index, links))
+}
+
+/// The answer as a page of text.
+fn readable(answer: &Value, colour: bool) -> String {
+    let paint = |code: &str, text: &str| {
+        if colour { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
+    };
+    let mut out = String::new();
+    let hits = answer["results"].as_array().map(Vec::as_slice).unwrap_or_default();
+    for (at, hit) in hits.iter().enumerate() {
+        let field = |name: &str| hit[name].as_str().unwrap_or_default();
+        let heading = if field("breadcrumb").is_empty() { field("title") } else { field("breadcrumb") };
+        out.push_str(&format!("{} {}\n", paint("1;36", &format!("{}.", at + 1)), paint("1", heading)));
+        out.push_str(&format!("   {}  {}\n", paint("32", field("id")), paint("2", field("url"))));
+        for line in field("text").lines() {
+            out.push_str("   ");
+            out.push_str(line);
+            out.truncate(out.trim_end().len());
+            out.push('\n');
+        }
+        out.push('\n');
+    }
+    if let Some(notice) = answer["notice"].as_str() {
+        out.push_str(&paint("33", notice));
+        out.push('\n');
+    }
+    out
+}

@@ -1,0 +1,77 @@
+//! `docent serve`: index the docs, then serve them over HTTP and follow their changes.
+
+use std::net::SocketAddr;
+
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use super::{connect, live, log};
+use crate::config::Settings;
+use crate::http;
+
+/// Runs until it is told to stop.
+pub(super) fn run(settings: &Settings) -> anyhow::Result<()> {
+    log::start(settings.log.value);
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(serve(settings))
+}
+
+async fn serve(settings: &Settings) -> anyhow::Result<()> {
+    // The port first: nobody should wait for an index to learn that it is taken.
+    let listener = listen(settings.listen.value).await?;
+    let address = listener.local_addr()?;
+    let web = settings.public_url.value.clone().unwrap_or_else(|| origin(address));
+    let docs = tokio::task::block_in_place(|| {
+        live::start(settings, "serve", Some(web.clone()), live::Second::Refuse)
+    })?;
+    let options = http::Options {
+        docs: docs.clone(),
+        public_url: settings.public_url.value.clone(),
+        listen: address,
+        allowed_hosts: settings.allowed_hosts.value.clone(),
+        allowed_origins: settings.allowed_origins.value.clone(),
+        patience: http::Patience::default(),
+    };
+    let streams = CancellationToken::new();
+    let router = http::router(&options, streams.clone())?;
+    welcome(&options, &web)?;
+    let stopped = http::stopped()?;
+    let shutdown = async move {
+        stopped.await;
+        // Subscriptions get their final result before their streams are cut.
+        docs.close();
+    };
+    http::serve(listener, router, options.patience, streams, shutdown).await
+}
+
+async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address).await.map_err(|error| match error.kind() {
+        std::io::ErrorKind::AddrInUse => anyhow::anyhow!(
+            "{address} is taken by another program: choose a port with --listen 127.0.0.1:{}",
+            address.port().wrapping_add(1).max(1024)
+        ),
+        _ => anyhow::Error::from(error).context(format!("cannot listen on {address}")),
+    })
+}
+
+fn origin(address: SocketAddr) -> String {
+    match address.ip() {
+        ip if ip.is_unspecified() => format!("http://localhost:{}", address.port()),
+        _ => format!("http://{address}"),
+    }
+}
+
+/// What the operator sees: what is served, to whom, and the line to paste into a client.
+fn welcome(options: &http::Options, web: &str) -> anyhow::Result<()> {
+    let stamp = options.docs.snapshot().stamp().clone();
+    eprintln!("serving {} pages, {} sections; for people: {web}/", stamp.pages(), stamp.sections);
+    for line in http::describe(options)? {
+        eprintln!("  {line}");
+    }
+    let names: Vec<String> =
+        options.docs.collections().iter().map(|shelf| shelf.name.clone()).collect();
+    let line = connect::claude_code_line(connect::server_name(&names), format!("{web}/mcp"));
+    eprintln!("connect Claude Code:  {line}");
+    eprintln!("other clients:        docent connect");
+    Ok(())
+}

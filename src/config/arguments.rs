@@ -1,0 +1,110 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Turns folders of Markdown docs into an MCP server.
+#[derive(Debug, Parser)]
+#[command(name = "docent", version, about, max_term_width = 100, disable_help_subcommand = true)]
+pub struct Arguments {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+    /// Settings that every command understands.
+    #[command(flatten)]
+    pub flags: Flags,
+}
+
+/// The subcommands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Index the docs, then serve them over HTTP and follow their changes
+    Serve(Docs),
+    /// The same server on standard input and output, for a client that starts docent itself
+    Stdio(Docs),
+    /// Only build the index
+    Index(IndexArguments),
+    /// Show what an assistant would get for a question
+    Search(SearchArguments),
+    /// Print ready-to-paste configuration for MCP clients
+    Connect {
+        /// Client to print for; all of them without it
+        client: Option<String>,
+        /// Docs folder that the stdio configuration names
+        #[arg(long, value_name = "DOCS")]
+        docs: Option<PathBuf>,
+    },
+    /// Show the effective settings and where each value comes from
+    Config(Docs),
+}
+
+/// Which docs.
+#[derive(Debug, Default, Args)]
+pub struct Docs {
+    /// Docs folder; without it, docent.toml in the current folder says what to serve
+    pub docs: Option<PathBuf>,
+}
+
+/// Arguments of `docent index`.
+#[derive(Debug, Args)]
+pub struct IndexArguments {
+    /// Docs folder; without it, docent.toml in the current folder says what to index
+    pub docs: Option<PathBuf>,
+    /// Print a summary for machines instead of a progress bar
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `docent search`.
+#[derive(Debug, Args)]
+pub struct SearchArguments {
+    /// What to look for
+    #[arg(required = true)]
+    pub query: Vec<String>,
+    /// Docs folder; without it, docent.toml in the current folder says what to search
+    #[arg(long, value_name = "DOCS")]
+    pub docs: Option<PathBuf>,
+    /// Number of hits, 1 to 20
+    #[arg(long)]
+    pub limit: Option<u64>,
+    /// Only under this folder or page
+    #[arg(long)]
+    pub path: Option<String>,
+    /// Only this collection
+    #[arg(long)]
+    pub collection: Option<String>,
+    /// Size of the whole answer in tokens, 200 to 20000
+    #[arg(long)]
+    pub max_tokens: Option<u64>,
+    /// Print exactly the tool's structured content
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Settings as flags and environment variables.
+#[derive(Debug, Default, Args)]
+#[command(next_help_heading = "Settings")]
+pub struct Flags {
+    /// Settings file [default: docent.toml in the current folder, if there]
+    #[arg(long, global = true, env = "DOCENT_CONFIG", value_name = "FILE", hide_env_values = true)]
+    pub config: Option<PathBuf>,
+    /// Folder for the index and everything docent keeps
+    #[arg(long, global = true, env = "DOCENT_DATA_DIR", value_name = "DIR", hide_env_values = true)]
+    pub data_dir: Option<PathBuf>,
+    /// Address to listen on [default: 127.0.0.1:8080]
+    #[arg(long, global = true, env = "DOCENT_LISTEN", value_name = "ADDR:PORT", hide_env_values = true)]
+    pub listen: Option<String>,
+    /// Address under which clients reach this server, such as https://docs.example.com
+    #[arg(long, global = true, env = "DOCENT_PUBLIC_URL", value_name = "URL", hide_env_values = true)]
+    pub public_url: Option<String>,
+    /// Who may come in: open
+    #[arg(long, global = true, env = "DOCENT_ACCESS", value_name = "MODE", hide_env_values = true)]
+    pub access: Option<String>,
+    /// Format of the log on standard error: auto, human or json
+    #[arg(long, global = true, env = "DOCENT_LOG", value_name = "FORMAT", hide_env_values = true)]
+    pub log: Option<String>,
+    /// How changes of the docs are noticed: auto, events, poll or off
+    #[arg(long, global = true, env = "DOCENT_WATCH", value_name = "MODE", hide_env_values = true)]
+    pub watch: Option<String>,
+}

@@ -1,0 +1,61 @@
+//! `docent.toml`.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, anyhow};
+use serde::Deserialize;
+
+/// The file as it is written; unknown keys are errors that name the key.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct File {
+    pub(super) data_dir: Option<PathBuf>,
+    pub(super) listen: Option<String>,
+    pub(super) public_url: Option<String>,
+    pub(super) access: Option<String>,
+    pub(super) log: Option<String>,
+    pub(super) watch: Option<String>,
+    pub(super) poll_interval_ms: Option<u64>,
+    pub(super) allowed_hosts: Option<Vec<String>>,
+    pub(super) allowed_origins: Option<Vec<String>>,
+    #[serde(default)]
+    pub(super) collections: Vec<CollectionSettings>,
+}
+
+/// A collection as it is written.
+#[derive(Debug, Clone, Default, Deserialize, serde::Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct CollectionSettings {
+    /// Name, unique; made from the folder's name when absent.
+    pub name: Option<String>,
+    /// The folder, relative to the file.
+    pub path: PathBuf,
+    /// Title for people and models.
+    pub title: Option<String>,
+    /// One or two sentences: what is inside.
+    pub description: Option<String>,
+    /// Public address of the site.
+    pub base_url: Option<String>,
+    /// Version of the documented software.
+    pub version: Option<String>,
+    /// BCP 47 language of the pages.
+    pub language: Option<String>,
+    /// Generator of the public site.
+    pub site: Option<String>,
+    /// Globs of files to read.
+    #[serde(default)]
+    pub include: Vec<String>,
+    /// Globs of files not to read.
+    #[serde(default)]
+    pub exclude: Vec<String>,
+}
+
+impl File {
+    /// Reads a settings file.
+    pub(super) fn read(path: &Path) -> anyhow::Result<File> {
+        let text = std::fs::read_to_string(path)
+            .with_context(|| format!("cannot read the settings file {}", path.display()))?;
+        // TOML's own message shows the line and names the key and its neighbours.
+        toml::from_str(&text).map_err(|error| anyhow!("{}: {error}", path.display()))
+    }
+}

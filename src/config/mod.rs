@@ -1,0 +1,12 @@
+//! Every setting of docent: its flag, its environment variable, its key in `docent.toml`, its
+//! default. A flag beats the environment beats the file beats the default.
+//!
+//! Only `commands` reads settings; the other folders take small options of their own.
+
+mod arguments;
+mod file;
+mod settings;
+
+pub use arguments::{Arguments, Command, Docs, Flags, IndexArguments, SearchArguments};
+pub use file::CollectionSettings;
+pub use settings::{Access, LogFormat, Setting, Settings, Source, WatchMode};

@@ -1,0 +1,361 @@
+//! The effective settings, checked once, at start.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use clap::ArgMatches;
+use clap::parser::ValueSource;
+
+use super::arguments::Flags;
+use super::file::{CollectionSettings, File};
+
+/// Where a value comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// A flag, by name.
+    Flag(&'static str),
+    /// An environment variable, by name.
+    Environment(&'static str),
+    /// The settings file.
+    File(PathBuf),
+    /// Nobody set it.
+    Default,
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Source::Flag(name) => write!(f, "--{name}"),
+            Source::Environment(name) => write!(f, "{name}"),
+            Source::File(path) => write!(f, "{}", path.display()),
+            Source::Default => write!(f, "default"),
+        }
+    }
+}
+
+/// A value and its origin.
+#[derive(Debug, Clone)]
+pub struct Setting<T> {
+    /// The value.
+    pub value: T,
+    /// Its origin.
+    pub source: Source,
+}
+
+/// Who may come in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Everybody who reaches the address.
+    Open,
+}
+
+/// Format of the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people on a terminal, for machines elsewhere.
+    Auto,
+    /// For people.
+    Human,
+    /// A JSON object a line.
+    Json,
+}
+
+/// How changes of the docs are noticed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WatchMode {
+    /// By events, or by looking where events do not work.
+    Auto,
+    /// By events only.
+    Events,
+    /// By looking again and again.
+    Poll,
+    /// Not at all.
+    Off,
+}
+
+/// Everything that can be set.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Folder for the index and everything docent keeps. Default: `index` beside the settings
+    /// file; a folder in the user's cache when the docs are named on the command line.
+    pub data_dir: Setting<PathBuf>,
+    /// Address to listen on. Default: 127.0.0.1:8080.
+    pub listen: Setting<SocketAddr>,
+    /// Address under which clients reach the server. Default: where it listens.
+    pub public_url: Setting<Option<String>>,
+    /// Who may come in. Default: open.
+    pub access: Setting<Access>,
+    /// Format of the log. Default: auto.
+    pub log: Setting<LogFormat>,
+    /// How changes are noticed. Default: auto.
+    pub watch: Setting<WatchMode>,
+    /// Time between two looks where events do not work. Default: 2 s.
+    pub poll_interval: Setting<Duration>,
+    /// Host names besides those of `public_url` and of the address. Default: none.
+    pub allowed_hosts: Setting<Vec<String>>,
+    /// Origins of browser clients besides those of `public_url`. Default: none.
+    pub allowed_origins: Setting<Vec<String>>,
+    /// The collections, paths resolved.
+    pub collections: Vec<CollectionSettings>,
+    /// The settings file that was read.
+    pub file: Option<PathBuf>,
+}
+
+impl Settings {
+    /// Puts flags, environment, file and defaults together.
+    ///
+    /// `matches` are those of the subcommand, which know where a flag's value comes from.
+    ///
+    /// # Errors
+    ///
+    /// The first setting that is not valid, by name.
+    pub fn resolve(
+        flags: &Flags,
+        matches: &ArgMatches,
+        docs: Option<&Path>,
+    ) -> anyhow::Result<Settings> {
+        let path = match &flags.config {
+            Some(path) => Some(path.clone()),
+            None => Some(PathBuf::from("docent.toml")).filter(|p| docs.is_none() && p.exists()),
+        };
+        let file = path.as_deref().map(File::read).transpose()?.unwrap_or_default();
+        let pick = Pick { matches, file: path.clone() };
+        let base = path.as_deref().and_then(Path::parent).unwrap_or(Path::new("")).to_owned();
+        let collections = collections(docs, file.collections, &base, path.as_deref())?;
+        let listen = pick.text("listen", "DOCENT_LISTEN", &flags.listen, file.listen, "127.0.0.1:8080");
+        let listen = listen.try_map("listen", |text| parse_listen(&text))?;
+        let access = pick.text("access", "DOCENT_ACCESS", &flags.access, file.access, "open");
+        let access = access.try_map("access", |text| match text.as_str() {
+            "open" => Ok(Access::Open),
+            "keys" | "google" | "external" => {
+                bail!("{text} is not built yet; this version knows open")
+            }
+            _ => bail!("{text:?} is not one of: open"),
+        })?;
+        let log = pick.text("log", "DOCENT_LOG", &flags.log, file.log, "auto");
+        let log = log.try_map("log", |text| match text.as_str() {
+            "auto" => Ok(LogFormat::Auto),
+            "human" => Ok(LogFormat::Human),
+            "json" => Ok(LogFormat::Json),
+            _ => bail!("{text:?} is not one of: auto, human, json"),
+        })?;
+        let watch = pick.text("watch", "DOCENT_WATCH", &flags.watch, file.watch, "auto");
+        let watch = watch.try_map("watch", |text| match text.as_str() {
+            "auto" => Ok(WatchMode::Auto),
+            "events" => Ok(WatchMode::Events),
+            "poll" => Ok(WatchMode::Poll),
+            "off" => Ok(WatchMode::Off),
+            _ => bail!("{text:?} is not one of: auto, events, poll, off"),
+        })?;
+        let public_url =
+            pick.text("public-url", "DOCENT_PUBLIC_URL", &flags.public_url, file.public_url, "");
+        let public_url = public_url.try_map("public-url", |text| parse_public_url(&text))?;
+        check_exposure(&listen, &access)?;
+        let data_dir = match pick.of("data-dir", "DOCENT_DATA_DIR", flags.data_dir.clone(), None) {
+            Some(set) => set,
+            None => default_data_dir(file.data_dir, &base, &pick, &collections)?,
+        };
+        Ok(Settings {
+            data_dir,
+            listen,
+            public_url,
+            access,
+            log,
+            watch,
+            poll_interval: pick
+                .or_default(file.poll_interval_ms.map(Duration::from_millis), Duration::from_secs(2))
+                .try_map("poll_interval_ms", |interval| {
+                    if interval < Duration::from_millis(50) {
+                        bail!("must be at least 50");
+                    }
+                    Ok(interval)
+                })?,
+            allowed_hosts: pick.or_default(file.allowed_hosts, Vec::new()),
+            allowed_origins: pick.or_default(file.allowed_origins, Vec::new()),
+            collections,
+            file: path,
+        })
+    }
+}
+
+impl<T> Setting<T> {
+    fn try_map<U>(
+        self,
+        name: &str,
+        map: impl FnOnce(T) -> anyhow::Result<U>,
+    ) -> anyhow::Result<Setting<U>> {
+        let source = self.source;
+        let value = map(self.value).with_context(|| match &source {
+            Source::File(path) => format!("{}: {}", path.display(), name.replace('-', "_")),
+            Source::Environment(variable) => (*variable).to_owned(),
+            _ => format!("--{name}"),
+        })?;
+        Ok(Setting { value, source })
+    }
+}
+
+/// Chooses between the places where a value can stand.
+struct Pick<'a> {
+    matches: &'a ArgMatches,
+    file: Option<PathBuf>,
+}
+
+impl Pick<'_> {
+    fn of<T>(
+        &self,
+        flag: &'static str,
+        variable: &'static str,
+        given: Option<T>,
+        in_file: Option<T>,
+    ) -> Option<Setting<T>> {
+        if let Some(value) = given {
+            let id = flag.replace('-', "_");
+            let source = match self.matches.value_source(&id) {
+                Some(ValueSource::EnvVariable) => Source::Environment(variable),
+                _ => Source::Flag(flag),
+            };
+            return Some(Setting { value, source });
+        }
+        in_file.map(|value| Setting { value, source: self.file_source() })
+    }
+
+    fn text(
+        &self,
+        flag: &'static str,
+        variable: &'static str,
+        given: &Option<String>,
+        in_file: Option<String>,
+        default: &str,
+    ) -> Setting<String> {
+        let given = given.clone().filter(|text| !text.is_empty());
+        self.of(flag, variable, given, in_file)
+            .unwrap_or_else(|| Setting { value: default.to_owned(), source: Source::Default })
+    }
+
+    fn or_default<T>(&self, in_file: Option<T>, default: T) -> Setting<T> {
+        match in_file {
+            Some(value) => Setting { value, source: self.file_source() },
+            None => Setting { value: default, source: Source::Default },
+        }
+    }
+
+    fn file_source(&self) -> Source {
+        self.file.clone().map_or(Source::Default, Source::File)
+    }
+}
+
+fn collections(
+    docs: Option<&Path>,
+    in_file: Vec<CollectionSettings>,
+    base: &Path,
+    file: Option<&Path>,
+) -> anyhow::Result<Vec<CollectionSettings>> {
+    if let Some(docs) = docs {
+        return Ok(vec![CollectionSettings { path: docs.to_owned(), ..Default::default() }]);
+    }
+    if in_file.is_empty() {
+        match file {
+            Some(file) => bail!("{}: no [[collections]]: name a docs folder", file.display()),
+            None => bail!(
+                "no docs to serve: name a folder (docent serve ./docs) or write a docent.toml here"
+            ),
+        }
+    }
+    Ok(in_file
+        .into_iter()
+        .map(|collection| CollectionSettings { path: base.join(&collection.path), ..collection })
+        .collect())
+}
+
+fn parse_listen(text: &str) -> anyhow::Result<SocketAddr> {
+    let text = text.replace("localhost:", "127.0.0.1:");
+    // A port alone is what people type first.
+    let text = if text.parse::<u16>().is_ok() { format!("127.0.0.1:{text}") } else { text };
+    text.parse().ok().with_context(|| format!("{text:?} is not ADDRESS:PORT, such as 127.0.0.1:8080"))
+}
+
+fn parse_public_url(text: &str) -> anyhow::Result<Option<String>> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    let Some(rest) = rest else { bail!("{text:?} must begin with https://") };
+    let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let name = if host.starts_with('[') { host } else { host.split(':').next().unwrap_or_default() };
+    if name.is_empty() || host.contains('@') || rest.contains(['?', '#']) || rest.contains(char::is_whitespace) {
+        bail!("{text:?} must be a plain address, such as https://docs.example.com");
+    }
+    let local = name == "localhost" || name.starts_with("127.") || name.starts_with("[::1]");
+    if text.starts_with("http://") && !local {
+        bail!("{text:?} must be https unless the host is this machine");
+    }
+    Ok(Some(text.trim_end_matches('/').to_owned()))
+}
+
+/// An address that others reach must be opened on purpose.
+fn check_exposure(listen: &Setting<SocketAddr>, access: &Setting<Access>) -> anyhow::Result<()> {
+    if !listen.value.ip().is_loopback() && access.source == Source::Default {
+        bail!(
+            "{} can be reached from other machines: say --access open to let everybody in, or listen on 127.0.0.1",
+            listen.value
+        );
+    }
+    Ok(())
+}
+
+fn default_data_dir(
+    in_file: Option<PathBuf>,
+    base: &Path,
+    pick: &Pick<'_>,
+    collections: &[CollectionSettings],
+) -> anyhow::Result<Setting<PathBuf>> {
+    if let Some(dir) = in_file {
+        return Ok(Setting { value: base.join(dir), source: pick.file_source() });
+    }
+    if pick.file.is_some() {
+        return Ok(Setting { value: base.join("index"), source: Source::Default });
+    }
+    let docs = collections.first().map(|collection| collection.path.clone()).unwrap_or_default();
+    let docs = std::path::absolute(&docs).unwrap_or(docs);
+    let name = docs.file_name().map_or("docs".into(), |name| name.to_string_lossy().into_owned());
+    let hash = blake3::hash(docs.as_os_str().as_encoded_bytes()).to_hex();
+    let cache = cache_dir().context("no home folder is known: set --data-dir")?;
+    let value = cache.join("docent").join(format!("{name}-{}", &hash[..8]));
+    Ok(Setting { value, source: Source::Default })
+}
+
+/// Where this system's users keep what can be made again.
+fn cache_dir() -> Option<PathBuf> {
+    let var = |name: &str| std::env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
+    if cfg!(windows) {
+        return var("LOCALAPPDATA");
+    }
+    if cfg!(target_os = "macos") {
+        return var("HOME").map(|home| home.join("Library").join("Caches"));
+    }
+    var("XDG_CACHE_HOME").or_else(|| var("HOME").map(|home| home.join(".cache")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_port_alone_means_this_machine() {
+        assert_eq!(parse_listen("9000").unwrap().to_string(), "127.0.0.1:9000");
+        assert_eq!(parse_listen("localhost:1").unwrap().to_string(), "127.0.0.1:1");
+        assert!(parse_listen("nonsense").is_err());
+    }
+
+    #[test]
+    fn public_addresses_are_https_and_plain() {
+        assert_eq!(parse_public_url("https://a.example/").unwrap().as_deref(), Some("https://a.example"));
+        assert_eq!(parse_public_url("http://localhost:1").unwrap().as_deref(), Some("http://localhost:1"));
+        for bad in ["http://a.example", "a.example", "https://", "https://a@b", "https://a/?x", "https://a b"] {
+            assert!(parse_public_url(bad).is_err(), "{bad}");
+        }
+    }
+}

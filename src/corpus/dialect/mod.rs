@@ -1,0 +1,82 @@
+//! Real docs are not CommonMark: this makes plain, clean Markdown of a page before the Markdown
+//! parser sees it. One file per family of dialects, all of them driven by [`scan`].
+
+mod containers;
+mod entities;
+mod fence;
+mod heading;
+mod html;
+mod hugo;
+mod include;
+mod invisible;
+mod mdn;
+mod mdx;
+mod mkdocs;
+mod scan;
+mod table;
+mod tags;
+
+pub(super) use include::Includes;
+pub(super) use invisible::{is_invisible, strip_invisible};
+
+use super::Site;
+
+/// Which families of syntax a page may use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Dialect {
+    /// JSX tags, `{expressions}`, `import` and `export`.
+    mdx: bool,
+    /// Vue's `{{ expressions }}`.
+    vue: bool,
+    hugo: bool,
+    mdn: bool,
+    mdbook: bool,
+    mkdocs: bool,
+    /// `:::` containers.
+    containers: bool,
+    /// `!!!` admonitions: MkDocs' own, and harmless elsewhere.
+    admonitions: bool,
+}
+
+impl Dialect {
+    pub(super) fn new(site: Site, path: &str) -> Dialect {
+        let mdx_file = path.len() > 4 && path.as_bytes()[path.len() - 4..].eq_ignore_ascii_case(b".mdx");
+        let plain = site == Site::Plain;
+        Dialect {
+            mdx: mdx_file || matches!(site, Site::Docusaurus | Site::NextJs),
+            vue: site == Site::VitePress,
+            hugo: site == Site::Hugo,
+            mdn: site == Site::Mdn,
+            mdbook: site == Site::MdBook,
+            mkdocs: site == Site::MkDocs,
+            containers: !matches!(site, Site::MkDocs | Site::Mdn | Site::Hugo | Site::MdBook),
+            admonitions: site == Site::MkDocs || plain,
+        }
+    }
+}
+
+/// A page as plain Markdown.
+#[derive(Debug, Default)]
+pub(super) struct Cleaned {
+    pub(super) text: String,
+    /// Anchors that authors gave: offset of the heading's line in `text`, anchor; in order.
+    pub(super) anchors: Vec<(usize, String)>,
+    /// Line and message of what is odd.
+    pub(super) notes: Vec<(usize, String)>,
+    /// Files whose text was pulled in, relative to the root.
+    pub(super) includes: Vec<String>,
+}
+
+/// Rewrites `body` as plain Markdown.
+pub(super) fn clean(body: &str, dialect: Dialect, includes: Includes) -> Cleaned {
+    scan::Scanner::new(body, dialect, includes, 0).run()
+}
+
+/// A title of the front matter: without tags, entities and line breaks.
+pub(super) fn clean_title(title: &str) -> String {
+    if memchr::memchr3(b'<', b'&', b'\n', title.as_bytes()).is_none() {
+        return title.to_owned();
+    }
+    let text = entities::decode(&html::strip_tags(title));
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}

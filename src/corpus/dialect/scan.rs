@@ -1,0 +1,684 @@
+//! The scanner: one pass over a page, line by line and inside lines from mark to mark. It knows
+//! what is code, and leaves that alone; everything else it hands to the dialects' own files.
+
+use std::{borrow::Cow, collections::HashMap};
+
+use super::{
+    Cleaned, Dialect, Includes, entities, heading,
+    html::Open,
+    table::Table,
+};
+
+/// Constructs that look begun and are not, before the scanner takes the rest of their kind as
+/// plain text: each may cost a look at some kilobytes.
+const PATIENCE: usize = 4000;
+/// Bytes after which an inline code span must have ended.
+const MAX_SPAN: usize = 8 * 1024;
+
+/// Something whose lines are indented on the page, or would be, and are not in plain Markdown.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Frame {
+    /// MkDocs: ends with the first line that is less indented than `at` + 4.
+    Indented { at: usize },
+    /// A tag on a line of its own, up to its closing tag; `extra` is what its first line of
+    /// content is indented by.
+    Element { name: String, at: usize, extra: Option<usize> },
+}
+
+pub(super) struct Scanner<'a> {
+    pub(super) src: &'a str,
+    /// The next byte to read.
+    pub(super) pos: usize,
+    pub(super) out: String,
+    pub(super) dialect: Dialect,
+    pub(super) includes: Includes,
+    /// Includes around this text.
+    pub(super) depth: usize,
+    pub(super) frames: Vec<Frame>,
+    /// Inline elements that wait for their closing tag.
+    pub(super) open: Vec<Open>,
+    pub(super) table: Option<Table>,
+    pub(super) list_depth: Vec<Option<usize>>,
+    /// Where the current line starts in `out`.
+    pub(super) line_out: usize,
+    /// Column of the current line's text, frames aside; what stands before it on following lines.
+    pub(super) column: usize,
+    pub(super) prefix: String,
+    /// The line is a row of a Markdown table or a heading: nothing may break it.
+    pub(super) in_row: bool,
+    /// The line above was blank.
+    pub(super) after_blank: bool,
+    pub(super) patience: usize,
+    /// `:::` and `///` blocks that are open: colons or slashes, and whether they show a title.
+    pub(super) containers: Vec<usize>,
+    pub(super) anchors: Vec<(usize, String)>,
+    notes: Vec<(usize, String)>,
+    /// Content columns of the list items around the current line.
+    lists: Vec<usize>,
+    special: [bool; 256],
+    closers: Option<HashMap<Cow<'a, str>, usize>>,
+    pub(super) comments_end: bool,
+}
+
+impl<'a> Scanner<'a> {
+    pub(super) fn new(src: &'a str, dialect: Dialect, includes: Includes, depth: usize) -> Self {
+        let mut special = [false; 256];
+        for b in b"\n`\\<&" {
+            special[*b as usize] = true;
+        }
+        special[b'{' as usize] = true;
+        special[b':' as usize] = dialect.mkdocs;
+        special[b'+' as usize] = dialect.mkdocs;
+        Scanner {
+            src,
+            pos: 0,
+            out: String::with_capacity(src.len() + 64),
+            dialect,
+            includes,
+            depth,
+            frames: Vec::new(),
+            open: Vec::new(),
+            table: None,
+            list_depth: Vec::new(),
+            line_out: 0,
+            column: 0,
+            prefix: String::new(),
+            in_row: false,
+            after_blank: true,
+            patience: PATIENCE,
+            containers: Vec::new(),
+            anchors: Vec::new(),
+            notes: Vec::new(),
+            lists: Vec::new(),
+            special,
+            closers: None,
+            comments_end: true,
+        }
+    }
+
+    pub(super) fn run(self) -> Cleaned {
+        self.run_nested().0
+    }
+
+    /// As [`run`](Self::run), and gives back what knows of the files that may still be included.
+    pub(super) fn run_nested(mut self) -> (Cleaned, Includes) {
+        while self.pos < self.src.len() {
+            self.line();
+        }
+        self.finish_table();
+        let includes = self.includes.files().to_vec();
+        let (text, anchors, notes) = (self.out, self.anchors, self.notes);
+        (Cleaned { text, anchors, notes, includes }, self.includes)
+    }
+
+    /// Remembers what is odd at the current position.
+    pub(super) fn note(&mut self, message: impl Into<String>) {
+        if self.notes.len() < 50 && self.depth == 0 {
+            let read = &self.src.as_bytes()[..self.pos.min(self.src.len())];
+            self.notes.push((memchr::memchr_iter(b'\n', read).count() + 1, message.into()));
+        }
+    }
+
+    /// The end of the line that `at` is on, its line feed excluded.
+    pub(super) fn line_end(&self, at: usize) -> usize {
+        memchr::memchr(b'\n', &self.src.as_bytes()[at..]).map_or(self.src.len(), |step| at + step)
+    }
+
+    fn line(&mut self) {
+        let end = self.line_end(self.pos);
+        let raw = &self.src[self.pos..end];
+        let (indent, text) = indentation(raw);
+        if text.trim_end().is_empty() {
+            self.pos = (end + 1).min(self.src.len());
+            self.blank();
+            return;
+        }
+        let column = self.dedent(indent);
+        self.column = column;
+        let text_at = self.pos + raw.len() - text.len();
+        if self.table.is_none() && self.is_indented_code(column, text) {
+            self.indented_code();
+            return;
+        }
+        self.prefix.clear();
+        push_spaces(&mut self.prefix, column);
+        let quotes = self.quotes(text_at);
+        let rest_at = text_at + quotes;
+        let rest = &self.src[rest_at..end];
+        let (marker, inner) = if quotes == 0 { self.list_marker(rest, column) } else { (0, 0) };
+        let _ = inner;
+        let content_at = rest_at + marker;
+        let content = &self.src[content_at..end];
+        if self.table.is_none() {
+            if self.fence(rest_at, content_at, quotes) {
+                return;
+            }
+            if self.block(content_at, content, marker) {
+                return;
+            }
+        }
+        self.out.push_str(&self.prefix);
+        if marker > 0 {
+            self.out.push_str(&self.src[rest_at..content_at]);
+            push_spaces(&mut self.prefix, marker);
+        }
+        self.pos = content_at;
+        self.in_row = content.starts_with('|') || heading::level(content).is_some();
+        if self.heading(content, end) {
+            return;
+        }
+        self.inline();
+        self.end_line();
+    }
+
+    /// Lines of one dialect's blocks. Says whether it took the line.
+    fn block(&mut self, at: usize, content: &str, marker: usize) -> bool {
+        let first = content.as_bytes()[0];
+        match first {
+            b'i' | b'e' if self.dialect.mdx && self.column == 0 && marker == 0 => {
+                self.after_blank && self.esm(at, content)
+            }
+            b':' if self.dialect.containers && content.starts_with(":::") => {
+                self.container(at, content)
+            }
+            b':' if self.dialect.mkdocs && content.starts_with("::: ") => {
+                self.api_reference(at, content)
+            }
+            b'!' | b'?' | b'=' if self.dialect.admonitions => self.admonition(at, content),
+            b'/' if self.dialect.mkdocs && content.starts_with("///") => self.slashes(at, content),
+            b'-' | b';' | b'{' if self.is_include(content) => self.include_line(at, content),
+            b'[' if is_contents(content) => {
+                self.pos = self.line_end(at);
+                self.drop_line();
+                true
+            }
+            // Definitions of links are no text: the address is not to be touched.
+            b'[' if content.contains("]: ") && is_definition(content) => {
+                let end = self.line_end(at);
+                self.out.push_str(&self.prefix);
+                self.out.push_str(&self.src[at..end]);
+                self.pos = end;
+                self.end_line();
+                true
+            }
+            b'*' if self.dialect.mkdocs && content.starts_with("*[") && content.contains("]:") => {
+                self.pos = self.line_end(at);
+                self.drop_line();
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Copies text up to the end of the line, with all marks on the way handled.
+    pub(super) fn inline(&mut self) {
+        loop {
+            let bytes = self.src.as_bytes();
+            let start = self.pos;
+            let mut at = start;
+            while at < bytes.len() && !self.special[bytes[at] as usize] {
+                at += 1;
+            }
+            self.out.push_str(&self.src[start..at]);
+            self.pos = at;
+            let Some(b) = bytes.get(at) else { return };
+            match b {
+                b'\n' => return,
+                b'`' => self.code_span(),
+                b'\\' => self.escape(),
+                b'<' => self.angle(),
+                b'{' => self.brace(),
+                b'&' => self.entity(),
+                b':' => self.icon(),
+                b'+' => self.keys(),
+                _ => self.literal(1),
+            }
+        }
+    }
+
+    /// Copies `length` bytes as they are.
+    pub(super) fn literal(&mut self, length: usize) {
+        let end = (self.pos + length).min(self.src.len());
+        self.out.push_str(&self.src[self.pos..end]);
+        self.pos = end;
+    }
+
+    fn escape(&mut self) {
+        let next = self.src.as_bytes().get(self.pos + 1);
+        match next {
+            // Braces mean something to MDX and nothing to Markdown.
+            Some(b'{' | b'}') if self.dialect.mdx => {
+                self.pos += 1;
+                self.literal(1);
+            }
+            Some(b) if b.is_ascii_punctuation() => self.literal(2),
+            _ => self.literal(1),
+        }
+    }
+
+    fn entity(&mut self) {
+        let Some((entity, length)) = entities::entity(&self.src[self.pos..]) else {
+            return self.literal(1);
+        };
+        self.pos += length;
+        let in_code = self.open.iter().any(|open| open.is_code());
+        let at_start = self.out[self.line_out..].trim_start().is_empty();
+        let mut text = String::new();
+        entity.push_to(&mut text);
+        // What was written as an entity was not meant as Markdown.
+        let is_markup = entity.markup().is_some() || (at_start && matches!(&*text, "<" | ">"));
+        if is_markup && !in_code {
+            self.out.push('\\');
+        }
+        self.out.push_str(&text);
+    }
+
+    fn code_span(&mut self) {
+        let bytes = self.src.as_bytes();
+        let run = bytes[self.pos..].iter().take_while(|b| **b == b'`').count();
+        let Some(close) = self.span_end(self.pos + run, run) else {
+            return self.literal(run);
+        };
+        let span = &self.src[self.pos..close];
+        let start = self.out.len();
+        if self.dialect.hugo && span.contains("{{") {
+            let resolved = self.resolve_values(span);
+            self.out.push_str(&resolved);
+        } else if span.contains('\n') {
+            let words: Vec<&str> = span.lines().map(|line| line.trim_start_matches(['>', ' ', '\t'])).collect();
+            self.out.push_str(&words.join(" "));
+        } else {
+            self.out.push_str(span);
+        }
+        self.pos = close;
+        // Within a cell of an HTML table a bar is only a bar; `finish_table` escapes it.
+        debug_assert!(self.out.len() >= start);
+    }
+
+    /// Where a run of `run` backticks follows in this paragraph, one past it.
+    fn span_end(&self, from: usize, run: usize) -> Option<usize> {
+        let bytes = self.src.as_bytes();
+        let bound = bytes.len().min(from + MAX_SPAN);
+        let mut at = from;
+        while let Some(step) = memchr::memchr2(b'`', b'\n', &bytes[at..bound]) {
+            at += step;
+            if bytes[at] == b'\n' {
+                at += 1;
+                if self.in_row || starts_block(&self.src[at..]) {
+                    return None;
+                }
+                continue;
+            }
+            let length = bytes[at..].iter().take_while(|b| **b == b'`').count();
+            at += length;
+            if length == run {
+                return Some(at);
+            }
+            if at >= bound {
+                return None;
+            }
+        }
+        None
+    }
+
+    fn brace(&mut self) {
+        let rest = &self.src[self.pos..];
+        let bytes = rest.as_bytes();
+        let taken = match bytes.get(1) {
+            Some(b'{') => {
+                (self.dialect.hugo && self.shortcode())
+                    || (self.dialect.mdn && self.macro_call())
+                    || (self.dialect.mdbook && self.inline_include())
+                    || (self.dialect.vue && self.vue_expression())
+                    || (self.dialect.mdx && self.expression())
+            }
+            Some(b'%') if !self.dialect.mdx => self.template_tag(),
+            _ if self.dialect.mdx => self.expression(),
+            _ if self.dialect.mkdocs => self.critic() || self.attribute_list(),
+            Some(b'.' | b'#' | b':') => self.attribute_list(),
+            _ => false,
+        };
+        if !taken {
+            self.literal(1);
+        }
+    }
+
+    /// `{% raw %}` and the like, of Jekyll and of MkDocs' macros.
+    fn template_tag(&mut self) -> bool {
+        let line = &self.src[self.pos..self.line_end(self.pos)];
+        let Some(end) = memchr::memmem::find(line.as_bytes(), b"%}") else { return false };
+        self.pos += end + 2;
+        true
+    }
+
+    /// Vue evaluates it, we cannot.
+    fn vue_expression(&mut self) -> bool {
+        let line = &self.src[self.pos..self.line_end(self.pos)];
+        let Some(end) = memchr::memmem::find(line.as_bytes(), b"}}") else { return false };
+        self.pos += end + 2;
+        true
+    }
+
+    /// Ends the current line of output; a line whose text has all gone becomes a blank one.
+    pub(super) fn end_line(&mut self) {
+        if self.src.as_bytes().get(self.pos) == Some(&b'\n') {
+            self.pos += 1;
+        }
+        if self.table.is_some() {
+            self.out.push(' ');
+            return;
+        }
+        let line = &self.out[self.line_out..];
+        let text = line.trim_matches([' ', '\t']);
+        if text.is_empty() {
+            self.out.truncate(self.line_out);
+            self.blank();
+            return;
+        }
+        self.out.push('\n');
+        self.line_out = self.out.len();
+        self.after_blank = false;
+    }
+
+    /// Forgets the current line, as if it had not been there.
+    pub(super) fn drop_line(&mut self) {
+        self.out.truncate(self.line_out);
+        self.end_line();
+    }
+
+    /// A blank line, unless there is one already.
+    pub(super) fn blank(&mut self) {
+        if self.table.is_some() {
+            self.out.push(' ');
+            return;
+        }
+        self.open.clear();
+        self.after_blank = true;
+        if !self.out.is_empty() && !self.out.ends_with("\n\n") {
+            if !self.out.ends_with('\n') {
+                self.out.push('\n');
+            }
+            self.out.push('\n');
+        }
+        self.line_out = self.out.len();
+    }
+
+    /// Starts a new line of output where a block element begins or ends within a line.
+    pub(super) fn break_line(&mut self) {
+        if self.table.is_some() || self.in_row {
+            if !self.out.ends_with(' ') {
+                self.out.push(' ');
+            }
+            return;
+        }
+        let line = &self.out[self.line_out..];
+        if line.trim_matches([' ', '\t', '>']).is_empty() {
+            return;
+        }
+        let kept = self.out.trim_end_matches(' ').len();
+        self.out.truncate(kept);
+        self.out.push('\n');
+        self.line_out = self.out.len();
+        self.out.push_str(&self.prefix);
+        self.after_blank = false;
+    }
+
+    /// As [`break_line`](Self::break_line), and a blank line in between.
+    pub(super) fn break_paragraph(&mut self) {
+        self.break_line();
+        if self.table.is_some() || self.in_row || self.after_blank || self.out.is_empty() {
+            return;
+        }
+        let line = self.out.split_off(self.line_out);
+        if line.contains('>') {
+            self.out.push_str(line.trim_end());
+            self.out.push('\n');
+        } else if !self.out.ends_with("\n\n") && !self.out.is_empty() {
+            self.out.push('\n');
+        }
+        self.line_out = self.out.len();
+        self.out.push_str(&line);
+        self.after_blank = true;
+    }
+
+    /// Writes a bold line: what a box, a tab or a code block is called on the site.
+    pub(super) fn bold_line(&mut self, label: &str) {
+        let label = label.split_whitespace().collect::<Vec<_>>().join(" ");
+        if label.is_empty() {
+            return;
+        }
+        self.break_paragraph();
+        if self.out.len() == self.line_out {
+            self.out.push_str(&self.prefix);
+        }
+        self.out.push_str("**");
+        self.out.push_str(&label.replace("**", ""));
+        self.out.push_str("**");
+        self.break_line_now();
+    }
+
+    /// Ends a line that [`bold_line`](Self::bold_line) wrote; what follows is a new paragraph.
+    fn break_line_now(&mut self) {
+        if self.table.is_some() || self.in_row {
+            self.out.push(' ');
+            return;
+        }
+        self.out.push('\n');
+        let quote = self.prefix.contains('>');
+        if quote {
+            self.out.push_str(self.prefix.trim_end());
+        }
+        self.out.push('\n');
+        self.line_out = self.out.len();
+        self.out.push_str(&self.prefix);
+        self.after_blank = true;
+    }
+
+    /// The column that a line with `indent` columns of space has in plain Markdown. Closes MkDocs
+    /// blocks that end here.
+    fn dedent(&mut self, indent: usize) -> usize {
+        let mut column = indent;
+        let mut keep = self.frames.len();
+        for (i, frame) in self.frames.iter_mut().enumerate() {
+            match frame {
+                Frame::Indented { at } => {
+                    if column < *at + 4 {
+                        keep = i;
+                        break;
+                    }
+                    column -= 4;
+                }
+                Frame::Element { at, extra, .. } => {
+                    let extra = extra.get_or_insert(column.saturating_sub(*at).min(12));
+                    if column > *at {
+                        column = (*at).max(column.saturating_sub(*extra));
+                    }
+                }
+            }
+        }
+        if keep < self.frames.len() {
+            self.frames.truncate(keep);
+            if !self.after_blank {
+                self.blank();
+            }
+        }
+        column
+    }
+
+    /// Length of the `>` marks at `at`; they go to the prefix.
+    fn quotes(&mut self, at: usize) -> usize {
+        let bytes = self.src.as_bytes();
+        let mut end = at;
+        // Deeper quotes than this are no text, and pulldown-cmark would be slow with them.
+        for _ in 0..16 {
+            if bytes.get(end) != Some(&b'>') {
+                break;
+            }
+            end += 1;
+            self.prefix.push('>');
+            if bytes.get(end) == Some(&b' ') {
+                end += 1;
+            }
+            self.prefix.push(' ');
+        }
+        end - at
+    }
+
+    /// Bytes of the list marker that `rest` starts with, its spaces included, and the column
+    /// after it. Keeps track of the lists around.
+    fn list_marker(&mut self, rest: &str, column: usize) -> (usize, usize) {
+        let width = marker_width(rest);
+        if self.after_blank || width > 0 {
+            while self.lists.last().is_some_and(|content| column < *content) {
+                self.lists.pop();
+            }
+        }
+        if width == 0 {
+            return (0, column);
+        }
+        if self.lists.len() < 64 {
+            self.lists.push(column + width);
+        }
+        // `- 1. x`: the inner marker counts, too.
+        let inner = marker_width(&rest[width..]);
+        if inner > 0 && self.lists.len() < 64 {
+            self.lists.push(column + width + inner);
+        }
+        (width + inner, column + width + inner)
+    }
+
+    fn is_indented_code(&self, column: usize, text: &str) -> bool {
+        let base = self.lists.iter().rev().find(|content| **content <= column).map_or(0, |it| *it);
+        let first = text.as_bytes()[0];
+        let in_element = self.frames.iter().any(|frame| matches!(frame, Frame::Element { .. }));
+        !self.dialect.mdx
+            && self.after_blank
+            && column >= base + 4
+            && !in_element
+            && !matches!(first, b'`' | b'~' | b'|')
+            && !(first == b'<' && !self.lists.is_empty())
+            && !text.starts_with("{{<")
+            && !text.starts_with("{{%")
+            && !(self.dialect.admonitions
+                && ["!!! ", "??? ", "???+ ", "=== \""].iter().any(|it| text.starts_with(it)))
+            && marker_width(text) == 0
+    }
+
+    /// Copies an indented code block as it is.
+    fn indented_code(&mut self) {
+        let base = self.column;
+        while self.pos < self.src.len() {
+            let end = self.line_end(self.pos);
+            let raw = &self.src[self.pos..end];
+            let (indent, text) = indentation(raw);
+            if text.trim_end().is_empty() {
+                self.pos = (end + 1).min(self.src.len());
+                self.blank();
+                continue;
+            }
+            let column = self.dedent(indent);
+            if column < base {
+                return;
+            }
+            push_spaces(&mut self.out, column);
+            self.out.push_str(text);
+            self.pos = end;
+            self.end_line();
+        }
+    }
+
+    /// Offset of the last closing tag of this name, if there is one behind the current position.
+    pub(super) fn last_close(&mut self, name: &str) -> Option<usize> {
+        let src = self.src;
+        let closers = self.closers.get_or_insert_with(|| {
+            let mut map = HashMap::new();
+            for at in memchr::memmem::find_iter(src.as_bytes(), b"</") {
+                let rest = &src[at + 2..];
+                let is_name = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b':');
+                let length = rest.bytes().take(64).take_while(is_name).count();
+                map.insert(lower(&rest[..length]), at);
+            }
+            map
+        });
+        closers.get(&lower(name)).copied().filter(|at| *at > self.pos)
+    }
+}
+
+fn lower(name: &str) -> Cow<'_, str> {
+    if name.bytes().any(|b| b.is_ascii_uppercase()) {
+        Cow::Owned(name.to_ascii_lowercase())
+    } else {
+        Cow::Borrowed(name)
+    }
+}
+
+/// Columns of white space that a line starts with, and what follows; tabs stop at fours.
+pub(super) fn indentation(line: &str) -> (usize, &str) {
+    let mut columns = 0;
+    for (at, b) in line.bytes().enumerate() {
+        match b {
+            b' ' => columns += 1,
+            b'\t' => columns += 4 - columns % 4,
+            _ => return (columns, &line[at..]),
+        }
+    }
+    (columns, "")
+}
+
+pub(super) fn push_spaces(out: &mut String, count: usize) {
+    const SPACES: &str = "                                ";
+    let mut left = count.min(256);
+    while left > 0 {
+        let step = left.min(SPACES.len());
+        out.push_str(&SPACES[..step]);
+        left -= step;
+    }
+}
+
+/// Bytes of a list marker and its spaces; 0 if there is none.
+fn marker_width(text: &str) -> usize {
+    let bytes = text.as_bytes();
+    let mark = match bytes.first() {
+        Some(b'-' | b'*' | b'+') => 1,
+        Some(b'0'..=b'9') => {
+            let digits = bytes.iter().take(10).take_while(|b| b.is_ascii_digit()).count();
+            if digits > 9 || !matches!(bytes.get(digits), Some(b'.' | b')')) {
+                return 0;
+            }
+            digits + 1
+        }
+        _ => return 0,
+    };
+    let spaces = bytes[mark..].iter().take_while(|b| **b == b' ').count();
+    match spaces {
+        0 => 0,
+        // Five spaces and more: the item starts with indented code.
+        1..=4 if mark + spaces < bytes.len() => mark + spaces,
+        _ => mark + 1,
+    }
+}
+
+/// Does the next line start something new, so that no code span goes on there?
+fn starts_block(text: &str) -> bool {
+    let line = &text[..memchr::memchr(b'\n', text.as_bytes()).unwrap_or(text.len())];
+    let line = line.trim_start_matches([' ', '\t', '>']);
+    line.is_empty()
+        || line.starts_with("```")
+        || line.starts_with("~~~")
+        || line.starts_with(":::")
+        || line.starts_with('|')
+        || heading::level(line).is_some()
+        || marker_width(line) > 0
+}
+
+/// `[TOC]`, `[[toc]]`, `[[_TOC_]]`.
+fn is_contents(content: &str) -> bool {
+    let word = content.trim().trim_matches(['[', ']', '_']);
+    word.eq_ignore_ascii_case("toc") && content.trim().ends_with(']')
+}
+
+/// `[label]: address`
+fn is_definition(content: &str) -> bool {
+    !content.starts_with("[^")
+        && content.find("]:").is_some_and(|at| !content[1..at].contains(['[', ']']))
+}

@@ -1,0 +1,19 @@
+//! A docs folder, as pages: found on disk, read in their dialect, split into sections.
+//!
+//! Nothing in here knows of an index or of a client. Reading never fails: what cannot be read is
+//! skipped or read leniently, and comes back as a [`Warning`] that names the file.
+
+mod dialect;
+mod front_matter;
+mod markdown;
+mod page;
+mod read;
+mod site;
+pub mod tokens;
+mod walk;
+mod watch;
+
+pub use page::{Collection, Link, Page, Section, Site, Skip, Warning};
+pub use read::{Reader, Source};
+pub use walk::{File, Walk, walk};
+pub use watch::{Batch, Watch, Watcher};

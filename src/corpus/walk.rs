@@ -1,0 +1,271 @@
+//! Finding the files of a collection on disk, without ever leaving its folder.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Mutex,
+    time::SystemTime,
+};
+
+use globset::{Glob, GlobSet, GlobSetBuilder};
+use ignore::{DirEntry, WalkBuilder, WalkState};
+
+use super::{Collection, Warning};
+
+/// Bytes a file may have; the largest page of the corpora we measure with has 1.2 MB.
+pub(super) const MAX_FILE_BYTES: u64 = 8 << 20;
+/// Folders a file may lie in; a path of this depth is no longer docs.
+const MAX_DEPTH: usize = 64;
+/// Bytes a path may have, as most file systems have it.
+const MAX_PATH_BYTES: usize = 4096;
+/// Kinds of files that are read, by extension.
+const KINDS: [&str; 6] = ["md", "markdown", "mdx", "txt", "rst", "adoc"];
+
+/// A file that [`walk`] found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct File {
+    /// Relative to the collection's root, with `/`.
+    pub path: String,
+    /// In bytes.
+    pub size: u64,
+    /// When it last changed, if the file system tells.
+    pub modified: Option<SystemTime>,
+}
+
+/// What [`walk`] found, and what it passed over.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Walk {
+    /// Sorted by path.
+    pub files: Vec<File>,
+    /// Files and folders that look like docs but are not read.
+    pub warnings: Vec<Warning>,
+}
+
+/// Lists the files of a collection.
+pub fn walk(collection: &Collection) -> Walk {
+    let (filter, mut warnings) = Filter::new(collection);
+    let Ok(root) = collection.root.canonicalize() else {
+        let message = "the folder cannot be read".to_owned();
+        warnings.push(Warning { path: String::new(), line: 0, message });
+        return Walk { files: Vec::new(), warnings };
+    };
+    let found = Mutex::new(Vec::new());
+    walker(&root, &filter).build_parallel().run(|| {
+        // Each thread keeps its own list and hands it over once.
+        let mut local = Local { found: &found, entries: Vec::new() };
+        let (root, filter) = (&root, &filter);
+        Box::new(move |entry| {
+            if let Some(outcome) = look(root, filter, entry) {
+                local.entries.push(outcome);
+            }
+            WalkState::Continue
+        })
+    });
+    let outcomes = found.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let mut files = Vec::with_capacity(outcomes.len());
+    for outcome in outcomes {
+        match outcome {
+            Ok(file) => files.push(file),
+            Err(warning) => warnings.push(warning),
+        }
+    }
+    files.sort_unstable_by(|a: &File, b: &File| a.path.cmp(&b.path));
+    files.dedup_by(|a, b| a.path == b.path);
+    warnings.sort_unstable_by(|a, b| (&a.path, &a.message).cmp(&(&b.path, &b.message)));
+    Walk { files, warnings }
+}
+
+struct Local<'a> {
+    found: &'a Mutex<Vec<Result<File, Warning>>>,
+    entries: Vec<Result<File, Warning>>,
+}
+
+impl Drop for Local<'_> {
+    fn drop(&mut self) {
+        if let Ok(mut found) = self.found.lock() {
+            found.append(&mut self.entries);
+        }
+    }
+}
+
+fn walker(root: &Path, filter: &Filter) -> WalkBuilder {
+    let mut builder = WalkBuilder::new(root);
+    let (top, node_modules) = (root.to_owned(), filter.node_modules);
+    builder
+        .threads(std::thread::available_parallelism().map_or(1, |n| n.get().min(4)))
+        // Rules of folders above the root are somebody else's: a docs folder that a parent's
+        // .gitignore leaves out was still named by its owner.
+        .parents(false)
+        .require_git(false)
+        .git_global(false)
+        .ignore(false)
+        .add_custom_ignore_filename(".docentignore")
+        // Links are followed by the walker, which knows about loops; `inside` keeps them in.
+        .follow_links(true)
+        .max_depth(Some(MAX_DEPTH))
+        .filter_entry(move |entry| enter(&top, node_modules, entry));
+    builder
+}
+
+/// May the walk go on with this entry? Folders are decided here, once each.
+fn enter(root: &Path, node_modules: bool, entry: &DirEntry) -> bool {
+    if entry.file_name() == "node_modules" && !node_modules {
+        return false;
+    }
+    let is_folder = entry.file_type().is_some_and(|kind| kind.is_dir());
+    !entry.path_is_symlink() || !is_folder || inside(root, entry.path())
+}
+
+/// Does `path`, with all links resolved, lie in `root`? Compared by components, so that
+/// `/srv/docs-private` is not in `/srv/docs`.
+pub(super) fn inside(root: &Path, path: &Path) -> bool {
+    path.canonicalize().is_ok_and(|real| real.starts_with(root))
+}
+
+/// A file, a warning, or nothing of interest.
+fn look(
+    root: &Path,
+    filter: &Filter,
+    entry: Result<DirEntry, ignore::Error>,
+) -> Option<Result<File, Warning>> {
+    let entry = match entry {
+        Ok(entry) => entry,
+        Err(error) => return broken(root, &error).map(Err),
+    };
+    let kind = entry.file_type()?;
+    let relative = entry.path().strip_prefix(root).ok()?;
+    let warn = |message: &str| {
+        let path = printable(&relative.to_string_lossy());
+        Some(Err(Warning { path, line: 0, message: message.to_owned() }))
+    };
+    if kind.is_dir() {
+        let cut = entry.depth() >= MAX_DEPTH;
+        return if cut { warn("folder is too deep, not read") } else { None };
+    }
+    if !has_kind(entry.path()) {
+        return None;
+    }
+    let Some(path) = plain_path(relative) else {
+        return warn("file name is not plain UTF-8, not read");
+    };
+    if !filter.matches(&path) {
+        return None;
+    }
+    if !kind.is_file() {
+        return warn("not a regular file, not read");
+    }
+    if entry.path_is_symlink() && !inside(root, entry.path()) {
+        return warn("link leads outside the folder, not read");
+    }
+    let Ok(meta) = entry.metadata() else {
+        return warn("file cannot be read");
+    };
+    if meta.len() > MAX_FILE_BYTES {
+        return warn("file is larger than 8 MiB, not read");
+    }
+    Some(Ok(File { path, size: meta.len(), modified: meta.modified().ok() }))
+}
+
+/// Names an entry that the walker could not look at: a dangling link, a loop, no permission.
+fn broken(root: &Path, error: &ignore::Error) -> Option<Warning> {
+    fn path_of(error: &ignore::Error) -> Option<PathBuf> {
+        match error {
+            ignore::Error::WithPath { path, .. } => Some(path.clone()),
+            ignore::Error::Loop { child, .. } => Some(child.clone()),
+            ignore::Error::WithDepth { err, .. } | ignore::Error::WithLineNumber { err, .. } => {
+                path_of(err)
+            }
+            _ => None,
+        }
+    }
+    let path = path_of(error)?;
+    let relative = path.strip_prefix(root).ok()?;
+    let message = if matches!(error, ignore::Error::Partial(_)) {
+        "ignore file has a broken line"
+    } else if relative.as_os_str().is_empty() {
+        "the folder cannot be read"
+    } else {
+        "cannot be read (broken link, loop or no permission)"
+    };
+    let path = printable(&relative.to_string_lossy());
+    Some(Warning { path, line: 0, message: message.to_owned() })
+}
+
+/// Is it one of the kinds of files we read?
+fn has_kind(path: &Path) -> bool {
+    let extension = path.extension().and_then(|extension| extension.to_str());
+    extension.is_some_and(|it| KINDS.iter().any(|kind| it.eq_ignore_ascii_case(kind)))
+}
+
+/// A relative path with `/`, if it is UTF-8 and could stand in a URI and in a log unescaped.
+fn plain_path(relative: &Path) -> Option<String> {
+    let path = relative.to_str()?;
+    let path =
+        if cfg!(windows) { path.replace('\\', "/") } else { path.to_owned() };
+    is_plain(&path).then_some(path)
+}
+
+/// Are there no characters in it that a reader of a log cannot see?
+pub(super) fn is_plain(path: &str) -> bool {
+    path.len() <= MAX_PATH_BYTES && !path.chars().any(super::dialect::is_invisible)
+}
+
+fn printable(path: &str) -> String {
+    path.chars().map(|c| if super::dialect::is_invisible(c) { '\u{fffd}' } else { c }).collect()
+}
+
+/// A collection's globs and rules about names.
+pub(super) struct Filter {
+    include: Option<GlobSet>,
+    exclude: GlobSet,
+    node_modules: bool,
+}
+
+impl Filter {
+    pub(super) fn new(collection: &Collection) -> (Filter, Vec<Warning>) {
+        let mut warnings = Vec::new();
+        let include = globs(&collection.include, &mut warnings);
+        let filter = Filter {
+            include: (!collection.include.is_empty()).then_some(include),
+            exclude: globs(&collection.exclude, &mut warnings),
+            node_modules: collection.include.iter().any(|glob| glob.contains("node_modules")),
+        };
+        (filter, warnings)
+    }
+
+    fn matches(&self, path: &str) -> bool {
+        self.include.as_ref().is_none_or(|set| set.is_match(path)) && !self.exclude.is_match(path)
+    }
+
+    /// Would a file of this path be listed, ignore files aside?
+    pub(super) fn accepts(&self, path: &str) -> bool {
+        let plain = |part: &str| {
+            let hidden = part.is_empty() || part.starts_with('.');
+            !hidden && (self.node_modules || part != "node_modules")
+        };
+        path.split('/').all(plain)
+            && path.split('/').count() <= MAX_DEPTH
+            && is_plain(path)
+            && has_kind(Path::new(path))
+            && self.matches(path)
+    }
+}
+
+fn globs(patterns: &[String], warnings: &mut Vec<Warning>) -> GlobSet {
+    let mut builder = GlobSetBuilder::new();
+    for pattern in patterns {
+        let pattern = pattern.trim_start_matches("./").trim_start_matches('/');
+        // A folder's name stands for all that is in it.
+        let whole = format!("{}/**", pattern.trim_end_matches('/'));
+        match (Glob::new(pattern), Glob::new(&whole)) {
+            (Ok(glob), Ok(whole)) => {
+                builder.add(glob);
+                builder.add(whole);
+            }
+            _ => {
+                let message = format!("`{}` is not a glob", printable(pattern));
+                warnings.push(Warning { path: String::new(), line: 0, message });
+            }
+        }
+    }
+    builder.build().unwrap_or_default()
+}

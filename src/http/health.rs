@@ -1,0 +1,43 @@
+//! What orchestrators ask: is the process up, does the index serve.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+
+use super::Site;
+
+/// `GET /healthz`: the process answers.
+pub(super) async fn up() -> Response {
+    uncached("ok".into_response())
+}
+
+/// `GET /readyz`: the index can be read. What keeps the docs from being followed is told, but
+/// does not make the server unready: what was indexed is still served.
+pub(super) async fn ready(State(site): State<Arc<Site>>) -> Response {
+    let snapshot = site.docs.snapshot();
+    let stamp = snapshot.stamp();
+    let catalog = snapshot.catalog();
+    let unreadable = catalog.as_ref().err().map(|error| {
+        tracing::error!(error = format!("{error:#}"), "the index does not serve");
+        "the index cannot be read".to_owned()
+    });
+    let ready = unreadable.is_none();
+    let body = json!({
+        "ready": ready,
+        "pages": stamp.pages(),
+        "sections": stamp.sections,
+        "committed": stamp.committed,
+        "problem": unreadable.or_else(|| site.docs.problem()),
+    });
+    let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    uncached((status, Json(body)).into_response())
+}
+
+fn uncached(mut response: Response) -> Response {
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}

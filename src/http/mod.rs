@@ -1,0 +1,196 @@
+//! The wire: routes, guards, pages for people.
+//!
+//! | file | what it decides |
+//! |---|---|
+//! | `accept` | how long a connection is waited for, and how serving ends |
+//! | `guard` | which hosts and origins are let in (pure) |
+//! | `cors` | what browsers are told |
+//! | `rpc`, `envelope` | which bodies are calls |
+//! | `pages`, `html`, `render`, `link` | what people see |
+//! | `health` | what orchestrators see |
+//! | `error` | what refusals and failures look like |
+
+mod accept;
+mod cors;
+mod envelope;
+mod error;
+mod guard;
+mod health;
+mod html;
+mod link;
+mod pages;
+mod render;
+mod rpc;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::header::{HOST, ORIGIN};
+use axum::http::{HeaderMap, HeaderName, StatusCode};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use tokio_util::sync::CancellationToken;
+use tower_http::catch_panic::CatchPanicLayer;
+
+pub use accept::{Patience, serve, stopped};
+
+use crate::mcp::{self, Docs};
+use error::{Error, Refusal};
+use guard::{Denied, Guard};
+
+/// Path of the MCP endpoint.
+const ENDPOINT: &str = "/mcp";
+
+/// What the server is made of.
+#[derive(Clone)]
+pub struct Options {
+    /// What is served.
+    pub docs: Docs,
+    /// Address that the world knows this server by, if it is not the one listened on. A path in
+    /// it is where a proxy mounts this server; the proxy takes it off again.
+    pub public_url: Option<String>,
+    /// Address that is listened on, with the real port.
+    pub listen: SocketAddr,
+    /// Hosts to answer to besides the derived ones.
+    pub allowed_hosts: Vec<String>,
+    /// Origins of web pages that may call besides the derived ones; `*` is any.
+    pub allowed_origins: Vec<String>,
+    /// How long a call is waited for.
+    pub patience: Patience,
+}
+
+impl Options {
+    fn guard(&self) -> anyhow::Result<Guard> {
+        let public_url = self.public_url.as_deref();
+        Guard::new(self.listen, public_url, &self.allowed_hosts, &self.allowed_origins)
+    }
+
+    /// Address of this server, without a trailing slash.
+    fn address(&self) -> String {
+        match &self.public_url {
+            Some(url) => url.trim_end_matches('/').to_owned(),
+            None if self.listen.ip().is_unspecified() => {
+                format!("http://localhost:{}", self.listen.port())
+            }
+            None => format!("http://{}", self.listen),
+        }
+    }
+}
+
+/// What the operator should see at start: where to connect, and who is let in.
+pub fn describe(options: &Options) -> anyhow::Result<Vec<String>> {
+    let mut lines = vec![format!("endpoint: {}{ENDPOINT}", options.address())];
+    lines.extend(options.guard()?.describe());
+    Ok(lines)
+}
+
+/// All routes. Streams end on `cancel`.
+pub fn router(options: &Options, cancel: CancellationToken) -> anyhow::Result<Router> {
+    let service = Arc::new(mcp::http_service(&options.docs, cancel));
+    let patience = options.patience;
+    let call = move |request: Request| async move {
+        let hand_on = async |request| service.handle(request).await.map(Body::new);
+        rpc::answer(request, patience, hand_on).await
+    };
+    let site = Arc::new(Site::new(options)?);
+
+    Ok(Router::new()
+        .route(ENDPOINT, post(call).get(pages::endpoint).fallback(refuse_method))
+        .route("/", get(pages::home))
+        .route("/docs", get(pages::shelves))
+        .route("/docs/", get(pages::shelves))
+        .route("/docs/{*rest}", get(pages::docs))
+        .route("/style.css", get(html::style))
+        .fallback(pages::nowhere)
+        // Who is not let in, and every preflight, is answered here, before anything is read.
+        .layer(middleware::from_fn_with_state(site.clone(), let_in))
+        // Below the guard on purpose: orchestrators ask by the address of a container, which no
+        // list knows, and there is nothing to learn here.
+        .route("/healthz", get(health::up))
+        .route("/readyz", get(health::ready))
+        // Outermost: whatever panics inside is one answer of 500, and the process lives.
+        .layer(CatchPanicLayer::custom(error::panicked))
+        .with_state(site))
+}
+
+/// What handlers share.
+struct Site {
+    docs: Docs,
+    guard: Guard,
+    /// Path that the public address ends with; links start with it.
+    base: String,
+    /// Address that clients connect to.
+    endpoint: String,
+    /// Name for the server in a client's configuration.
+    name: String,
+}
+
+impl Site {
+    fn new(options: &Options) -> anyhow::Result<Site> {
+        let address = options.address();
+        let (_, rest) = address.split_once("://").unwrap_or(("", &address));
+        let base = rest.split_once('/').map(|(_, path)| format!("/{path}")).unwrap_or_default();
+        let name = match options.docs.collections() {
+            [only] => only.name.clone(),
+            _ => "docs".to_owned(),
+        };
+        Ok(Site {
+            docs: options.docs.clone(),
+            guard: options.guard()?,
+            base,
+            endpoint: format!("{address}{ENDPOINT}"),
+            name,
+        })
+    }
+
+    /// What the start page is called in breadcrumbs.
+    fn start(&self) -> String {
+        "Docs".to_owned()
+    }
+}
+
+/// Lets requests in by host and origin, answers preflights, and shares answers with pages of
+/// other origins.
+async fn let_in(State(site): State<Arc<Site>>, request: Request, next: Next) -> Response {
+    let (uri, headers) = (request.uri(), request.headers());
+    let hosts = values(headers, &HOST);
+    let authority = uri.authority().map(|authority| authority.as_str());
+    let decision = site
+        .guard
+        .check_host(&hosts, authority)
+        .and_then(|()| site.guard.check_origin(&values(headers, &ORIGIN)));
+    if let Err(denied) = decision {
+        return refuse(&denied).into_response();
+    }
+    if uri.path() != ENDPOINT {
+        return next.run(request).await;
+    }
+    let origin = headers.get(ORIGIN).cloned();
+    let mut response = if cors::is_preflight(request.method()) {
+        cors::preflight(headers)
+    } else {
+        next.run(request).await
+    };
+    cors::share(origin, response.headers_mut());
+    response
+}
+
+fn refuse(denied: &Denied) -> Refusal {
+    let status = match denied {
+        Denied::HostCount(_) | Denied::Authority => StatusCode::BAD_REQUEST,
+        Denied::Host(_) | Denied::Origin(_) => StatusCode::FORBIDDEN,
+    };
+    Refusal::new(status, error::TRANSPORT, denied.to_string())
+}
+
+fn values<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Vec<&'a [u8]> {
+    headers.get_all(name).iter().map(|value| value.as_bytes()).collect()
+}
+
+async fn refuse_method() -> Error {
+    rpc::method_not_allowed()
+}

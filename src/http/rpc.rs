@@ -1,0 +1,239 @@
+//! `POST /mcp`: what stands between the wire and the protocol.
+//!
+//! The SDK behind answers some mistakes with a status or a body that clients cannot use (415 and
+//! plain text for malformed JSON, 406 for `Accept: */*`). Here the body is read once, within
+//! bounds, its outside is checked, and what is handed on is the same bytes.
+
+use std::pin::Pin;
+use std::time::Duration;
+
+use axum::body::{Body, Bytes, HttpBody};
+use axum::extract::Request;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+
+use super::accept::Patience;
+use super::envelope::{self, Flaw, Id};
+use super::error::{self, Error, Refusal};
+
+/// Largest body taken; a call is a few hundred bytes.
+pub(super) const MAX_BODY: usize = 256 * 1024;
+/// How much of a body that is too large is still read, so that its sender is done and reads the
+/// answer instead of a broken connection.
+const MAX_DISCARDED: usize = 1024 * 1024;
+/// Revisions of MCP that are spoken, newest first.
+const REVISIONS: [&str; 5] =
+    ["2026-07-28", "2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05"];
+/// Headers that decide something: two of one kind could be read differently by two readers.
+const SINGLE: [HeaderName; 5] = [
+    header::CONTENT_TYPE,
+    header::CONTENT_ENCODING,
+    HeaderName::from_static("mcp-protocol-version"),
+    HeaderName::from_static("mcp-method"),
+    HeaderName::from_static("mcp-name"),
+];
+
+/// Checks a call, hands it on, and gives errors the form that clients read.
+pub(super) async fn answer(
+    request: Request,
+    patience: Patience,
+    hand_on: impl AsyncFnOnce(Request) -> Response,
+) -> Result<Response, Error> {
+    let call = async {
+        let (mut parts, body) = request.into_parts();
+        check_headers(&parts.headers)?;
+        if !takes_both(&parts.headers) {
+            parts.headers.insert(header::ACCEPT, BOTH);
+        }
+        let body = read(body, patience.body).await?;
+        let id = envelope::check(&body).map_err(flawed)?;
+        let response = hand_on(Request::from_parts(parts, Body::from(body))).await;
+        Ok(in_json(response, id).await)
+    };
+    tokio::time::timeout(patience.call, call).await.unwrap_or_else(|_| {
+        let message = format!("the call took longer than {} s", patience.call.as_secs());
+        Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, error::TRANSPORT, message).into())
+    })
+}
+
+/// What `/mcp` answers to methods other than `POST`.
+pub(super) fn method_not_allowed() -> Error {
+    let message = "this endpoint takes POST; it has no stream to GET and no session to DELETE";
+    Refusal::new(StatusCode::METHOD_NOT_ALLOWED, error::TRANSPORT, message).into()
+}
+
+const BOTH: HeaderValue = HeaderValue::from_static("application/json, text/event-stream");
+
+fn check_headers(headers: &HeaderMap) -> Result<(), Refusal> {
+    for name in &SINGLE {
+        if headers.get_all(name).iter().nth(1).is_some() {
+            let message = format!("the header {name} stands twice");
+            return Err(Refusal::new(StatusCode::BAD_REQUEST, error::HEADER_MISMATCH, message));
+        }
+    }
+    let unsupported =
+        |message| Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, error::TRANSPORT, message);
+    let encoding = headers.get(header::CONTENT_ENCODING);
+    if encoding.is_some_and(|value| !value.as_bytes().eq_ignore_ascii_case(b"identity")) {
+        return Err(unsupported("bodies are taken as they are, without a Content-Encoding"));
+    }
+    if !headers.get(header::CONTENT_TYPE).is_some_and(is_json) {
+        return Err(unsupported("the Content-Type of a call is application/json (UTF-8)"));
+    }
+    if !takes_json(headers) {
+        let message = "answers are application/json, or text/event-stream where they stream; \
+                       Accept allows neither";
+        return Err(Refusal::new(StatusCode::NOT_ACCEPTABLE, error::TRANSPORT, message));
+    }
+    Ok(())
+}
+
+/// JSON in UTF-8; a `charset` that says otherwise would make two readings of the same bytes.
+fn is_json(value: &HeaderValue) -> bool {
+    let Ok(value) = value.to_str() else { return false };
+    let mut parts = value.split(';').map(str::trim);
+    let json = parts.next().is_some_and(|kind| kind.eq_ignore_ascii_case("application/json"));
+    json && parts.all(|parameter| match parameter.split_once('=') {
+        Some((name, value)) if name.trim().eq_ignore_ascii_case("charset") => {
+            let charset = value.trim().trim_matches('"');
+            ["utf-8", "utf8", "us-ascii"].iter().any(|ours| charset.eq_ignore_ascii_case(ours))
+        }
+        _ => true,
+    })
+}
+
+/// Both kinds are named, as the SDK behind wants it.
+fn takes_both(headers: &HeaderMap) -> bool {
+    let mut kinds = [false; 2];
+    for (kind, _) in accepted(headers) {
+        kinds[0] |= kind.eq_ignore_ascii_case("application/json");
+        kinds[1] |= kind.eq_ignore_ascii_case("text/event-stream");
+    }
+    kinds == [true; 2]
+}
+
+/// JSON can be taken: it is named, or covered by a range, or nothing is said.
+fn takes_json(headers: &HeaderMap) -> bool {
+    let ours = ["application/json", "application/*", "*/*"];
+    !headers.contains_key(header::ACCEPT)
+        || accepted(headers).any(|(kind, _)| ours.iter().any(|our| kind.eq_ignore_ascii_case(our)))
+}
+
+/// Whether the caller is a browser that opens a page.
+pub(super) fn takes_html(headers: &HeaderMap) -> bool {
+    accepted(headers).any(|(kind, _)| kind.eq_ignore_ascii_case("text/html"))
+}
+
+/// The media ranges of `Accept` that are not excluded by a weight of 0, with their parameters.
+fn accepted(headers: &HeaderMap) -> impl Iterator<Item = (&str, &str)> {
+    let values = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split(',')).filter_map(|range| {
+        let (kind, parameters) = range.split_once(';').unwrap_or((range, ""));
+        let excluded = parameters.split(';').any(|parameter| {
+            let weight = parameter.trim().strip_prefix("q=").and_then(|q| q.parse::<f32>().ok());
+            weight == Some(0.0)
+        });
+        (!excluded).then_some((kind.trim(), parameters))
+    })
+}
+
+/// Reads a body of bounded size whose pieces come without long pauses. A body that comes in one
+/// piece, as nearly all do, is not copied.
+async fn read(mut body: Body, pause: Duration) -> Result<Bytes, Error> {
+    let announced = body.size_hint().lower();
+    if announced > MAX_BODY as u64 {
+        if announced <= MAX_DISCARDED as u64 {
+            discard(&mut body, 0, pause).await;
+        }
+        return Err(too_large());
+    }
+    let Some(first) = next(&mut body, pause).await? else { return Ok(Bytes::new()) };
+    if first.len() <= MAX_BODY && body.is_end_stream() {
+        return Ok(first);
+    }
+    let mut whole = first.to_vec();
+    while whole.len() <= MAX_BODY {
+        match next(&mut body, pause).await? {
+            Some(piece) => whole.extend_from_slice(&piece),
+            None => return Ok(whole.into()),
+        }
+    }
+    discard(&mut body, whole.len(), pause).await;
+    Err(too_large())
+}
+
+/// The next piece of the body.
+async fn next(body: &mut Body, pause: Duration) -> Result<Option<Bytes>, Error> {
+    loop {
+        let frame = std::future::poll_fn(|context| Pin::new(&mut *body).poll_frame(context));
+        let frame = tokio::time::timeout(pause, frame).await.map_err(|_| {
+            let message = "the body did not arrive in time";
+            Refusal::new(StatusCode::REQUEST_TIMEOUT, error::TRANSPORT, message)
+        })?;
+        match frame.map(|frame| frame.map(|frame| frame.into_data())) {
+            None => return Ok(None),
+            Some(Ok(Ok(data))) => return Ok(Some(data)),
+            Some(Ok(Err(_trailers))) => {}
+            Some(Err(_)) => {
+                let message = "the body broke off";
+                let code = error::PARSE_ERROR;
+                return Err(Refusal::new(StatusCode::BAD_REQUEST, code, message).into());
+            }
+        }
+    }
+}
+
+async fn discard(body: &mut Body, mut read: usize, pause: Duration) {
+    while read <= MAX_DISCARDED {
+        match next(body, pause).await {
+            Ok(Some(piece)) => read += piece.len(),
+            Ok(None) | Err(_) => return,
+        }
+    }
+}
+
+fn too_large() -> Error {
+    let message = format!("a call is at most {} KiB long", MAX_BODY / 1024);
+    Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, error::TRANSPORT, message).into()
+}
+
+fn flawed(flaw: Flaw) -> Refusal {
+    let (code, message) = match flaw {
+        Flaw::Syntax(why) => (error::PARSE_ERROR, format!("the body is not JSON: {why}")),
+        Flaw::Batch => {
+            (error::INVALID_REQUEST, "send one message per request; there are no batches".into())
+        }
+        Flaw::Shape(why) => {
+            (error::INVALID_REQUEST, format!("the body is not a JSON-RPC message: {why}"))
+        }
+    };
+    Refusal::new(StatusCode::BAD_REQUEST, code, message)
+}
+
+/// Rewrites the SDK's plain-text errors; everything else passes as it is.
+async fn in_json(response: Response, id: Option<Id>) -> Response {
+    let status = response.status();
+    let json = |value: &HeaderValue| value.as_bytes().starts_with(b"application/json");
+    let is_json = response.headers().get(header::CONTENT_TYPE).is_some_and(json);
+    if status.is_success() || is_json {
+        return response;
+    }
+    let text = axum::body::to_bytes(response.into_body(), 4096).await.unwrap_or_default();
+    let text = String::from_utf8_lossy(&text);
+    // The headers and the syntax were right, so this is a message that the SDK has no place for.
+    if status == StatusCode::UNSUPPORTED_MEDIA_TYPE {
+        tracing::debug!(why = %text, "a message was not understood");
+        let message = "the message does not have the members that its method asks for";
+        let refusal = Refusal::new(StatusCode::BAD_REQUEST, error::INVALID_REQUEST, message);
+        return refusal.of(id).into_response();
+    }
+    if let Some((_, version)) = text.split_once("Unsupported MCP-Protocol-Version: ") {
+        let requested: String = version.chars().take(40).collect();
+        let message = "this revision of MCP is not spoken here";
+        let refusal = Refusal::new(status, error::UNSUPPORTED_VERSION, message).of(id);
+        let data = json!({ "supported": REVISIONS, "requested": requested });
+        return refusal.with(data).into_response();
+    }
+    error::in_json(status, &text, id)
+}

@@ -1,0 +1,399 @@
+//! Clean Markdown as blocks that may be shown apart: a paragraph, a list item, a row, a fence.
+//!
+//! Whatever is cut is cut here, so that no answer ever holds half a code block or half a row.
+
+use std::ops::Range;
+
+use crate::corpus::tokens;
+
+/// What a block is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// A heading line.
+    Heading,
+    /// A paragraph, or anything else without structure of its own.
+    Text,
+    /// One item of a list.
+    Item,
+    /// The first two lines of a table.
+    TableHead,
+    /// A row of a table.
+    Row,
+    /// A fenced code block.
+    Fence,
+}
+
+/// A block, as a range of the text it is part of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Block {
+    pub(crate) kind: Kind,
+    pub(crate) range: Range<usize>,
+}
+
+/// The blocks of a text, in order; blank lines belong to none.
+pub(crate) fn split(text: &str) -> Vec<Block> {
+    let mut blocks: Vec<Block> = Vec::new();
+    let mut open = false;
+    let mut fence: Option<&str> = None;
+    let mut lines = lines(text).peekable();
+    while let Some(range) = lines.next() {
+        let line = &text[range.clone()];
+        if let Some(mark) = fence {
+            extend(&mut blocks, range.end);
+            if closes(line, mark) {
+                fence = None;
+                open = false;
+            }
+            continue;
+        }
+        if line.trim().is_empty() {
+            open = false;
+            continue;
+        }
+        if let Some(mark) = opens(line) {
+            fence = Some(mark);
+            // A fence right under the text that leads to it stays with a list item only.
+            if open && blocks.last().is_some_and(|block| block.kind == Kind::Item) {
+                extend(&mut blocks, range.end);
+            } else {
+                blocks.push(Block { kind: Kind::Fence, range });
+            }
+            continue;
+        }
+        let kind = kind_of(line);
+        match kind {
+            Kind::Row => {
+                let first = !open || blocks.last().is_none_or(|b| !matches!(b.kind, Kind::Row | Kind::TableHead));
+                let rule = lines.peek().is_some_and(|next| is_rule(&text[next.clone()]));
+                if first && rule {
+                    let end = lines.next().map_or(range.end, |next| next.end);
+                    blocks.push(Block { kind: Kind::TableHead, range: range.start..end });
+                } else {
+                    blocks.push(Block { kind, range });
+                }
+                open = true;
+            }
+            Kind::Heading => {
+                blocks.push(Block { kind, range });
+                open = false;
+            }
+            Kind::Item => {
+                blocks.push(Block { kind, range });
+                open = true;
+            }
+            _ if open && blocks.last().is_some_and(|b| matches!(b.kind, Kind::Text | Kind::Item)) => {
+                extend(&mut blocks, range.end);
+            }
+            _ => {
+                blocks.push(Block { kind, range });
+                open = true;
+            }
+        }
+    }
+    blocks
+}
+
+/// Cuts a block into pieces of at most `room` bytes where its kind allows: a fence between lines,
+/// each piece fenced again; text between sentences. A single longer line or sentence is cut at a
+/// space, at worst at a character.
+pub(crate) fn cut(text: &str, block: &Block, room: usize) -> Vec<String> {
+    let body = &text[block.range.clone()];
+    if body.len() <= room {
+        return vec![body.to_owned()];
+    }
+    if block.kind == Kind::Fence {
+        return cut_fence(body, room);
+    }
+    gather(sentences(body), room, "")
+}
+
+/// What fits into `room` tokens from a byte of the text on, and where it ends. With `force` at
+/// least one piece comes, cut inside a block if it must be; what goes on inside a fence or a table
+/// gets the fence's first line or the table's head again.
+pub(crate) fn take(text: &str, offset: usize, room: usize, force: bool) -> (String, usize) {
+    let blocks = split(text);
+    let mut out = String::new();
+    let mut used = 0;
+    let mut end = offset;
+    let first = blocks.iter().position(|block| block.range.end > offset).unwrap_or(blocks.len());
+    for at in first..blocks.len() {
+        let block = &blocks[at];
+        let body = resumed(text, &blocks, at, offset);
+        let cost = tokens::estimate(&body) + 1;
+        if used + cost <= room {
+            // Blocks that touch stay together as they were.
+            let gap = &text[end.min(block.range.start)..block.range.start];
+            out.push_str(if out.is_empty() { "" } else { gap });
+            out.push_str(&body);
+            used += cost;
+            end = block.range.end;
+            continue;
+        }
+        let alone = out.is_empty() || blocks[first..at].iter().all(|b| b.kind == Kind::Heading);
+        if !(force && alone) {
+            return (out, blocks[at].range.start.max(end));
+        }
+        let bytes = body.len() * room.saturating_sub(used) / cost;
+        let (piece, taken) = head(&body, block.kind, bytes.max(64));
+        if !out.is_empty() {
+            out.push_str("\n\n");
+        }
+        out.push_str(&piece);
+        let repeated = body.len() - (block.range.end - block.range.start.max(offset));
+        let next = block.range.start.max(offset) + taken.saturating_sub(repeated);
+        return (out, floor(text, next.max(offset + 1)));
+    }
+    (out, text.len())
+}
+
+/// A block from the offset on, as valid Markdown.
+fn resumed(text: &str, blocks: &[Block], at: usize, offset: usize) -> String {
+    let block = &blocks[at];
+    let body = &text[block.range.clone()];
+    if offset <= block.range.start {
+        let head = at.checked_sub(1).filter(|_| block.kind == Kind::Row && offset == block.range.start && offset > 0);
+        let head = head.and_then(|before| blocks[..=before].iter().rev().find(|b| b.kind != Kind::Row));
+        return match head.filter(|head| head.kind == Kind::TableHead) {
+            Some(head) => format!("{}\n{body}", &text[head.range.clone()]),
+            None => body.to_owned(),
+        };
+    }
+    let rest = &text[offset..block.range.end];
+    match block.kind {
+        Kind::Fence => format!("{}\n{}", body.lines().next().unwrap_or("```"), rest.trim_start_matches('\n')),
+        _ => rest.trim_start().to_owned(),
+    }
+}
+
+/// The first piece of a block that is too long, and how many bytes of it that was.
+fn head(body: &str, kind: Kind, room: usize) -> (String, usize) {
+    let block = Block { kind, range: 0..body.len() };
+    let piece = cut(body, &block, room).into_iter().next().unwrap_or_default();
+    if kind != Kind::Fence {
+        let taken = piece.len();
+        return (piece, taken);
+    }
+    // The closing line was added; what stands above it is the body's own.
+    let taken = piece.rfind('\n').unwrap_or(piece.len());
+    (piece, taken)
+}
+
+fn floor(text: &str, mut at: usize) -> usize {
+    at = at.min(text.len());
+    while !text.is_char_boundary(at) {
+        at -= 1;
+    }
+    at
+}
+
+/// Byte ranges of the lines, without their line ends.
+fn lines(text: &str) -> impl Iterator<Item = Range<usize>> {
+    let mut at = 0;
+    text.split_inclusive('\n').map(move |line| {
+        let start = at;
+        at += line.len();
+        start..start + line.trim_end_matches(['\n', '\r']).len()
+    })
+}
+
+fn extend(blocks: &mut [Block], end: usize) {
+    if let Some(last) = blocks.last_mut() {
+        last.range.end = end;
+    }
+}
+
+/// The mark of a fence that the line opens.
+fn opens(line: &str) -> Option<&str> {
+    let line = line.trim_start_matches([' ', '\t', '>']);
+    for mark in ["`", "~"] {
+        let rest = line.trim_start_matches(mark);
+        let length = line.len() - rest.len();
+        if length >= 3 && !(mark == "`" && rest.contains('`')) {
+            return Some(&line[..length]);
+        }
+    }
+    None
+}
+
+fn closes(line: &str, mark: &str) -> bool {
+    let line = line.trim_matches([' ', '\t', '>', '\r']);
+    line.len() >= mark.len() && line.bytes().all(|b| Some(&b) == mark.as_bytes().first())
+}
+
+fn kind_of(line: &str) -> Kind {
+    let trimmed = line.trim_start();
+    let indent = line.len() - trimmed.len();
+    if indent < 4 && trimmed.starts_with('#') {
+        let rest = trimmed.trim_start_matches('#');
+        if trimmed.len() - rest.len() <= 6 && (rest.is_empty() || rest.starts_with(' ')) {
+            return Kind::Heading;
+        }
+    }
+    if trimmed.starts_with('|') {
+        return Kind::Row;
+    }
+    let after = trimmed.trim_start_matches(|c: char| c.is_ascii_digit());
+    let numbered = after.len() < trimmed.len() && (after.starts_with(". ") || after.starts_with(") "));
+    if indent < 4 && (numbered || ["- ", "* ", "+ "].iter().any(|mark| trimmed.starts_with(mark))) {
+        return Kind::Item;
+    }
+    Kind::Text
+}
+
+fn is_rule(line: &str) -> bool {
+    let line = line.trim();
+    line.contains("--") && line.bytes().all(|b| matches!(b, b'|' | b'-' | b':' | b' '))
+}
+
+fn cut_fence(body: &str, room: usize) -> Vec<String> {
+    let (first, rest) = body.split_once('\n').unwrap_or((body, ""));
+    let mark = opens(first).unwrap_or("```");
+    let (inner, _) = match rest.rsplit_once('\n') {
+        Some((inner, last)) if closes(last, mark) => (inner, last),
+        _ => (rest, ""),
+    };
+    let room = room.saturating_sub(first.len() + mark.len() + 2).max(40);
+    let pieces = gather(inner.split_inclusive('\n').collect(), room, "");
+    pieces.into_iter().map(|piece| format!("{first}\n{}\n{mark}", piece.trim_end_matches('\n'))).collect()
+}
+
+/// Sentences with the white space behind them.
+fn sentences(text: &str) -> Vec<&str> {
+    let mut found = Vec::new();
+    let mut start = 0;
+    let mut characters = text.char_indices().peekable();
+    while let Some((at, c)) = characters.next() {
+        let next = characters.peek().map(|(_, next)| *next);
+        let ends = match c {
+            '\n' | '。' | '！' | '？' => true,
+            '.' | '!' | '?' => next.is_some_and(char::is_whitespace),
+            _ => false,
+        };
+        if ends {
+            let end = at + c.len_utf8();
+            found.push(&text[start..end]);
+            start = end;
+        }
+    }
+    found.push(&text[start..]);
+    found
+}
+
+/// Puts parts together into pieces of at most `room` bytes.
+fn gather(parts: Vec<&str>, room: usize, between: &str) -> Vec<String> {
+    let room = room.max(16);
+    let mut pieces: Vec<String> = Vec::new();
+    for mut part in parts {
+        if let Some(last) = pieces.last_mut()
+            && last.len() + between.len() + part.len() <= room
+        {
+            last.push_str(between);
+            last.push_str(part);
+            continue;
+        }
+        while part.len() > room {
+            let mut at = room;
+            while !part.is_char_boundary(at) {
+                at -= 1;
+            }
+            let space = part[..at].rfind(' ').filter(|space| *space > at / 2);
+            let (head, tail) = part.split_at(space.unwrap_or(at));
+            pieces.push(head.to_owned());
+            part = tail;
+        }
+        pieces.push(part.to_owned());
+    }
+    pieces
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(text: &str, expected: &[(Kind, &str)]) {
+        let found: Vec<_> = split(text).into_iter().map(|b| (b.kind, &text[b.range])).collect();
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn blocks_are_what_a_reader_sees_as_one() {
+        check(
+            "## Title\nFirst line\nsecond line.\n\n- one\n  more\n- two\n\n```sh\na\n\nb\n```\nAfter",
+            &[
+                (Kind::Heading, "## Title"),
+                (Kind::Text, "First line\nsecond line."),
+                (Kind::Item, "- one\n  more"),
+                (Kind::Item, "- two"),
+                (Kind::Fence, "```sh\na\n\nb\n```"),
+                (Kind::Text, "After"),
+            ],
+        );
+    }
+
+    #[test]
+    fn a_table_is_a_head_and_rows() {
+        check(
+            "| a | b |\n| - | -- |\n| 1 | 2 |\n| 3 | 4 |",
+            &[
+                (Kind::TableHead, "| a | b |\n| - | -- |"),
+                (Kind::Row, "| 1 | 2 |"),
+                (Kind::Row, "| 3 | 4 |"),
+            ],
+        );
+    }
+
+    #[test]
+    fn a_fence_of_a_list_item_stays_with_it() {
+        check(
+            "1. do\n   ```sh\n   - x\n   ```\n2. done",
+            &[(Kind::Item, "1. do\n   ```sh\n   - x\n   ```"), (Kind::Item, "2. done")],
+        );
+    }
+
+    #[test]
+    fn a_long_fence_is_cut_between_lines_and_fenced_again() {
+        let lines: Vec<String> = (0..20).map(|n| format!("let line_{n} = {n};")).collect();
+        let text = format!("```rust\n{}\n```", lines.join("\n"));
+        let pieces = cut(&text, &split(&text)[0], 120);
+        assert!(pieces.len() > 1);
+        for piece in &pieces {
+            assert!(piece.starts_with("```rust\n") && piece.ends_with("\n```"), "{piece}");
+        }
+    }
+
+    #[test]
+    fn pieces_of_any_size_hold_every_word_once_and_are_valid_markdown() {
+        let code: String = (0..60).map(|n| format!("let name{n} = {n};\n")).collect();
+        let rows: String = (0..40).map(|n| format!("| row{n} | x |\n")).collect();
+        let words: String = (0..200).map(|n| format!("word{n} and. ")).collect();
+        let text = format!("## H\n\n{words}\n\n```rust\n{code}```\n\n| a | b |\n| - | -- |\n{rows}\nEnd.");
+        for room in [30, 60, 200, 5000] {
+            let (mut at, mut all) = (0, String::new());
+            while at < text.len() {
+                let (piece, end) = take(&text, at, room, true);
+                assert!(end > at, "{room}: stuck at {at}");
+                assert_eq!(piece.matches("```").count() % 2, 0, "{piece}");
+                all.push_str(&piece);
+                all.push('\n');
+                at = end;
+            }
+            for n in 0..60 {
+                assert_eq!(all.matches(&format!("let name{n} ")).count(), 1, "{room}: name{n}");
+            }
+            for n in 0..40 {
+                assert_eq!(all.matches(&format!("| row{n} ")).count(), 1, "{room}: row{n}");
+            }
+            for n in 0..200 {
+                assert_eq!(all.matches(&format!("word{n} ")).count(), 1, "{room}: word{n}");
+            }
+        }
+    }
+
+    #[test]
+    fn long_text_is_cut_between_sentences() {
+        let text = "One sentence is here. Another one follows it. And a third one ends.";
+        let pieces = cut(text, &split(text)[0], 30);
+        assert_eq!(pieces.concat(), text);
+        assert!(pieces.iter().all(|piece| piece.len() <= 30), "{pieces:?}");
+    }
+}

@@ -1,0 +1,64 @@
+//! Pages, made searchable: the Tantivy index and all that reads or writes it.
+//!
+//! [`Indexer`] writes, one process at a time; [`Index`] reads and hands out [`Snapshot`]s, each
+//! one generation of the index, complete and unchanging. Nothing in here knows of MCP or HTTP.
+
+mod analyzer;
+mod blocks;
+mod catalog;
+mod directory;
+mod follow;
+mod lock;
+mod passage;
+mod query;
+mod rank;
+mod schema;
+mod snapshot;
+mod suggest;
+mod sync;
+
+pub use catalog::Catalog;
+pub use follow::{Follow, News};
+pub use lock::Held;
+pub use passage::Passage;
+pub use query::QueryTerms;
+pub use schema::{PageRecord, SectionEntry, SectionRecord};
+pub use snapshot::{Index, OpenError, Snapshot, Stamp};
+pub(crate) use blocks::take as take_blocks;
+pub(crate) use suggest::nearest;
+pub use sync::{Changes, Indexer, Progress, Report};
+
+/// What to look for, and where.
+#[derive(Debug, Clone, Default)]
+pub struct Search {
+    /// Any text; only its first 1,024 characters count.
+    pub query: String,
+    /// Number of hits, from 1.
+    pub limit: usize,
+    /// Only sections of this page or of pages under this folder: `collection/path`.
+    pub under: Option<String>,
+    /// Only this collection.
+    pub collection: Option<String>,
+    /// Only this version.
+    pub version: Option<String>,
+    /// Only this language.
+    pub language: Option<String>,
+}
+
+/// A section that answers.
+#[derive(Debug, Clone)]
+pub struct Hit {
+    /// The section, as stored.
+    pub record: SectionRecord,
+    /// How well it answers; comparable within one search only.
+    pub score: f32,
+}
+
+/// What a search found.
+#[derive(Debug, Clone)]
+pub struct Hits {
+    /// Best first.
+    pub hits: Vec<Hit>,
+    /// The question's terms, for cutting passages.
+    pub terms: QueryTerms,
+}

@@ -1,0 +1,225 @@
+//! The reading side: opening an index, and its generations.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+
+use anyhow::Context;
+use arc_swap::ArcSwap;
+use serde::{Deserialize, Serialize};
+use tantivy::collector::DocSetCollector;
+use tantivy::query::TermQuery;
+use tantivy::schema::{IndexRecordOption, Value};
+use tantivy::{IndexReader, ReloadPolicy, Searcher, TantivyDocument, Term};
+
+use super::analyzer;
+use super::catalog::Catalog;
+use super::directory::UnsyncedDirectory;
+use super::schema::{self, Fields, SectionRecord, Stored};
+use crate::corpus::Collection;
+
+/// What a commit says of itself; stored inside it, so that it is never newer or older than it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stamp {
+    /// Version of docent, of the fields and of the analyzer.
+    pub made_by: String,
+    /// What of the configuration decides how pages are read.
+    pub fingerprint: String,
+    /// Pages per collection, by name.
+    pub collections: Vec<(String, u64)>,
+    /// Sections of all pages.
+    pub sections: u64,
+    /// When it was committed, in seconds since 1970.
+    pub committed: u64,
+}
+
+impl Stamp {
+    /// Pages of all collections.
+    pub fn pages(&self) -> u64 {
+        self.collections.iter().map(|(_, pages)| pages).sum()
+    }
+
+    /// What an index made by this program must say.
+    pub(super) fn current_maker() -> String {
+        let version = env!("CARGO_PKG_VERSION");
+        format!("docent {version}, format {}, analyzer {}", schema::FORMAT, analyzer::VERSION)
+    }
+
+    /// What of the collections decides how pages are read.
+    pub(super) fn fingerprint_of(collections: &[Collection]) -> String {
+        let mut hasher = blake3::Hasher::new();
+        for c in collections {
+            let line = format!("{:?}\n", (&c.name, &c.root, c.site, &c.language, &c.version));
+            hasher.update(line.as_bytes());
+        }
+        hasher.finalize().to_hex()[..16].to_owned()
+    }
+}
+
+/// Why an index cannot be served as it is.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// There is none yet.
+    #[error("there is no index yet")]
+    Missing,
+    /// It must be made again; the sentence says why.
+    #[error("{0}")]
+    Stale(String),
+}
+
+/// An index, open for reading.
+pub struct Index {
+    pub(super) index: tantivy::Index,
+    pub(super) fields: Fields,
+    pub(super) dir: PathBuf,
+    reader: IndexReader,
+    current: ArcSwap<Snapshot>,
+}
+
+impl Index {
+    /// Opens the index of these collections.
+    pub fn open(dir: &Path, collections: &[Collection]) -> Result<Index, OpenError> {
+        if !dir.join("meta.json").exists() {
+            return Err(OpenError::Missing);
+        }
+        let unreadable = |error: &dyn std::fmt::Display| {
+            OpenError::Stale(format!("the index cannot be read ({error})"))
+        };
+        let directory = UnsyncedDirectory::open(dir).map_err(|e| unreadable(&e))?;
+        let index = tantivy::Index::open(directory).map_err(|e| unreadable(&e))?;
+        let payload = index.load_metas().map_err(|e| unreadable(&e))?.payload;
+        let stamp: Stamp = payload
+            .and_then(|payload| serde_json::from_str(&payload).ok())
+            .ok_or_else(|| OpenError::Stale("the index was left half-written".into()))?;
+        if stamp.made_by != Stamp::current_maker() {
+            return Err(OpenError::Stale(format!(
+                "the index was made by {}, this is {}",
+                stamp.made_by,
+                Stamp::current_maker()
+            )));
+        }
+        if stamp.fingerprint != Stamp::fingerprint_of(collections) {
+            return Err(OpenError::Stale("the collections are configured differently".into()));
+        }
+        Index::with(index, dir, stamp).map_err(|e| unreadable(&e))
+    }
+
+    pub(super) fn with(index: tantivy::Index, dir: &Path, stamp: Stamp) -> anyhow::Result<Index> {
+        index.tokenizers().register(analyzer::NAME, analyzer::Analyzer);
+        let (_, fields) = schema::schema();
+        let reader = index.reader_builder().reload_policy(ReloadPolicy::Manual).try_into()?;
+        let reader: IndexReader = reader;
+        let snapshot = Snapshot::new(reader.searcher(), fields, stamp, 0);
+        let current = ArcSwap::from_pointee(snapshot);
+        Ok(Index { index, fields, dir: dir.to_owned(), reader, current })
+    }
+
+    /// The newest generation. It stays whole however long it is kept.
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        self.current.load_full()
+    }
+
+    /// Checks the files against their checksums; names the damaged ones.
+    pub fn verify(&self) -> anyhow::Result<()> {
+        let damaged = self.index.validate_checksum()?;
+        anyhow::ensure!(damaged.is_empty(), "damaged files: {damaged:?}");
+        Ok(())
+    }
+
+    /// Moves to what another process has committed since; the pages that differ, if any.
+    pub fn refresh(&self) -> anyhow::Result<bool> {
+        let payload = self.index.load_metas()?.payload.context("commit without a stamp")?;
+        let stamp: Stamp = serde_json::from_str(&payload)?;
+        self.reader.reload()?;
+        let old = self.snapshot();
+        let searcher = self.reader.searcher();
+        if searcher.generation().segments() == old.searcher.generation().segments() {
+            return Ok(false);
+        }
+        let next = Snapshot::new(searcher, self.fields, stamp, old.generation + 1);
+        self.current.store(Arc::new(next));
+        Ok(true)
+    }
+
+    /// Moves to what this process has just committed.
+    pub(super) fn publish(&self, stamp: Stamp, catalog: Catalog) -> anyhow::Result<()> {
+        self.reader.reload()?;
+        let generation = self.snapshot().generation + 1;
+        let next = Snapshot::new(self.reader.searcher(), self.fields, stamp, generation);
+        let _ = next.catalog.set(Ok(catalog));
+        self.current.store(Arc::new(next));
+        Ok(())
+    }
+}
+
+/// One generation of an index: pages and sections that belong together.
+pub struct Snapshot {
+    pub(super) searcher: Searcher,
+    pub(super) fields: Fields,
+    stamp: Stamp,
+    generation: u64,
+    /// Read back from the page records when first needed: serving starts without it.
+    catalog: OnceLock<Result<Catalog, String>>,
+}
+
+impl Snapshot {
+    fn new(searcher: Searcher, fields: Fields, stamp: Stamp, generation: u64) -> Snapshot {
+        Snapshot { searcher, fields, stamp, generation, catalog: OnceLock::new() }
+    }
+
+    /// What the commit says of itself.
+    pub fn stamp(&self) -> &Stamp {
+        &self.stamp
+    }
+
+    /// Counts up with each change that this process saw.
+    pub fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    /// All pages.
+    pub fn catalog(&self) -> anyhow::Result<&Catalog> {
+        let read = || self.read_catalog().map_err(|error| format!("{error:#}"));
+        self.catalog.get_or_init(read).as_ref().map_err(|error| anyhow::anyhow!("{error}"))
+    }
+
+    fn read_catalog(&self) -> anyhow::Result<Catalog> {
+        let term = Term::from_field_text(self.fields.kind, schema::PAGE);
+        let pages = self.stored(term)?.into_iter().filter_map(|stored| match stored {
+            Stored::Page(page) => Some(Arc::new(page)),
+            Stored::Section(_) => None,
+        });
+        Ok(Catalog::new(pages.collect()))
+    }
+
+    /// The sections of a page, in order; empty for an unknown page.
+    pub fn sections(&self, collection: &str, path: &str) -> anyhow::Result<Vec<SectionRecord>> {
+        let term = Term::from_field_text(self.fields.key, &format!("{collection}/{path}"));
+        let stored = self.stored(term)?.into_iter();
+        let mut sections: Vec<SectionRecord> = stored
+            .filter_map(|stored| match stored {
+                Stored::Section(section) => Some(section),
+                Stored::Page(_) => None,
+            })
+            .collect();
+        sections.sort_unstable_by_key(|section| section.ordinal);
+        Ok(sections)
+    }
+
+    fn stored(&self, term: Term) -> anyhow::Result<Vec<Stored>> {
+        let query = TermQuery::new(term, IndexRecordOption::Basic);
+        let found = self.searcher.search(&query, &DocSetCollector)?;
+        let mut addresses: Vec<_> = found.into_iter().collect();
+        // In the store's order each block is unpacked once.
+        addresses.sort_unstable();
+        addresses.into_iter().map(|address| self.load(address)).collect()
+    }
+
+    pub(super) fn load(&self, address: tantivy::DocAddress) -> anyhow::Result<Stored> {
+        let document: TantivyDocument = self.searcher.doc(address)?;
+        let bytes = document
+            .get_first(self.fields.record)
+            .and_then(|value| value.as_bytes())
+            .context("a document without a record")?;
+        Ok(postcard::from_bytes(bytes)?)
+    }
+}

@@ -1,0 +1,655 @@
+//! The writing side: makes the index say what the docs folders say, and nothing else.
+//!
+//! Every change goes through [`Indexer::update`] or [`Indexer::catch_up`] and ends in one commit;
+//! readers move to it at once and never see half of it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context, bail};
+use tantivy::indexer::{LogMergePolicy, NoMergePolicy, UserOperation};
+use tantivy::{IndexWriter, TantivyDocument, Term};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use super::directory::UnsyncedDirectory;
+use super::lock::Lock;
+use super::schema::{self, Fields, PageRecord, SectionEntry, SectionRecord, Stored};
+use super::snapshot::{Index, OpenError, Stamp};
+use super::catalog::Catalog;
+use crate::corpus::{self, Collection, Page, Reader, Skip, Source, Warning, tokens};
+
+/// Above this many changed files the writer uses all cores and merges at the end.
+const BULK: usize = 256;
+/// Memory of a writer thread before it writes a segment, in bytes: enough that 14,000 pages make
+/// one segment a thread. Reserved as it is used.
+const BULK_MEMORY: usize = 256 << 20;
+/// The same for single pages: Tantivy's least.
+const LIVE_MEMORY: usize = 15 << 20;
+
+/// How far a run of the indexer is; read from another thread.
+#[derive(Debug, Default)]
+pub struct Progress {
+    /// Files to look at; 0 while they are being listed.
+    pub files: AtomicU64,
+    /// Files looked at.
+    pub done: AtomicU64,
+    /// Bytes read.
+    pub bytes: AtomicU64,
+}
+
+/// Pages that came, changed or went with a commit.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Changes {
+    /// New pages, as (collection, path).
+    pub added: Vec<(String, String)>,
+    /// Pages with other content.
+    pub changed: Vec<(String, String)>,
+    /// Pages that are gone.
+    pub removed: Vec<(String, String)>,
+}
+
+impl Changes {
+    /// What differs between two generations.
+    pub fn between(before: &Catalog, after: &Catalog) -> Changes {
+        let name = |page: &PageRecord| (page.collection.clone(), page.path.clone());
+        let mut changes = Changes::default();
+        for page in after.pages() {
+            match before.page(&page.collection, &page.path) {
+                None => changes.added.push(name(page)),
+                Some(old) if old.hash != page.hash => changes.changed.push(name(page)),
+                Some(_) => {}
+            }
+        }
+        let gone = |page: &&Arc<PageRecord>| after.page(&page.collection, &page.path).is_none();
+        changes.removed = before.pages().iter().filter(gone).map(|page| name(page)).collect();
+        changes
+    }
+
+    /// Whether nothing differs.
+    pub fn is_empty(&self) -> bool {
+        self.added.is_empty() && self.changed.is_empty() && self.removed.is_empty()
+    }
+}
+
+/// What a run of the indexer did.
+#[derive(Debug, Clone, Default)]
+pub struct Report {
+    /// What differs from before.
+    pub changes: Changes,
+    /// Pages in the index now.
+    pub pages: usize,
+    /// Sections in the index now.
+    pub sections: usize,
+    /// Bytes of the files that were read.
+    pub bytes: u64,
+    /// Files without a page, with the reason.
+    pub skipped: Vec<Warning>,
+    /// What the authors should know; the pages are in the index.
+    pub warnings: Vec<Warning>,
+    /// Seconds from start to the commit.
+    pub seconds: f64,
+}
+
+struct Folder {
+    collection: Collection,
+    reader: Reader,
+}
+
+/// The one writer of an index.
+pub struct Indexer {
+    index: Arc<Index>,
+    folders: Vec<Folder>,
+    writer: Option<(IndexWriter, bool)>,
+    _lock: Lock,
+}
+
+/// A file that may have changed.
+struct Job {
+    folder: usize,
+    path: String,
+}
+
+enum Outcome {
+    Same,
+    Read(Box<PageRecord>),
+    None,
+}
+
+impl Indexer {
+    /// Takes the lock and opens the index, or makes an empty one. The second value says why the
+    /// pages must be read anew, if they must; call [`Indexer::catch_up`] in any case.
+    ///
+    /// # Errors
+    ///
+    /// [`Held`](super::Held) if another process has the lock; else what the disk says.
+    pub fn open(
+        dir: &Path,
+        collections: &[Collection],
+        command: &str,
+    ) -> anyhow::Result<(Indexer, Option<OpenError>)> {
+        std::fs::create_dir_all(dir)
+            .with_context(|| format!("cannot make the data folder {}", dir.display()))?;
+        let lock = Lock::take(dir, command)?;
+        let dir = dir.join("search");
+        let (index, reason) = match Index::open(&dir, collections) {
+            Ok(index) => (index, None),
+            Err(reason) => (Indexer::make(&dir)?, Some(reason)),
+        };
+        Ok((Indexer::with(Arc::new(index), collections, lock), reason))
+    }
+
+    /// Becomes the writer of an index that this process has open for reading.
+    ///
+    /// # Errors
+    ///
+    /// As [`Indexer::open`].
+    pub fn take_over(
+        index: &Arc<Index>,
+        collections: &[Collection],
+        command: &str,
+    ) -> anyhow::Result<Indexer> {
+        let dir = index.dir.parent().context("an index without a data folder")?;
+        let lock = Lock::take(dir, command)?;
+        index.refresh()?;
+        Ok(Indexer::with(index.clone(), collections, lock))
+    }
+
+    fn with(index: Arc<Index>, collections: &[Collection], lock: Lock) -> Indexer {
+        let folder = |c: &Collection| Folder { collection: c.clone(), reader: Reader::new(c) };
+        Indexer { index, folders: collections.iter().map(folder).collect(), writer: None, _lock: lock }
+    }
+
+    /// An empty index in place of whatever is there.
+    fn make(dir: &Path) -> anyhow::Result<Index> {
+        let failed = || format!("cannot make an index in {}", dir.display());
+        if dir.exists() {
+            std::fs::remove_dir_all(dir).with_context(failed)?;
+        }
+        std::fs::create_dir_all(dir).with_context(failed)?;
+        let directory = UnsyncedDirectory::open(dir).with_context(failed)?;
+        let (schema, _) = schema::schema();
+        let settings = tantivy::IndexSettings::default();
+        let index = tantivy::Index::create(directory, schema, settings).with_context(failed)?;
+        Index::with(index, dir, Stamp::default())
+    }
+
+    /// The reading side.
+    pub fn index(&self) -> &Arc<Index> {
+        &self.index
+    }
+
+    /// The roots of the collections, in order.
+    pub fn roots(&self) -> Vec<PathBuf> {
+        self.folders.iter().map(|folder| folder.collection.root.clone()).collect()
+    }
+
+    /// Whether the collection at this place would read a file at this path.
+    pub fn accepts(&self, folder: usize, path: &str) -> bool {
+        self.folders.get(folder).is_some_and(|folder| folder.reader.accepts(path))
+    }
+
+    /// Walks all folders and brings the index up to date; files whose size and time are known
+    /// are not read.
+    ///
+    /// # Errors
+    ///
+    /// A root that is gone, a disk that is full or not writable. What was indexed stays.
+    pub fn catch_up(&mut self, progress: &Progress) -> anyhow::Result<Report> {
+        let started = Instant::now();
+        let snapshot = self.index.snapshot();
+        let catalog = snapshot.catalog()?;
+        let mut skipped = Vec::new();
+        let mut jobs = Vec::new();
+        let mut removed = Vec::new();
+        for (folder, Folder { collection, .. }) in self.folders.iter().enumerate() {
+            if !collection.root.is_dir() {
+                bail!("the docs folder {} is gone", collection.root.display());
+            }
+            let walk = corpus::walk(collection);
+            let mut touched = BTreeSet::new();
+            for file in &walk.files {
+                let known = catalog.page(&collection.name, &file.path).is_some_and(|page| {
+                    page.size == file.size && page.modified == nanoseconds(file.modified)
+                });
+                if !known {
+                    jobs.push(Job { folder, path: file.path.clone() });
+                    touched.insert(file.path.as_str());
+                }
+            }
+            let present: rustc_hash::FxHashSet<&str> =
+                walk.files.iter().map(|file| file.path.as_str()).collect();
+            for page in catalog.collection(&collection.name) {
+                if !present.contains(page.path.as_str()) {
+                    removed.push(page.clone());
+                } else if !touched.contains(page.path.as_str()) && self.includes_changed(folder, page) {
+                    jobs.push(Job { folder, path: page.path.clone() });
+                }
+            }
+            skipped.extend(walk.warnings);
+        }
+        let names: BTreeSet<_> = self.folders.iter().map(|f| f.collection.name.as_str()).collect();
+        removed.extend(
+            catalog.pages().iter().filter(|p| !names.contains(p.collection.as_str())).cloned(),
+        );
+        let mut report = self.apply(jobs, removed, progress, started)?;
+        skipped.append(&mut report.skipped);
+        report.skipped = skipped;
+        Ok(report)
+    }
+
+    /// Brings single files up to date: (position of the collection, path).
+    ///
+    /// # Errors
+    ///
+    /// As [`Indexer::catch_up`].
+    pub fn update(&mut self, files: &BTreeSet<(usize, String)>) -> anyhow::Result<Report> {
+        let started = Instant::now();
+        let snapshot = self.index.snapshot();
+        let catalog = snapshot.catalog()?;
+        let mut wanted: BTreeSet<(usize, String)> = BTreeSet::new();
+        for (folder, path) in files {
+            let Some(Folder { collection, reader }) = self.folders.get(*folder) else { continue };
+            if !collection.root.is_dir() {
+                bail!("the docs folder {} is gone", collection.root.display());
+            }
+            if reader.accepts(path) {
+                wanted.insert((*folder, path.clone()));
+            }
+            // Pages that pull the file in; and when a folder went, the pages that were in it.
+            let inside = |page: &PageRecord| {
+                page.path.strip_prefix(path.as_str()).is_some_and(|rest| rest.starts_with('/'))
+            };
+            let pages = catalog.collection(&collection.name).iter();
+            wanted.extend(
+                pages
+                    .filter(|page| page.includes.contains(path) || inside(page))
+                    .map(|page| (*folder, page.path.clone())),
+            );
+        }
+        let jobs = wanted.into_iter().map(|(folder, path)| Job { folder, path }).collect();
+        self.apply(jobs, Vec::new(), &Progress::default(), started)
+    }
+
+    /// Whether a file that the page pulls in is newer than the last commit.
+    fn includes_changed(&self, folder: usize, page: &PageRecord) -> bool {
+        let committed = u128::from(self.index.snapshot().stamp().committed) * 1_000_000_000;
+        let root = &self.folders[folder].collection.root;
+        page.includes.iter().any(|include| {
+            let modified = std::fs::metadata(root.join(include)).and_then(|m| m.modified()).ok();
+            nanoseconds(modified) >= committed
+        })
+    }
+
+    /// Reads the files of the jobs, removes pages, commits once.
+    fn apply(
+        &mut self,
+        jobs: Vec<Job>,
+        mut removed: Vec<Arc<PageRecord>>,
+        progress: &Progress,
+        started: Instant,
+    ) -> anyhow::Result<Report> {
+        let before = self.index.snapshot();
+        let catalog = before.catalog()?;
+        let first = before.stamp().made_by.is_empty();
+        progress.files.store(jobs.len() as u64, Ordering::Relaxed);
+        let mut report = Report::default();
+        let mut added = Vec::new();
+        if !jobs.is_empty() || !removed.is_empty() || first {
+            let bulk = jobs.len() > BULK;
+            self.open_writer(bulk)?;
+            let run = self.read_all(&jobs, catalog, progress, &mut report);
+            match run {
+                Ok(outcomes) => {
+                    sort_out(&jobs, outcomes, &self.folders, catalog, &mut report.changes, &mut added, &mut removed);
+                }
+                Err(error) => {
+                    self.abandon();
+                    return Err(error);
+                }
+            }
+        }
+        report.changes.removed =
+            removed.iter().map(|p| (p.collection.clone(), p.path.clone())).collect();
+        if report.changes.is_empty() && added.is_empty() && !first {
+            self.count(&mut report, catalog, started);
+            return Ok(report);
+        }
+        let next = catalog.with(&removed, added);
+        if let Err(error) = self.commit(&removed, next) {
+            self.abandon();
+            return Err(error.context("the index could not be written; what was indexed before stays"));
+        }
+        let after = self.index.snapshot();
+        self.count(&mut report, after.catalog()?, started);
+        Ok(report)
+    }
+
+    fn count(&self, report: &mut Report, catalog: &Catalog, started: Instant) {
+        report.pages = catalog.pages().len();
+        report.sections = catalog.sections();
+        report.seconds = started.elapsed().as_secs_f64();
+    }
+
+    /// The jobs' outcomes, in order; pages go to the writer as they are read.
+    fn read_all(
+        &self,
+        jobs: &[Job],
+        catalog: &Catalog,
+        progress: &Progress,
+        report: &mut Report,
+    ) -> anyhow::Result<Vec<(usize, Outcome)>> {
+        let writer = &self.writer.as_ref().context("no writer")?.0;
+        let threads = std::thread::available_parallelism().map_or(1, |n| n.get());
+        let next = AtomicUsize::new(0);
+        let shared = Mutex::new((Vec::with_capacity(jobs.len()), report));
+        let work = || -> anyhow::Result<()> {
+            loop {
+                let at = next.fetch_add(1, Ordering::Relaxed);
+                let Some(job) = jobs.get(at) else { return Ok(()) };
+                let folder = &self.folders[job.folder];
+                let known = catalog.page(&folder.collection.name, &job.path);
+                let read = read_one(folder, job, known.map(|page| &**page));
+                let outcome = match read.page {
+                    Some((page, source)) => {
+                        let record = self.write(writer, folder, page, source, known.is_some())?;
+                        Outcome::Read(Box::new(record))
+                    }
+                    None if read.same => Outcome::Same,
+                    None => Outcome::None,
+                };
+                progress.done.fetch_add(1, Ordering::Relaxed);
+                progress.bytes.fetch_add(read.bytes, Ordering::Relaxed);
+                let mut shared = shared.lock().unwrap_or_else(PoisonError::into_inner);
+                shared.1.bytes += read.bytes;
+                shared.1.skipped.extend(read.skipped);
+                shared.1.warnings.extend(read.warnings);
+                shared.0.push((at, outcome));
+            }
+        };
+        if jobs.len() < 4 {
+            work()?;
+        } else {
+            std::thread::scope(|scope| -> anyhow::Result<()> {
+                let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
+                for worker in workers {
+                    worker.join().map_err(|_| anyhow::anyhow!("a reader thread died"))??;
+                }
+                Ok(())
+            })?;
+        }
+        let (mut outcomes, _) = shared.into_inner().unwrap_or_else(PoisonError::into_inner);
+        outcomes.sort_unstable_by_key(|(at, _)| *at);
+        Ok(outcomes)
+    }
+
+    /// Hands a page and its sections to the writer, in place of what it knew of them.
+    fn write(
+        &self,
+        writer: &IndexWriter,
+        folder: &Folder,
+        page: Page,
+        source: Source,
+        replace: bool,
+    ) -> anyhow::Result<PageRecord> {
+        let (record, documents) = documents(&folder.collection, &self.index.fields, page, source)?;
+        let mut operations = Vec::with_capacity(documents.len() + 1);
+        if replace {
+            operations.push(UserOperation::Delete(self.key(&record)));
+        }
+        operations.extend(documents.into_iter().map(UserOperation::Add));
+        writer.run(operations)?;
+        Ok(record)
+    }
+
+    fn key(&self, page: &PageRecord) -> Term {
+        Term::from_field_text(self.index.fields.key, &format!("{}/{}", page.collection, page.path))
+    }
+
+    fn open_writer(&mut self, bulk: bool) -> anyhow::Result<()> {
+        if self.writer.as_ref().is_some_and(|(_, open)| *open == bulk) {
+            return Ok(());
+        }
+        self.writer = None;
+        let index = &self.index.index;
+        let writer: IndexWriter = if bulk {
+            let threads = std::thread::available_parallelism().map_or(1, |n| n.get()).min(8);
+            let writer = index.writer_with_num_threads(threads, threads * BULK_MEMORY)?;
+            writer.set_merge_policy(Box::new(NoMergePolicy));
+            writer
+        } else {
+            let writer = index.writer_with_num_threads(1, LIVE_MEMORY)?;
+            let mut policy = LogMergePolicy::default();
+            // Tantivy's default never merges for the sake of deleted documents alone.
+            policy.set_del_docs_ratio_before_merge(0.3);
+            writer.set_merge_policy(Box::new(policy));
+            writer
+        };
+        self.writer = Some((writer, bulk));
+        Ok(())
+    }
+
+    /// Forgets what was not committed; the next change opens a new writer.
+    fn abandon(&mut self) {
+        if let Some((mut writer, _)) = self.writer.take() {
+            // Dropping the writer without a commit has the same effect if this fails.
+            let _ = writer.rollback();
+        }
+    }
+
+    fn commit(&mut self, removed: &[Arc<PageRecord>], next: Catalog) -> anyhow::Result<()> {
+        let keys: Vec<Term> = removed.iter().map(|page| self.key(page)).collect();
+        let collections: Vec<Collection> =
+            self.folders.iter().map(|folder| folder.collection.clone()).collect();
+        let mut pages: BTreeMap<&str, u64> =
+            collections.iter().map(|c| (c.name.as_str(), 0)).collect();
+        for page in next.pages() {
+            *pages.entry(&page.collection).or_default() += 1;
+        }
+        let stamp = Stamp {
+            made_by: Stamp::current_maker(),
+            fingerprint: Stamp::fingerprint_of(&collections),
+            collections: pages.into_iter().map(|(name, n)| (name.to_owned(), n)).collect(),
+            sections: next.sections() as u64,
+            committed: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs()),
+        };
+        let (writer, bulk) = self.writer.as_mut().context("no writer")?;
+        for key in keys {
+            writer.delete_term(key);
+        }
+        let mut prepared = writer.prepare_commit()?;
+        prepared.set_payload(&serde_json::to_string(&stamp)?);
+        prepared.commit()?;
+        let bulk = *bulk;
+        self.index.publish(stamp, next)?;
+        if bulk {
+            // The threads and their memory are not needed again soon.
+            self.writer = None;
+        }
+        Ok(())
+    }
+}
+
+struct Read {
+    page: Option<(Page, Source)>,
+    same: bool,
+    bytes: u64,
+    skipped: Vec<Warning>,
+    warnings: Vec<Warning>,
+}
+
+fn read_one(folder: &Folder, job: &Job, known: Option<&PageRecord>) -> Read {
+    let mut read =
+        Read { page: None, same: false, bytes: 0, skipped: Vec::new(), warnings: Vec::new() };
+    let skip = |why: Skip| match why {
+        Skip::Unreadable(message) => {
+            vec![Warning { path: job.path.clone(), line: 0, message }]
+        }
+        Skip::Draft | Skip::Gone => Vec::new(),
+    };
+    if !folder.reader.accepts(&job.path) {
+        return read;
+    }
+    let source = match folder.reader.load(&job.path) {
+        Ok(source) => source,
+        Err(why) => {
+            read.skipped = skip(why);
+            return read;
+        }
+    };
+    read.bytes = source.bytes.len() as u64;
+    // A page that pulls in other files can change without a change of its own.
+    if known.is_some_and(|page| page.hash == source.hash && page.includes.is_empty()) {
+        read.same = true;
+        return read;
+    }
+    let (page, warnings) = folder.reader.parse(&job.path, &source.bytes);
+    read.warnings = warnings;
+    match page {
+        Ok(page) => read.page = Some((page, source)),
+        Err(why) => read.skipped = skip(why),
+    }
+    read
+}
+
+/// Sorts outcomes into what is new, what changed, and what is there no longer.
+fn sort_out(
+    jobs: &[Job],
+    outcomes: Vec<(usize, Outcome)>,
+    folders: &[Folder],
+    catalog: &Catalog,
+    changes: &mut Changes,
+    added: &mut Vec<Arc<PageRecord>>,
+    removed: &mut Vec<Arc<PageRecord>>,
+) {
+    for (at, outcome) in outcomes {
+        let collection = &folders[jobs[at].folder].collection.name;
+        let known = catalog.page(collection, &jobs[at].path);
+        let name = || (collection.clone(), jobs[at].path.clone());
+        match (outcome, known) {
+            (Outcome::Read(page), Some(_)) => {
+                changes.changed.push(name());
+                added.push(Arc::from(page));
+            }
+            (Outcome::Read(page), None) => {
+                changes.added.push(name());
+                added.push(Arc::from(page));
+            }
+            (Outcome::None, Some(page)) => removed.push(page.clone()),
+            (Outcome::Same, _) | (Outcome::None, None) => {}
+        }
+    }
+}
+
+/// The documents of a page: one a section, and one for the page itself.
+fn documents(
+    collection: &Collection,
+    fields: &Fields,
+    page: Page,
+    source: Source,
+) -> anyhow::Result<(PageRecord, Vec<TantivyDocument>)> {
+    let key = format!("{}/{}", collection.name, page.path);
+    let page_id = u64::from_le_bytes(
+        blake3::hash(key.as_bytes()).as_bytes()[..8].try_into().unwrap_or_default(),
+    );
+    let language = page.language.clone().or_else(|| collection.language.clone());
+    let mut documents = Vec::with_capacity(page.sections.len() + 1);
+    let mut entries = Vec::with_capacity(page.sections.len());
+    let meta = page.keywords.join(" ");
+    let mut text = String::new();
+    for (ordinal, section) in page.sections.into_iter().enumerate() {
+        let mut document = TantivyDocument::default();
+        document.add_text(fields.key, &key);
+        document.add_text(fields.collection, &collection.name);
+        if let Some(version) = &collection.version {
+            document.add_text(fields.version, version);
+        }
+        if let Some(language) = &language {
+            document.add_text(fields.language, language);
+        }
+        for (at, _) in key.match_indices('/') {
+            document.add_text(fields.under, &key[..at]);
+        }
+        document.add_text(fields.under, &key);
+        document.add_u64(fields.page, page_id);
+        let mut heading = page.title.clone();
+        for above in section.trail.iter().chain([&section.title]) {
+            if !above.is_empty() && *above != page.title {
+                heading.push('\n');
+                heading.push_str(above);
+            }
+        }
+        text.clear();
+        for part in [&heading, &heading, &section.prose, &section.code] {
+            text.push_str(part);
+            text.push('\n');
+        }
+        if ordinal == 0 {
+            text.push_str(&page.description);
+            text.push('\n');
+            text.push_str(&meta);
+        }
+        document.add_text(fields.text, &text);
+        document.add_text(fields.heading, &heading);
+        let tokens = u32::try_from(tokens::estimate(&section.text)).unwrap_or(u32::MAX);
+        entries.push(SectionEntry {
+            anchor: section.anchor.as_str().into(),
+            title: section.title.as_str().into(),
+            level: section.level,
+            tokens,
+        });
+        let record = SectionRecord {
+            collection: collection.name.clone(),
+            path: page.path.clone(),
+            page: page.title.clone(),
+            route: page.route.clone(),
+            ordinal: ordinal as u32,
+            level: section.level,
+            anchor: section.anchor,
+            title: section.title,
+            trail: section.trail,
+            text: section.text,
+            tokens,
+        };
+        document.add_bytes(fields.record, &postcard::to_allocvec(&Stored::Section(record))?);
+        documents.push(document);
+    }
+    let record = PageRecord {
+        collection: collection.name.clone(),
+        path: page.path,
+        title: page.title,
+        description: page.description,
+        route: page.route,
+        aliases: page.aliases,
+        language,
+        weight: page.weight,
+        updated: page.updated.or_else(|| date(source.modified)),
+        size: source.size,
+        modified: nanoseconds(source.modified),
+        hash: source.hash,
+        includes: page.includes,
+        sections: entries,
+    };
+    let mut document = TantivyDocument::default();
+    document.add_text(fields.key, &key);
+    document.add_text(fields.kind, schema::PAGE);
+    let stored = Stored::Page(record);
+    document.add_bytes(fields.record, &postcard::to_allocvec(&stored)?);
+    documents.push(document);
+    match stored {
+        Stored::Page(record) => Ok((record, documents)),
+        Stored::Section(_) => bail!("a page became a section"),
+    }
+}
+
+fn nanoseconds(time: Option<SystemTime>) -> u128 {
+    time.and_then(|time| time.duration_since(UNIX_EPOCH).ok()).map_or(0, |d| d.as_nanos())
+}
+
+fn date(time: Option<SystemTime>) -> Option<String> {
+    let time = OffsetDateTime::from(time?);
+    time.replace_nanosecond(0).ok()?.format(&Rfc3339).ok()
+}

@@ -1,0 +1,48 @@
+//! What a model sees: three tools, resources, prompts, in both eras of the protocol.
+//!
+//! Everything here reads [`index`](crate::index) snapshots; nothing opens a file. Document text
+//! appears in content fields only, never in descriptions, instructions or names.
+
+mod arguments;
+mod completion;
+mod fetch;
+mod links;
+mod notices;
+mod outline;
+mod prompts;
+mod resources;
+mod search;
+mod server;
+mod transport;
+
+pub use links::Links;
+pub use server::Docs;
+pub use transport::{http_service, serve_stdio};
+
+/// A collection, as clients are told of it.
+#[derive(Debug, Clone, Default)]
+pub struct Shelf {
+    /// Short name, unique.
+    pub name: String,
+    /// Title for people and models.
+    pub title: Option<String>,
+    /// One or two sentences: what is inside.
+    pub description: Option<String>,
+    /// Public address of the site, with a trailing slash.
+    pub base_url: Option<String>,
+    /// Version of the documented software.
+    pub version: Option<String>,
+    /// BCP 47 language.
+    pub language: Option<String>,
+}
+
+/// An error that the model reads: what was wrong and the next call to make.
+pub(crate) struct ToolError(pub(crate) String);
+
+impl From<anyhow::Error> for ToolError {
+    /// The cause goes to the log; the model learns that trying again is all it can do.
+    fn from(error: anyhow::Error) -> ToolError {
+        tracing::error!("a tool call failed: {error:#}");
+        ToolError("the index could not be read just now; try the same call again".into())
+    }
+}

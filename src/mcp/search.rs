@@ -1,0 +1,293 @@
+//! The tool `search`: the sections that answer, inside a token budget.
+
+use rmcp::model::JsonObject;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::arguments::{Arguments, shorten};
+use super::notices::Notices;
+use super::server::Docs;
+use super::{Shelf, ToolError};
+use crate::corpus::tokens;
+use crate::index::{Hit, Passage, QueryTerms, Search, SectionRecord, Snapshot};
+
+/// Name of the tool.
+pub(super) const NAME: &str = "search";
+
+const ARGUMENTS: &[&str] =
+    &["query", "limit", "path", "collection", "version", "language", "max_tokens"];
+const ALIASES: &[(&str, &str)] = &[
+    ("q", "query"),
+    ("question", "query"),
+    ("userQuery", "query"),
+    ("user_query", "query"),
+    ("search", "query"),
+    ("text", "query"),
+    ("top_k", "limit"),
+    ("topK", "limit"),
+    ("k", "limit"),
+    ("count", "limit"),
+    ("max_results", "limit"),
+    ("maxResults", "limit"),
+    ("folder", "path"),
+    ("maxTokens", "max_tokens"),
+    ("tokens", "max_tokens"),
+    ("lang", "language"),
+];
+
+/// Tokens of an answer, unless asked otherwise.
+const DEFAULT_TOKENS: u64 = 3000;
+/// Hits, unless asked otherwise.
+const DEFAULT_LIMIT: u64 = 6;
+/// A passage of fewer tokens tells nothing: the hit keeps its id, title and address only.
+const LEAST_PASSAGE: usize = 24;
+
+/// What the tool answers.
+#[derive(Debug, Serialize)]
+struct Answer {
+    results: Vec<Found>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    notice: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct Found {
+    id: String,
+    title: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    page: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    breadcrumb: String,
+    url: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    text: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tokens: Option<usize>,
+}
+
+/// Schema of the arguments; filters are offered only where there is something to choose.
+pub(super) fn input_schema(shelves: &[Shelf]) -> Value {
+    let mut properties = json!({
+        "query": {"type": "string", "description": "What to find: a question, keywords, an error message or an identifier, in any form. Quote nothing, escape nothing."},
+        "limit": {"type": "integer", "minimum": 1, "maximum": 20, "default": DEFAULT_LIMIT, "description": "Number of sections."},
+        "path": {"type": "string", "description": "Only under this folder or page, as in ids, for example guide/ or guide/install.md."},
+        "max_tokens": {"type": "integer", "minimum": 200, "maximum": 20000, "default": DEFAULT_TOKENS, "description": "Size of the whole answer."},
+    });
+    for (name, values) in choices(shelves) {
+        let description = format!("Only this {name}.");
+        properties[name] = json!({"type": "string", "enum": values, "description": description});
+    }
+    json!({"type": "object", "properties": properties, "required": ["query"], "additionalProperties": false})
+}
+
+/// Schema of the answer.
+pub(super) fn output_schema() -> Value {
+    json!({
+        "type": "object",
+        "properties": {
+            "results": {"type": "array", "items": {
+                "type": "object",
+                "properties": {
+                    "id": {"type": "string", "description": "Give this to fetch."},
+                    "title": {"type": "string"},
+                    "page": {"type": "string", "description": "Title of the page."},
+                    "breadcrumb": {"type": "string"},
+                    "url": {"type": "string", "description": "Cite this."},
+                    "text": {"type": "string", "description": "Markdown of the passage; absent where the budget was spent."},
+                    "tokens": {"type": "integer", "description": "Estimated tokens of the whole section."}
+                },
+                "required": ["id", "title", "url"]
+            }},
+            "notice": {"type": "string", "description": "What to know about this answer, and the next call to make."}
+        },
+        "required": ["results"]
+    })
+}
+
+/// Filters with the values that collections give them, where there are at least two.
+fn choices(shelves: &[Shelf]) -> Vec<(&'static str, Vec<String>)> {
+    let all = |value: fn(&Shelf) -> Option<&String>| {
+        let mut values: Vec<String> = shelves.iter().filter_map(value).cloned().collect();
+        values.sort();
+        values.dedup();
+        values
+    };
+    let filters = [
+        ("collection", all(|shelf| Some(&shelf.name))),
+        ("version", all(|shelf| shelf.version.as_ref())),
+        ("language", all(|shelf| shelf.language.as_ref())),
+    ];
+    filters.into_iter().filter(|(_, values)| values.len() > 1).collect()
+}
+
+/// Runs the tool.
+pub(super) fn call(docs: &Docs, given: Option<JsonObject>) -> Result<Value, ToolError> {
+    let mut arguments = Arguments::new(NAME, ARGUMENTS, ALIASES, given)?;
+    let query = arguments.text("query")?.ok_or_else(|| {
+        ToolError("search needs \"query\": what to look for, in words".into())
+    })?;
+    let limit = arguments.number("limit", 1..=20, DEFAULT_LIMIT)? as usize;
+    let budget = arguments.number("max_tokens", 200..=20_000, DEFAULT_TOKENS)? as usize;
+    let snapshot = docs.snapshot();
+    let mut search = Search { query, limit, ..Search::default() };
+    let shelves = docs.collections();
+    search.collection = filter(&mut arguments, "collection", shelves, |shelf| Some(&shelf.name))?;
+    search.version = filter(&mut arguments, "version", shelves, |shelf| shelf.version.as_ref())?;
+    search.language = filter(&mut arguments, "language", shelves, |shelf| shelf.language.as_ref())?;
+    if let Some(path) = arguments.text("path")? {
+        search.under = under(docs, &snapshot, &path, search.collection.as_deref())?;
+    }
+    let found = snapshot.search(&search)?;
+    let mut notices = Notices::new(docs, &snapshot, &search);
+    if found.hits.is_empty() {
+        notices.nothing_found(&found.terms)?;
+    }
+    let answer = fit(docs, &found.hits, &found.terms, budget, notices);
+    serde_json::to_value(answer).map_err(|error| anyhow::Error::from(error).into())
+}
+
+/// A filter's value, checked against what there is.
+fn filter(
+    arguments: &mut Arguments,
+    name: &'static str,
+    shelves: &[Shelf],
+    value: fn(&Shelf) -> Option<&String>,
+) -> Result<Option<String>, ToolError> {
+    let Some(wanted) = arguments.text(name)?.filter(|text| !text.is_empty()) else { return Ok(None) };
+    let known: Vec<&str> = shelves.iter().filter_map(value).map(String::as_str).collect();
+    if known.contains(&wanted.as_str()) {
+        return Ok(Some(wanted));
+    }
+    if known.is_empty() {
+        return Err(ToolError(format!("these docs have no {name} to choose: leave {name:?} out")));
+    }
+    Err(ToolError(format!("there is no {name} {:?}; there is: {}", shorten(&wanted), known.join(", "))))
+}
+
+/// The folder or page that `path` names, as `collection/path`; none for the top.
+fn under(
+    docs: &Docs,
+    snapshot: &Snapshot,
+    path: &str,
+    collection: Option<&str>,
+) -> Result<Option<String>, ToolError> {
+    let catalog = snapshot.catalog()?;
+    let path = path.split('#').next().unwrap_or(path).trim();
+    if let Some((target, _)) = docs.links().find(catalog, path) {
+        return Ok(Some(format!("{}/{}", target.collection, target.path)));
+    }
+    let path = path.trim_start_matches(super::links::SCHEME).trim_matches('/').trim_start_matches("./");
+    if path.is_empty() || path == "." {
+        return Ok(None);
+    }
+    let shelves = docs.collections().iter().map(|shelf| shelf.name.as_str());
+    let names: Vec<&str> = shelves.filter(|name| collection.is_none_or(|only| only == *name)).collect();
+    let exists = |name: &str, folder: &str| {
+        let prefix = format!("{folder}/");
+        let pages = catalog.collection(name);
+        let at = pages.partition_point(|page| page.path.as_str() < prefix.as_str());
+        pages.get(at).is_some_and(|page| page.path.starts_with(&prefix))
+    };
+    for name in &names {
+        if path == *name {
+            return Ok(Some(path.to_owned()));
+        }
+        let folder = path.strip_prefix(&format!("{name}/")).filter(|folder| exists(name, folder));
+        if let Some(folder) = folder.or_else(|| exists(name, path).then_some(path)) {
+            return Ok(Some(format!("{name}/{folder}")));
+        }
+    }
+    let near: Vec<String> = snapshot
+        .nearest_pages(path, 3)?
+        .iter()
+        .map(|page| docs.links().id(&page.collection, &page.path, ""))
+        .collect();
+    let hint = if near.is_empty() { String::new() } else { format!("; near it are: {}", near.join(", ")) };
+    Err(ToolError(format!(
+        "there is no folder or page {:?}{hint}; call outline to see what there is, or search without \"path\"",
+        shorten(path)
+    )))
+}
+
+/// Spends the budget on the hits, best first, and says what did not fit.
+fn fit(docs: &Docs, hits: &[Hit], terms: &QueryTerms, budget: usize, mut notices: Notices<'_>) -> Answer {
+    let mut answer = Answer { results: Vec::with_capacity(hits.len()), notice: None };
+    let mut spare = budget;
+    // What is escaped in JSON costs a little more than its own text; a second round mends the
+    // rare answer that this guess does not cover.
+    for _ in 0..4 {
+        answer = fill(docs, hits, terms, spare, &mut notices);
+        let size = serde_json::to_string(&answer).map_or(0, |json| tokens::estimate(&json));
+        if size <= budget {
+            break;
+        }
+        spare = spare.saturating_sub(size - budget + 8);
+    }
+    answer
+}
+
+fn fill(docs: &Docs, hits: &[Hit], terms: &QueryTerms, budget: usize, notices: &mut Notices<'_>) -> Answer {
+    let mut results: Vec<Found> = hits.iter().map(|hit| found(docs, &hit.record)).collect();
+    let cost = |found: &Found| {
+        let parts = [&found.id, &found.title, &found.page, &found.breadcrumb, &found.url];
+        parts.iter().map(|part| tokens::estimate(part)).sum::<usize>() + 32
+    };
+    let mut left = budget.saturating_sub(12 + notices.tokens());
+    let mut fixed: usize = results.iter().map(cost).sum();
+    let mut bare = 0;
+    let mut dropped = 0;
+    if fixed > left {
+        // Not even the names fit: the last hits shrink, then go, and the notice says so.
+        for at in (1..results.len()).rev() {
+            if fixed <= left.saturating_sub(60) {
+                break;
+            }
+            let before = cost(&results[at]);
+            results[at].page.clear();
+            results[at].breadcrumb.clear();
+            fixed -= before - cost(&results[at]);
+        }
+        while results.len() > 1 && fixed > left.saturating_sub(60) {
+            if let Some(last) = results.pop() {
+                fixed -= cost(&last);
+                dropped += 1;
+            }
+        }
+    }
+    left = left.saturating_sub(fixed + if dropped > 0 { 40 } else { 0 });
+    let shown = results.len();
+    for (at, (found, hit)) in results.iter_mut().zip(hits).enumerate() {
+        // The best hit gets about twice the average; what it does not use goes to the next.
+        let share = left * 2 / (shown - at + 1);
+        let passage = Passage::cut(&hit.record.text, hit.record.tokens as usize, terms, share * 9 / 10);
+        if passage.text.is_empty() || (passage.tokens < LEAST_PASSAGE && !passage.whole) {
+            bare += 1;
+            continue;
+        }
+        left = left.saturating_sub(passage.tokens * 10 / 9);
+        found.text = passage.text;
+    }
+    Answer { results, notice: notices.finish(bare, dropped) }
+}
+
+fn found(docs: &Docs, section: &SectionRecord) -> Found {
+    let SectionRecord { collection, path, page, route, anchor, title, trail, .. } = section;
+    let links = docs.links();
+    Found {
+        id: links.id(collection, path, anchor),
+        title: if title.is_empty() { page.clone() } else { title.clone() },
+        page: page.clone(),
+        breadcrumb: breadcrumb(page, trail, title),
+        url: links.url(collection, path, route, anchor),
+        text: String::new(),
+        tokens: Some(section.tokens as usize),
+    }
+}
+
+/// Page and headings down to the section, each once.
+pub(super) fn breadcrumb(page: &str, trail: &[String], title: &str) -> String {
+    let mut parts: Vec<&str> = vec![page];
+    parts.extend(trail.iter().map(String::as_str).chain([title]).filter(|part| !part.is_empty()));
+    parts.dedup();
+    parts.join(" > ")
+}

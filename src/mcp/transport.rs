@@ -1,0 +1,44 @@
+//! How the handler meets the wire.
+
+use std::sync::Arc;
+
+use rmcp::ServiceExt;
+use rmcp::transport::streamable_http_server::session::never::NeverSessionManager;
+use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
+use tokio_util::sync::CancellationToken;
+
+use super::server::Docs;
+
+/// The Streamable HTTP service: no protocol sessions (each costs memory and binds a client to one
+/// replica), JSON answers, SSE only for subscriptions. Host, Origin and size are checked in front
+/// of it, where the refusal can name the setting.
+pub fn http_service(
+    docs: &Docs,
+    cancel: CancellationToken,
+) -> StreamableHttpService<Docs, NeverSessionManager> {
+    let config = StreamableHttpServerConfig::default()
+        .with_legacy_session_mode(false)
+        .with_json_response(true)
+        .disable_allowed_hosts()
+        .disable_allowed_origins()
+        .with_cancellation_token(cancel);
+    let docs = docs.clone();
+    StreamableHttpService::new(move || Ok(docs.clone()), Arc::default(), config)
+}
+
+/// Serves one client on standard input and output, until it closes its side.
+///
+/// # Errors
+///
+/// A pipe that breaks in the middle of a message.
+pub async fn serve_stdio(docs: &Docs) -> anyhow::Result<()> {
+    match docs.pushing().serve(rmcp::transport::stdio()).await {
+        Ok(service) => {
+            service.waiting().await?;
+            Ok(())
+        }
+        // A client that closed before it said anything is none of our failures.
+        Err(rmcp::service::ServerInitializeError::ConnectionClosed(_)) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}

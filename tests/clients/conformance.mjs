@@ -1,0 +1,82 @@
+// The conformance suite: newest pre-release and newest stable, every revision each offers, strict baselines.
+import { spawnSync } from 'node:child_process';
+import fs from 'node:fs';
+import path from 'node:path';
+import { parse } from 'yaml';
+import * as docent from './lib/docent.mjs';
+import { Report } from './lib/report.mjs';
+
+const TOOLS = path.join(docent.HERE, '.tools');
+const FIXTURE_URL = process.env.CONFORMANCE_FIXTURE_URL;
+
+// `select` is what the suite is asked for; without a `baseline` nothing may fail.
+const RUNS = [
+  { suite: 'next', revision: '2025-03-26', select: ['--suite', 'all', '--spec-version', '2025-03-26'] },
+  { suite: 'next', revision: '2025-06-18', select: ['--suite', 'all', '--spec-version', '2025-06-18'], baseline: 'next-2025-06-18' },
+  { suite: 'next', revision: '2025-11-25', select: ['--suite', 'all', '--spec-version', '2025-11-25'], baseline: 'next-2025-11-25' },
+  { suite: 'next', revision: '2026-07-28', select: ['--suite', 'all', '--spec-version', '2026-07-28'], baseline: 'next-2026-07-28' },
+  { suite: 'next', revision: '2025-11-25 (required)', select: ['--requirements', '2025-11-25'], baseline: 'next-2025-11-25' },
+  { suite: 'next', revision: '2026-07-28 (required)', select: ['--requirements', '2026-07-28'], baseline: 'next-2026-07-28' },
+  { suite: 'stable', revision: '2025-06-18', select: ['--suite', 'all', '--spec-version', '2025-06-18'], baseline: 'stable-2025-06-18' },
+  { suite: 'stable', revision: '2025-11-25', select: ['--suite', 'all', '--spec-version', '2025-11-25'], baseline: 'stable-2025-11-25' },
+];
+
+function version(suite) {
+  return JSON.parse(fs.readFileSync(path.join(TOOLS, `node_modules/conformance-${suite}/package.json`))).version;
+}
+
+/** Runs one selection and reports each green scenario, then the suite's own verdict. */
+function run({ suite, revision, select, baseline }, url, name = 'conformance') {
+  const report = new Report(`${name}-${version(suite)}`, 'http', revision);
+  const folder = path.join(TOOLS, 'conformance', `${name}-${suite}-${revision.replace(/\W+/g, '-')}`);
+  fs.rmSync(folder, { recursive: true, force: true });
+  const file = baseline && path.join(docent.HERE, 'conformance', `${baseline}.yml`);
+  const done = spawnSync(
+    process.execPath,
+    [
+      path.join(TOOLS, `node_modules/conformance-${suite}/dist/index.js`),
+      ...['server', '--url', url, ...select, '--output-dir', folder],
+      ...(file ? ['--expected-failures', file] : []),
+    ],
+    { encoding: 'utf8', timeout: 300_000, maxBuffer: 1 << 28 },
+  );
+  // Its words go to a file: its own totals count the expected failures, and would be read as ours.
+  const log = `${folder}.log`;
+  fs.writeFileSync(log, done.stdout + done.stderr);
+
+  const excused = new Set(file ? parse(fs.readFileSync(file, 'utf8')).server.map((entry) => entry.split(':')[0]) : []);
+  const found = scenarios(folder);
+  for (const { scenario, checks } of found) {
+    if (!excused.has(scenario) && checks.every((check) => check.status !== 'FAILURE')) {
+      report.ok(`${scenario} (${checks.filter((check) => check.status === 'SUCCESS').length})`);
+    }
+  }
+  const what = file ? `fails only as ${baseline}.yml expects, ${found.length} scenarios` : `fails nowhere, ${found.length} scenarios`;
+  if (done.status === 0 && found.length > 0) report.ok(what);
+  else report.fail(what, new Error(`${verdict(done.stdout + done.stderr)}\nfull text: ${path.relative(docent.HERE, log)}`));
+}
+
+/** The results that the suite wrote: a folder per scenario, named server-SCENARIO-TIME. */
+function scenarios(folder) {
+  if (!fs.existsSync(folder)) return [];
+  return fs.readdirSync(folder).flatMap((name) => {
+    const checks = path.join(folder, name, 'checks.json');
+    const scenario = name.replace(/^server-/, '').replace(/-\d{4}-\d\d-\d\dT[\d-]+Z$/, '');
+    return fs.existsSync(checks) ? [{ scenario, checks: JSON.parse(fs.readFileSync(checks)) }] : [];
+  });
+}
+
+/** What the suite says after its summary: unexpected failures and stale entries. */
+function verdict(text) {
+  const plain = text.replaceAll(/\u001b\[\d*m/g, '');
+  return plain.match(/(Unexpected failures|Stale)[\s\S]*$/)?.[0].trim() ?? plain.slice(-1500).trim();
+}
+
+const server = await docent.http(docent.copyOfDocs());
+for (const selection of RUNS) run(selection, server.url);
+await server.stop();
+
+// A test-only server on docent's own HTTP stack that carries the suite's fixtures: everything must pass.
+if (FIXTURE_URL) {
+  for (const selection of RUNS) run({ ...selection, baseline: undefined }, FIXTURE_URL, 'conformance-fixtures');
+}

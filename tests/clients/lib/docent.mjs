@@ -1,0 +1,100 @@
+// Starts the real docent on a copy of ./docs, so that a check may edit its pages.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import fs from 'node:fs';
+import net from 'node:net';
+import os from 'node:os';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+
+export const HERE = fileURLToPath(new URL('..', import.meta.url));
+const BINARY = process.env.DOCENT_BIN ?? fail('DOCENT_BIN is not set: start this script through ./run');
+
+const folders = [];
+const children = new Set();
+process.on('exit', () => {
+  for (const child of children) child.kill('SIGKILL');
+  for (const folder of folders) fs.rmSync(folder, { recursive: true, force: true });
+});
+
+function fail(why) {
+  throw new Error(why);
+}
+
+function temporary() {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'docent-clients-'));
+  folders.push(folder);
+  return folder;
+}
+
+/** A fresh copy of the fixture docs. */
+export function copyOfDocs() {
+  const docs = path.join(temporary(), 'docs');
+  fs.cpSync(path.join(HERE, 'docs'), docs, { recursive: true });
+  return docs;
+}
+
+/** A docs folder with `count` one-paragraph pages, for paging through lists. */
+export function manyPages(count) {
+  const docs = path.join(temporary(), 'docs');
+  fs.mkdirSync(docs);
+  for (let i = 1; i <= count; i++) {
+    fs.writeFileSync(path.join(docs, `ledger-${String(i).padStart(5, '0')}.md`), `# Ledger ${i}\n\nEntry number ${i}.\n`);
+  }
+  return docs;
+}
+
+/** The environment without settings of the person who runs the tests. */
+function environment() {
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('DOCENT_')));
+}
+
+/** How a client starts docent on stdin and stdout. */
+export function stdio(docs) {
+  const home = temporary();
+  return { command: BINARY, args: ['stdio', docs, '--data-dir', path.join(home, 'data')], cwd: home, env: environment() };
+}
+
+async function freePort() {
+  const server = net.createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address();
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
+/** Starts `docent serve` and waits until it is ready. */
+export async function http(docs) {
+  const home = temporary();
+  const origin = `http://127.0.0.1:${await freePort()}`;
+  const log = path.join(home, 'docent.log');
+  const out = fs.openSync(log, 'w');
+  const args = ['serve', docs, '--listen', new URL(origin).host, '--data-dir', path.join(home, 'data')];
+  const child = spawn(BINARY, args, { cwd: home, env: environment(), stdio: ['ignore', out, out] });
+  children.add(child);
+  const ended = once(child, 'exit').finally(() => children.delete(child));
+  const why = () => `${[BINARY, ...args].join(' ')}\n${fs.readFileSync(log, 'utf8').slice(-4000)}`;
+
+  const end = Date.now() + 60_000;
+  while (!(await fetch(`${origin}/readyz`).then((answer) => answer.ok, () => false))) {
+    if (child.exitCode !== null) throw new Error(`docent ended with ${child.exitCode}: ${why()}`);
+    if (Date.now() > end) throw new Error(`docent is not ready after 60 s: ${why()}`);
+    await sleep(50);
+  }
+  return {
+    origin,
+    url: `${origin}/mcp`,
+    docs,
+    log: () => fs.readFileSync(log, 'utf8'),
+    /** Ends the server as an operator does; returns its exit code, or null when it had to be killed. */
+    async stop() {
+      child.kill('SIGTERM');
+      const timer = setTimeout(() => child.kill('SIGKILL'), 15_000);
+      const [code] = await ended;
+      clearTimeout(timer);
+      return code;
+    },
+  };
+}

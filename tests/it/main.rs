@@ -1,0 +1,16 @@
+//! The one integration binary: docent as its users see it, a module per folder of `src/`.
+
+mod harness;
+
+// The docs folder: dialects, front matter, anchors, what is never read.
+mod corpus;
+// The index: what is found, what survives, what changes while it is served.
+mod index;
+// What a model sees: tools, resources, prompts.
+mod mcp;
+// The wire: guards, limits, pages for people.
+mod http;
+// The commands, as processes.
+mod commands;
+// The rules of this repository: arrows, homes of libraries, the map.
+mod tidy;

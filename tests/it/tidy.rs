@@ -1,0 +1,204 @@
+//! The rules of this repository that a machine can hold.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+/// Which folder of `src/` may use which; `commands` sees everything, `lib` and `main` only start.
+const ARROWS: &[(&str, &[&str])] = &[
+    ("commands", &["config", "corpus", "index", "mcp", "http", "auth", "limits", "store", "usage"]),
+    ("config", &[]),
+    ("corpus", &[]),
+    ("index", &["corpus"]),
+    ("mcp", &["index", "corpus"]),
+    ("http", &["mcp", "index", "auth", "limits", "usage"]),
+    ("auth", &["store"]),
+    ("limits", &["store"]),
+    ("usage", &["store"]),
+    ("store", &[]),
+];
+
+/// The one home of each library that shapes the code around it.
+const HOMES: &[(&str, &str)] = &[
+    ("tantivy", "index"),
+    ("frostem", "index"),
+    ("rmcp", "mcp"),
+    ("axum", "http"),
+    ("hyper", "http"),
+    ("hyper_util", "http"),
+    ("tower", "http"),
+    ("tower_http", "http"),
+    ("ammonia", "http"),
+    ("notify", "corpus"),
+    ("ignore", "corpus"),
+    ("globset", "corpus"),
+    ("serde_saphyr", "corpus"),
+    ("rusqlite", "store"),
+    ("redis", "store"),
+    ("clap", "config"),
+    ("indicatif", "commands"),
+];
+
+/// Where a library may be seen outside its home, with the reason.
+const VISITS: &[(&str, &str, &str)] = &[
+    ("clap", "src/commands/mod.rs", "the words are parsed where the commands are chosen"),
+    ("rmcp", "src/http/", "the wire names the type of the service it routes to"),
+];
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Every Rust file below a folder, with its path relative to the repository.
+fn sources(folder: &str) -> BTreeMap<String, String> {
+    let mut found = BTreeMap::new();
+    let mut open = vec![root().join(folder)];
+    while let Some(dir) = open.pop() {
+        for entry in std::fs::read_dir(&dir).expect("a folder is read").flatten() {
+            let path = entry.path();
+            if path.is_dir() && !path.ends_with(".tools") {
+                open.push(path);
+            } else if path.extension().is_some_and(|end| end == "rs") {
+                let name = path.strip_prefix(root()).expect("below the root").to_string_lossy().replace('\\', "/");
+                found.insert(name, std::fs::read_to_string(&path).expect("a source is text"));
+            }
+        }
+    }
+    found
+}
+
+/// The folder of `src/` that a file belongs to; none for `lib.rs` and `main.rs`.
+fn folder_of(path: &str) -> Option<&str> {
+    path.strip_prefix("src/")?.split_once('/').map(|(folder, _)| folder)
+}
+
+/// Code without comment lines: prose may name anything.
+fn code(text: &str) -> String {
+    let lines = text.lines().filter(|line| !line.trim_start().starts_with("//"));
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// Whether a word stands in the code as a whole word before `::`.
+fn uses(code: &str, crate_name: &str) -> bool {
+    code.match_indices(&format!("{crate_name}::")).any(|(at, _)| {
+        let before = code[..at].chars().next_back();
+        !before.is_some_and(|c| c.is_alphanumeric() || c == '_' || c == ':')
+    })
+}
+
+#[test]
+fn arrows_between_folders_are_those_of_the_map() {
+    let allowed: BTreeMap<_, _> = ARROWS.iter().copied().collect();
+    for (path, text) in sources("src") {
+        let Some(folder) = folder_of(&path) else { continue };
+        let allowed = allowed.get(folder).unwrap_or_else(|| panic!("{path}: {folder} is not on the map"));
+        let code = code(&text);
+        for part in code.split("crate::").skip(1) {
+            let names: Vec<&str> = match part.strip_prefix('{') {
+                Some(list) => list.split('}').next().unwrap_or("").split(',').map(str::trim).collect(),
+                None => vec![part],
+            };
+            for name in names {
+                let used = name.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap_or("");
+                let fine = used.is_empty() || used == folder || allowed.contains(&used);
+                assert!(fine, "{path}: {folder} must not use {used}; see the map in src/lib.rs");
+            }
+        }
+    }
+}
+
+#[test]
+fn arrows_have_no_cycle() {
+    let arrows: BTreeMap<_, _> = ARROWS.iter().copied().collect();
+    fn visit<'a>(at: &'a str, arrows: &BTreeMap<&'a str, &'a [&'a str]>, path: &mut Vec<&'a str>) {
+        assert!(!path.contains(&at), "a cycle: {path:?} -> {at}");
+        path.push(at);
+        for next in arrows.get(at).copied().unwrap_or_default() {
+            visit(next, arrows, path);
+        }
+        path.pop();
+    }
+    for (folder, _) in ARROWS {
+        visit(folder, &arrows, &mut Vec::new());
+    }
+}
+
+#[test]
+fn a_library_has_one_home() {
+    for (path, text) in sources("src") {
+        let code = code(&text);
+        for (library, home) in HOMES {
+            let visit = VISITS.iter().any(|(name, file, _)| name == library && path.starts_with(file));
+            let at_home = folder_of(&path) == Some(*home);
+            assert!(at_home || visit || !uses(&code, library), "{path}: {library} lives in src/{home}");
+        }
+    }
+}
+
+#[test]
+fn the_map_names_every_folder_and_every_folder_is_there() {
+    let map = std::fs::read_to_string(root().join("src/lib.rs")).expect("src/lib.rs");
+    let folders: BTreeSet<String> = std::fs::read_dir(root().join("src"))
+        .expect("src")
+        .flatten()
+        .filter(|entry| entry.path().is_dir())
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .collect();
+    for folder in &folders {
+        assert!(map.contains(&format!("* [`{folder}`]")), "src/lib.rs does not name {folder}");
+        assert!(ARROWS.iter().any(|(name, _)| name == folder), "{folder} has no arrows in tests/it/tidy.rs");
+    }
+    for (name, _) in ARROWS {
+        assert!(folders.contains(*name), "there is no src/{name}");
+    }
+}
+
+#[test]
+fn each_file_says_what_it_is_for() {
+    for (path, text) in sources("src").into_iter().chain(sources("tests")).chain(sources("benches")) {
+        assert!(text.starts_with("//! "), "{path} does not open with a //! sentence");
+    }
+}
+
+#[test]
+fn names_say_what_is_inside() {
+    for path in sources("src").keys() {
+        let name = Path::new(path).file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        let banned = ["util", "utils", "common", "helper", "helpers", "misc", "types"];
+        assert!(!banned.contains(&name.as_str()), "{path}: say what is inside");
+    }
+}
+
+#[test]
+fn tests_neither_sleep_nor_hide() {
+    // Put together here so that this file does not find itself.
+    let banned = [["#[", "ignore"].concat(), ["thread::", "sleep"].concat(), ["time::", "sleep"].concat(), ["fn ", "test_"].concat(), ["should_", "panic"].concat()];
+    for (path, text) in sources("tests") {
+        for word in &banned {
+            assert!(!text.contains(word.as_str()), "{path} holds {word}");
+        }
+    }
+}
+
+#[test]
+fn the_main_file_only_starts() {
+    let main = std::fs::read_to_string(root().join("src/main.rs")).expect("src/main.rs");
+    assert!(main.lines().count() < 60, "src/main.rs does more than start");
+}
+
+#[test]
+fn the_changelog_has_the_current_version() {
+    let changelog = std::fs::read_to_string(root().join("CHANGELOG.md")).expect("CHANGELOG.md");
+    assert!(changelog.contains(env!("CARGO_PKG_VERSION")), "CHANGELOG.md lacks this version");
+}
+
+#[test]
+fn the_top_level_holds_what_it_may() {
+    let allowed = [
+        "Cargo.toml", "Cargo.lock", "src", "corpus", "index", "tests", "benches", "README.md", "CHANGELOG.md",
+        "docent.toml", "deploy", "LICENSE-MIT", "LICENSE-APACHE", "target",
+    ];
+    for entry in std::fs::read_dir(root()).expect("the root").flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        assert!(name.starts_with('.') || allowed.contains(&name.as_str()), "{name} does not belong at the top");
+    }
+}
