@@ -53,8 +53,7 @@ struct Splitter<'a> {
     in_code: bool,
     heading: Option<Heading>,
     images: Vec<Image>,
-    /// Start in `prose` of the links that are open.
-    links: Vec<(String, LinkType, Range<usize>, usize)>,
+    links: Vec<OpenLink>,
     /// Bytes of the text to replace when sections are cut out.
     edits: Vec<(Range<usize>, String)>,
 }
@@ -66,6 +65,16 @@ struct Heading {
     title: String,
     /// It starts a section.
     is_top: bool,
+}
+
+struct OpenLink {
+    target: String,
+    kind: LinkType,
+    range: Range<usize>,
+    /// Where its words start in the prose or in the heading's title.
+    from: usize,
+    /// Where its text ends.
+    end: usize,
 }
 
 struct Image {
@@ -102,6 +111,11 @@ impl<'a> Splitter<'a> {
             && !matches!(event, Event::End(TagEnd::Image))
         {
             image.end = image.end.max(range.end);
+        }
+        if let Some(link) = self.links.last_mut()
+            && !matches!(event, Event::End(TagEnd::Link))
+        {
+            link.end = link.end.max(range.end);
         }
         match event {
             Event::Start(tag) => self.start(tag, range),
@@ -145,10 +159,15 @@ impl<'a> Splitter<'a> {
             Tag::Heading { level, .. } => {
                 self.separate('\n');
                 let is_top = self.depth == 0;
-                self.heading = Some(Heading { level: level as u8, range, title: String::new(), is_top });
+                self.heading =
+                    Some(Heading { level: level as u8, range, title: String::new(), is_top });
             }
             Tag::CodeBlock(_) => self.in_code = true,
-            Tag::BlockQuote(_) | Tag::List(_) | Tag::Item | Tag::Table(_) | Tag::FootnoteDefinition(_) => {
+            Tag::BlockQuote(_)
+            | Tag::List(_)
+            | Tag::Item
+            | Tag::Table(_)
+            | Tag::FootnoteDefinition(_) => {
                 self.depth += 1;
                 self.separate('\n');
             }
@@ -159,7 +178,8 @@ impl<'a> Splitter<'a> {
                     Some(heading) => heading.title.len(),
                     None => self.section().prose.len(),
                 };
-                self.links.push((dest_url.into_string(), link_type, range, from));
+                let (target, end) = (dest_url.into_string(), range.start + 1);
+                self.links.push(OpenLink { target, kind: link_type, range, from, end });
             }
             Tag::Image { .. } => {
                 self.images.push(Image { start: range.start, end: range.start + 2 });
@@ -179,7 +199,10 @@ impl<'a> Splitter<'a> {
                 }
                 self.separate('\n');
             }
-            TagEnd::BlockQuote(_) | TagEnd::List(_) | TagEnd::Item | TagEnd::Table
+            TagEnd::BlockQuote(_)
+            | TagEnd::List(_)
+            | TagEnd::Item
+            | TagEnd::Table
             | TagEnd::FootnoteDefinition => {
                 self.depth = self.depth.saturating_sub(1);
                 self.separate('\n');
@@ -203,7 +226,8 @@ impl<'a> Splitter<'a> {
             return;
         }
         // What stands above the page's title belongs to it.
-        let opens_page = heading.level == 1 && self.parts.len() == 1 && self.parts[0].section.level == 0;
+        let opens_page =
+            heading.level == 1 && self.parts.len() == 1 && self.parts[0].section.level == 0;
         if !opens_page {
             self.parts.push(Part { start: heading.range.start, ..Part::default() });
         }
@@ -226,9 +250,19 @@ impl<'a> Splitter<'a> {
     }
 
     fn end_link(&mut self) {
-        let Some((target, kind, range, from)) = self.links.pop() else { return };
+        let Some(OpenLink { target, kind, range, from, end }) = self.links.pop() else { return };
+        if is_script(&target) {
+            let text = range.start + 1..end.min(range.end);
+            self.edits.push((range.start..text.start, String::new()));
+            self.edits.push((text.end..range.end, String::new()));
+            return;
+        }
         let destination = || {
-            if target.contains([' ', '(', ')']) { format!("(<{target}>)") } else { format!("({target})") }
+            if target.contains([' ', '(', ')']) {
+                format!("(<{target}>)")
+            } else {
+                format!("({target})")
+            }
         };
         let source = &self.text[range.clone()];
         match kind {
@@ -347,11 +381,18 @@ fn squeeze(text: &str) -> String {
     out
 }
 
+/// Would following a link run something, instead of showing a page?
+fn is_script(target: &str) -> bool {
+    let scheme = target.trim_start().split(':').next().unwrap_or_default();
+    let scheme = scheme.to_ascii_lowercase();
+    target.contains(':') && matches!(scheme.as_str(), "javascript" | "vbscript" | "data")
+}
+
 /// Does a link lead to a page of the collection?
 fn is_page(target: &str) -> bool {
     const ASSETS: [&str; 20] = [
-        "png", "jpg", "jpeg", "gif", "svg", "webp", "ico", "zip", "gz", "tgz", "pdf", "css", "js", "ts",
-        "json", "yaml", "yml", "mp4", "toml", "py",
+        "png", "jpg", "jpeg", "gif", "svg", "webp", "ico", "zip", "gz", "tgz", "pdf", "css", "js",
+        "ts", "json", "yaml", "yml", "mp4", "toml", "py",
     ];
     let path = target.split(['#', '?']).next().unwrap_or_default();
     if path.is_empty() || path.starts_with("//") || path.contains(':') {

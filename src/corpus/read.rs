@@ -141,8 +141,7 @@ impl Reader {
         }
         let kind = Path::new(path).extension().and_then(|it| it.to_str()).unwrap_or_default();
         let mut page = if matches!(kind.to_ascii_lowercase().as_str(), "md" | "markdown" | "mdx") {
-            let includes =
-                Includes::new(&self.root, path, self.version.as_deref(), &meta.params);
+            let includes = Includes::new(&self.root, path, self.version.as_deref(), &meta.params);
             let dialect = dialect::Dialect::new(self.rules.site, path);
             let cleaned = dialect::clean(split.body, dialect, includes);
             notes.extend(cleaned.notes.into_iter().map(|(line, it)| (line + split.lines, it)));
@@ -170,8 +169,7 @@ impl Reader {
     }
 }
 
-/// Reads a regular file below `root`. The path is resolved first and the resolved one is opened,
-/// so that a link put in its place in between is not followed.
+/// Reads a regular file below `root`; links may lead to it from within.
 pub(super) fn read_inside(
     root: &Path,
     path: &Path,
@@ -183,15 +181,29 @@ pub(super) fn read_inside(
         std::io::ErrorKind::PermissionDenied => unreadable("no permission to read it"),
         _ => unreadable("file cannot be read"),
     };
-    let real = path.canonicalize().map_err(gone)?;
-    if !real.starts_with(root) {
-        return Err(unreadable("link leads outside the folder"));
-    }
+    let entry = fs::symlink_metadata(path).map_err(gone)?;
     // Looked at before it is opened: opening a FIFO would wait for its other end.
-    if !fs::symlink_metadata(&real).map_err(gone)?.is_file() {
-        return Err(unreadable("not a regular file"));
-    }
-    let file = open_no_follow(&real).map_err(gone)?;
+    let file = if entry.is_file() {
+        let file = open_no_follow(path).map_err(gone)?;
+        // Where the open file really lies is the one check that nobody can get in between of.
+        let inside = match opened_path(&file) {
+            Some(real) => real.starts_with(root),
+            None => walk::inside(root, path),
+        };
+        if !inside {
+            return Err(unreadable("link leads outside the folder"));
+        }
+        file
+    } else {
+        let real = path.canonicalize().map_err(gone)?;
+        if !real.starts_with(root) {
+            return Err(unreadable("link leads outside the folder"));
+        }
+        if !fs::symlink_metadata(&real).map_err(gone)?.is_file() {
+            return Err(unreadable("not a regular file"));
+        }
+        open_no_follow(&real).map_err(gone)?
+    };
     let meta = file.metadata().map_err(gone)?;
     if !meta.is_file() {
         return Err(unreadable("not a regular file"));
@@ -224,6 +236,18 @@ fn open_no_follow(path: &Path) -> std::io::Result<File> {
     };
     const NON_BLOCK: i32 = 0o4_000;
     fs::OpenOptions::new().read(true).custom_flags(NO_FOLLOW | NON_BLOCK).open(path)
+}
+
+/// The path of an open file without links, as the kernel has it.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn opened_path(file: &File) -> Option<PathBuf> {
+    use std::os::fd::AsRawFd as _;
+    fs::read_link(format!("/proc/self/fd/{}", file.as_raw_fd())).ok()
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn opened_path(_file: &File) -> Option<PathBuf> {
+    None
 }
 
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
@@ -281,7 +305,8 @@ fn folder_language(path: &str) -> Option<String> {
     let (first, _) = path.split_once('/')?;
     let (language, region) = first.split_once(['-', '_']).unwrap_or((first, ""));
     let known = language.len() == 2 && PLAIN.contains(&format!(" {} ", language.to_lowercase()));
-    let is_region = matches!(region.len(), 0 | 2..=4) && region.bytes().all(|b| b.is_ascii_alphabetic());
+    let is_region =
+        matches!(region.len(), 0 | 2..=4) && region.bytes().all(|b| b.is_ascii_alphabetic());
     (known && is_region).then(|| first.replace('_', "-"))
 }
 

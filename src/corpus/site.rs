@@ -342,9 +342,8 @@ fn python(title: &str) -> String {
 fn vitepress(title: &str) -> String {
     let mut slug = String::with_capacity(title.len());
     for c in title.chars().filter(|c| !matches!(c, '\u{300}'..='\u{36f}')).map(without_accent) {
-        let special = c.is_whitespace()
-            || matches!(c, '“' | '”' | '‘' | '’')
-            || (c.is_ascii_punctuation());
+        let special =
+            c.is_whitespace() || matches!(c, '“' | '”' | '‘' | '’') || (c.is_ascii_punctuation());
         if !special && !c.is_control() {
             slug.extend(c.to_lowercase());
         } else if special && !slug.is_empty() && !slug.ends_with('-') {

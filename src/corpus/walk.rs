@@ -199,8 +199,7 @@ fn has_kind(path: &Path) -> bool {
 /// A relative path with `/`, if it is UTF-8 and could stand in a URI and in a log unescaped.
 fn plain_path(relative: &Path) -> Option<String> {
     let path = relative.to_str()?;
-    let path =
-        if cfg!(windows) { path.replace('\\', "/") } else { path.to_owned() };
+    let path = if cfg!(windows) { path.replace('\\', "/") } else { path.to_owned() };
     is_plain(&path).then_some(path)
 }
 

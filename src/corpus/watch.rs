@@ -105,7 +105,8 @@ impl Watcher {
         }
         let started = Instant::now();
         loop {
-            let limit = if batch.rescan || batch.files.len() > FEW { MANY_LIMIT } else { FEW_LIMIT };
+            let limit =
+                if batch.rescan || batch.files.len() > FEW { MANY_LIMIT } else { FEW_LIMIT };
             let left = limit.saturating_sub(started.elapsed());
             if left.is_zero() {
                 break;
@@ -137,7 +138,8 @@ impl Watcher {
         }
         let came = matches!(
             event.kind,
-            EventKind::Create(_) | EventKind::Modify(ModifyKind::Name(RenameMode::To | RenameMode::Both))
+            EventKind::Create(_)
+                | EventKind::Modify(ModifyKind::Name(RenameMode::To | RenameMode::Both))
         );
         let went_folder = matches!(event.kind, EventKind::Remove(RemoveKind::Folder));
         for path in &event.paths {
@@ -193,6 +195,19 @@ fn remote_file_system(root: &Path) -> Option<String> {
             best = (point.len(), kind);
         }
     }
-    let remote = ["nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "fuse.sshfs", "fuse.s3fs", "virtiofs", "vboxsf", "ceph", "fuse.grpcfuse"];
+    let remote = [
+        "nfs",
+        "nfs4",
+        "cifs",
+        "smb3",
+        "smbfs",
+        "9p",
+        "fuse.sshfs",
+        "fuse.s3fs",
+        "virtiofs",
+        "vboxsf",
+        "ceph",
+        "fuse.grpcfuse",
+    ];
     remote.contains(&best.1).then(|| best.1.to_owned())
 }

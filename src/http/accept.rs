@@ -217,10 +217,7 @@ async fn connection(server: Arc<Server>, stream: TcpStream, _place: OwnedSemapho
     }
 }
 
-async fn call(
-    server: &Server,
-    request: hyper::Request<Incoming>,
-) -> Result<Response, Infallible> {
+async fn call(server: &Server, request: hyper::Request<Incoming>) -> Result<Response, Infallible> {
     let _running = server.calls.token();
     let request: Request = request.map(axum::body::Body::new);
     server.router.clone().oneshot(request).await
@@ -290,18 +287,12 @@ impl<S: Write + Unpin> Write for Unread<S> {
         self.stream.is_write_vectored()
     }
 
-    fn poll_flush(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<io::Result<()>> {
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let outcome = Pin::new(&mut self.stream).poll_flush(context);
         self.bounded(context, outcome)
     }
 
-    fn poll_shutdown(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<io::Result<()>> {
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let outcome = Pin::new(&mut self.stream).poll_shutdown(context);
         self.bounded(context, outcome)
     }

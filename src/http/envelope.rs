@@ -151,7 +151,10 @@ impl<'de> Deserialize<'de> for Container {
                 f.write_str("an object")
             }
 
-            fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<Container, A::Error> {
+            fn visit_map<A: serde::de::MapAccess<'de>>(
+                self,
+                mut map: A,
+            ) -> Result<Container, A::Error> {
                 let mut names: Vec<Cow<'de, str>> = Vec::new();
                 while let Some(Name(name)) = map.next_key()? {
                     map.next_value::<IgnoredAny>()?;
@@ -190,7 +193,8 @@ mod tests {
     fn requests_notifications_and_answers_are_messages() {
         let request = br#" {"jsonrpc":"2.0","id":1,"method":"ping"}"#;
         assert_eq!(check(request), Ok(Some(Id::Number(1))));
-        let request = br#"{"method":"tools/call","params":{"name":"a"},"id":"x\"y","jsonrpc":"2.0"}"#;
+        let request =
+            br#"{"method":"tools/call","params":{"name":"a"},"id":"x\"y","jsonrpc":"2.0"}"#;
         assert_eq!(check(request), Ok(Some(Id::Text("x\"y".into()))));
         let notification = br#"{"jsonrpc":"2.0","method":"notifications/initialized","more":[1]}"#;
         assert_eq!(check(notification), Ok(None));
@@ -199,7 +203,11 @@ mod tests {
 
     #[test]
     fn what_is_not_json_is_a_flaw_of_syntax() {
-        let bombs = ["[".repeat(100_000), "{\"a\":".repeat(100_000), format!("{{\"a\":{}", "[".repeat(101))];
+        let bombs = [
+            "[".repeat(100_000),
+            "{\"a\":".repeat(100_000),
+            format!("{{\"a\":{}", "[".repeat(101)),
+        ];
         for bomb in &bombs {
             assert!(syntax(bomb.as_bytes()));
         }
@@ -212,14 +220,16 @@ mod tests {
     #[test]
     fn brackets_in_texts_do_not_nest() {
         let text = "[".repeat(200);
-        let body = format!(r#"{{"jsonrpc":"2.0","id":1,"method":"m","params":{{"q":"\"{text}"}}}}"#);
+        let body =
+            format!(r#"{{"jsonrpc":"2.0","id":1,"method":"m","params":{{"q":"\"{text}"}}}}"#);
         assert_eq!(check(body.as_bytes()), Ok(Some(Id::Number(1))));
     }
 
     #[test]
     fn a_batch_is_no_message() {
         assert_eq!(check(b" []"), Err(Flaw::Batch));
-        let many = format!("[{}]", vec![r#"{"jsonrpc":"2.0","id":1,"method":"m"}"#; 5000].join(","));
+        let many =
+            format!("[{}]", vec![r#"{"jsonrpc":"2.0","id":1,"method":"m"}"#; 5000].join(","));
         assert_eq!(check(many.as_bytes()), Err(Flaw::Batch));
     }
 
@@ -229,7 +239,9 @@ mod tests {
         assert!(shape(r#"{"jsonrpc":"2.0","id":1,"method":"a","m\u0065thod":"b"}"#));
         assert!(shape(r#"{"jsonrpc":"2.0","id":1,"id":2,"method":"a"}"#));
         assert!(shape(r#"{"jsonrpc":"2.0","id":1,"method":"a","params":{},"params":{}}"#));
-        assert!(shape(r#"{"jsonrpc":"2.0","id":1,"method":"a","params":{"name":"x","n\u0061me":"y"}}"#));
+        assert!(shape(
+            r#"{"jsonrpc":"2.0","id":1,"method":"a","params":{"name":"x","n\u0061me":"y"}}"#
+        ));
     }
 
     #[test]

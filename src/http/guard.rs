@@ -346,7 +346,10 @@ mod tests {
         let guard = guard("127.0.0.1:8080", None, &[], &[]);
         assert_eq!(guard.check_host(&[], None), Err(Denied::HostCount(0)));
         assert_eq!(guard.check_host(&[b""], None), Err(Denied::HostCount(0)));
-        assert_eq!(guard.check_host(&[b"localhost", b"localhost"], None), Err(Denied::HostCount(2)));
+        assert_eq!(
+            guard.check_host(&[b"localhost", b"localhost"], None),
+            Err(Denied::HostCount(2))
+        );
     }
 
     #[test]
@@ -354,12 +357,16 @@ mod tests {
         let guard = guard("127.0.0.1:8080", None, &[], &[]);
         assert_eq!(guard.check_host(&[b"localhost"], Some("LOCALHOST")), Ok(()));
         assert_eq!(guard.check_host(&[b"localhost"], Some("evil.example")), Err(Denied::Authority));
-        assert_eq!(guard.check_host(&[b"localhost:1"], Some("localhost:2")), Err(Denied::Authority));
+        assert_eq!(
+            guard.check_host(&[b"localhost:1"], Some("localhost:2")),
+            Err(Denied::Authority)
+        );
     }
 
     #[test]
     fn a_public_server_answers_to_its_own_name() {
-        let guard = guard("10.0.0.5:8080", Some("https://Docs.example.com/x"), &["docent:8080"], &[]);
+        let guard =
+            guard("10.0.0.5:8080", Some("https://Docs.example.com/x"), &["docent:8080"], &[]);
         for good in
             ["docs.example.com", "docs.example.com:443", "docent:8080", "10.0.0.5:8080", "10.0.0.5"]
         {
@@ -386,7 +393,8 @@ mod tests {
     fn local_pages_may_use_a_local_server() {
         let guard = guard("127.0.0.1:8080", None, &[], &[]);
         assert_eq!(guard.check_origin(&[]), Ok(()));
-        for good in ["http://localhost", "http://localhost:5173", "http://127.0.0.1:80", "http://[::1]:1"]
+        for good in
+            ["http://localhost", "http://localhost:5173", "http://127.0.0.1:80", "http://[::1]:1"]
         {
             assert!(origin(&guard, good), "{good}");
         }
@@ -410,7 +418,8 @@ mod tests {
 
     #[test]
     fn a_public_server_is_used_from_its_own_pages_and_configured_ones() {
-        let configured = ["https://app.example.com", "http://dev.example.com:*", "vscode-webview://abc"];
+        let configured =
+            ["https://app.example.com", "http://dev.example.com:*", "vscode-webview://abc"];
         let guard = guard("10.0.0.5:80", Some("https://docs.example.com"), &[], &configured);
         for good in [
             "https://docs.example.com",

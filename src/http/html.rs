@@ -52,9 +52,10 @@ impl Page<'_> {
         let title = escaped(self.title);
         let version = env!("CARGO_PKG_VERSION");
         let language = self.language.map(|language| format!(" lang=\"{}\"", escaped(language)));
-        let canonical = self.canonical.as_ref().map(|address| {
-            format!("<link rel=\"canonical\" href=\"{}\">\n", escaped(address))
-        });
+        let canonical = self
+            .canonical
+            .as_ref()
+            .map(|address| format!("<link rel=\"canonical\" href=\"{}\">\n", escaped(address)));
         format!(
             "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
              <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\

@@ -9,8 +9,21 @@ use crate::index::{Catalog, PageRecord};
 
 /// What must be escaped in a path of a URI (RFC 3986 section 3.3), and what would end it.
 const PATH: &AsciiSet = &CONTROLS
-    .add(b' ').add(b'"').add(b'<').add(b'>').add(b'`').add(b'#').add(b'?').add(b'{').add(b'}')
-    .add(b'%').add(b'\\').add(b'^').add(b'[').add(b']').add(b'|');
+    .add(b' ')
+    .add(b'"')
+    .add(b'<')
+    .add(b'>')
+    .add(b'`')
+    .add(b'#')
+    .add(b'?')
+    .add(b'{')
+    .add(b'}')
+    .add(b'%')
+    .add(b'\\')
+    .add(b'^')
+    .add(b'[')
+    .add(b']')
+    .add(b'|');
 
 /// What a link may leave out at the end of a path.
 const ENDINGS: [&str; 8] =
@@ -192,7 +205,9 @@ mod tests {
 
     #[test]
     fn a_route_has_one_spelling() {
-        for spelling in ["guide/install", "/guide/install/", "guide/install.html", "guide/install/index.html"] {
+        for spelling in
+            ["guide/install", "/guide/install/", "guide/install.html", "guide/install/index.html"]
+        {
             assert_eq!(route(spelling), "guide/install", "{spelling}");
         }
         assert_eq!(route("index.html"), "");

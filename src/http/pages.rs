@@ -31,7 +31,8 @@ pub(super) async fn home(State(site): State<Arc<Site>>) -> Response {
         let pages = counted.map_or(0, |(_, pages)| *pages);
         let address = link::page(&site.base, &shelf.name, "");
         let version = shelf.version.as_ref().map(|version| format!(" {}", escaped(version)));
-        let description = shelf.description.as_ref().map(|text| format!("<dd>{}</dd>\n", escaped(text)));
+        let description =
+            shelf.description.as_ref().map(|text| format!("<dd>{}</dd>\n", escaped(text)));
         collections += &format!(
             "<dt>{}{}</dt>\n{}<dd class=\"note\">{}</dd>\n",
             link(&address, titled(shelf)),
@@ -57,7 +58,10 @@ pub(super) async fn home(State(site): State<Arc<Site>>) -> Response {
 }
 
 /// `GET /mcp`: a browser gets the start page, a program learns that there is no stream.
-pub(super) async fn endpoint(site: State<Arc<Site>>, headers: HeaderMap) -> Result<Response, Error> {
+pub(super) async fn endpoint(
+    site: State<Arc<Site>>,
+    headers: HeaderMap,
+) -> Result<Response, Error> {
     if rpc::takes_html(&headers) { Ok(home(site).await) } else { Err(rpc::method_not_allowed()) }
 }
 
@@ -112,7 +116,8 @@ pub(super) async fn nowhere(
     if rpc::takes_html(request.headers()) {
         return not_found(&site, request.uri().path());
     }
-    let message = format!("there is nothing at this address; the MCP endpoint is {}", site.endpoint);
+    let message =
+        format!("there is nothing at this address; the MCP endpoint is {}", site.endpoint);
     Err(Refusal::new(StatusCode::NOT_FOUND, error::TRANSPORT, message).into())
 }
 
@@ -122,7 +127,11 @@ fn not_found(site: &Site, wanted: &str) -> Result<Response, Error> {
     let mut offers = String::new();
     for page in &near {
         let address = link::page(&site.base, &page.collection, &page.path);
-        offers += &format!("<li>{} <span class=\"note\">{}</span></li>\n", link(&address, &page.title), escaped(&page.path));
+        offers += &format!(
+            "<li>{} <span class=\"note\">{}</span></li>\n",
+            link(&address, &page.title),
+            escaped(&page.path)
+        );
     }
     if !offers.is_empty() {
         offers = format!("<p>Perhaps you want one of these:</p>\n<ul>\n{offers}</ul>\n");
@@ -136,7 +145,8 @@ fn not_found(site: &Site, wanted: &str) -> Result<Response, Error> {
         "<h1>There is no such page</h1>\n<p>It may have been moved or renamed.</p>\n{offers}\
          <p>All pages:</p>\n<ul>\n{all}</ul>"
     );
-    let trail = vec![(site.start(), format!("{}/", site.base)), ("Not found".into(), String::new())];
+    let trail =
+        vec![(site.start(), format!("{}/", site.base)), ("Not found".into(), String::new())];
     let page = Page { title: "Not found", base: &site.base, trail, content, ..Page::default() };
     Ok(page.answer(StatusCode::NOT_FOUND))
 }
@@ -169,7 +179,8 @@ fn shown(
     let base_url = shelf.base_url.as_deref();
     let links = Links::of(page, catalog, &site.base, base_url);
     let titled = sections.iter().any(|section| section.level == 1);
-    let heading = if titled { String::new() } else { format!("<h1>{}</h1>\n", escaped(&page.title)) };
+    let heading =
+        if titled { String::new() } else { format!("<h1>{}</h1>\n", escaped(&page.title)) };
     let rendered = render::page(sections, &links);
     let content = format!("{heading}{}<article>\n{rendered}</article>", outline(sections));
     let mut trail = above(site, shelf, &page.path);
@@ -179,9 +190,8 @@ fn shown(
         base: &site.base,
         trail,
         language: page.language.as_deref().or(shelf.language.as_deref()),
-        canonical: base_url.map(|base| {
-            format!("{base}{}", link::encoded(page.route.trim_start_matches('/')))
-        }),
+        canonical: base_url
+            .map(|base| format!("{base}{}", link::encoded(page.route.trim_start_matches('/')))),
         content,
     }
     .answer(StatusCode::OK)
@@ -273,10 +283,8 @@ fn listed(site: &Site, page: &PageRecord) -> String {
 /// The start page, the collection, and the folders above a path.
 fn above(site: &Site, shelf: &Shelf, path: &str) -> Vec<(String, String)> {
     let address = |path: &str| link::page(&site.base, &shelf.name, path);
-    let mut trail = vec![
-        (site.start(), format!("{}/", site.base)),
-        (titled(shelf).to_owned(), address("")),
-    ];
+    let mut trail =
+        vec![(site.start(), format!("{}/", site.base)), (titled(shelf).to_owned(), address(""))];
     for (at, _) in path.match_indices('/') {
         let name = path[..at].rsplit('/').next().unwrap_or_default();
         trail.push((name.to_owned(), address(&path[..=at])));

@@ -104,7 +104,11 @@ fn plain(event: Event<'_>) -> Event<'_> {
         Event::Start(Tag::HtmlBlock) => Event::Start(Tag::Paragraph),
         Event::End(TagEnd::HtmlBlock) => Event::End(TagEnd::Paragraph),
         Event::Html(tag) | Event::InlineHtml(tag) => {
-            if is_inline(&tag) { Event::InlineHtml(tag) } else { Event::Text(tag) }
+            if is_inline(&tag) {
+                Event::InlineHtml(tag)
+            } else {
+                Event::Text(tag)
+            }
         }
         event => event,
     }
@@ -145,7 +149,9 @@ mod tests {
             "<style>*{}</style>",
         ] {
             let clean = CLEANER.clean(bad).to_string();
-            for word in ["script", "onerror", "onload", "data:", "<iframe", "<form", "style", "<img"] {
+            for word in
+                ["script", "onerror", "onload", "data:", "<iframe", "<form", "style", "<img"]
+            {
                 assert!(!clean.contains(word), "{bad} became {clean}");
             }
         }

@@ -23,8 +23,7 @@ pub(super) const MAX_BODY: usize = 256 * 1024;
 /// answer instead of a broken connection.
 const MAX_DISCARDED: usize = 1024 * 1024;
 /// Revisions of MCP that are spoken, newest first.
-const REVISIONS: [&str; 5] =
-    ["2026-07-28", "2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05"];
+const REVISIONS: [&str; 5] = ["2026-07-28", "2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05"];
 /// Headers that decide something: two of one kind could be read differently by two readers.
 const SINGLE: [HeaderName; 5] = [
     header::CONTENT_TYPE,

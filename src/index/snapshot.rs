@@ -76,8 +76,13 @@ pub struct Index {
 }
 
 impl Index {
-    /// Opens the index of these collections.
-    pub fn open(dir: &Path, collections: &[Collection]) -> Result<Index, OpenError> {
+    /// Opens the index of these collections in a data folder.
+    ///
+    /// # Errors
+    ///
+    /// Why it cannot be served; whoever may write makes it again.
+    pub fn open(data_dir: &Path, collections: &[Collection]) -> Result<Index, OpenError> {
+        let dir = &data_dir.join("search");
         if !dir.join("meta.json").exists() {
             return Err(OpenError::Missing);
         }

@@ -134,10 +134,9 @@ impl Indexer {
         std::fs::create_dir_all(dir)
             .with_context(|| format!("cannot make the data folder {}", dir.display()))?;
         let lock = Lock::take(dir, command)?;
-        let dir = dir.join("search");
-        let (index, reason) = match Index::open(&dir, collections) {
+        let (index, reason) = match Index::open(dir, collections) {
             Ok(index) => (index, None),
-            Err(reason) => (Indexer::make(&dir)?, Some(reason)),
+            Err(reason) => (Indexer::make(&dir.join("search"))?, Some(reason)),
         };
         Ok((Indexer::with(Arc::new(index), collections, lock), reason))
     }

@@ -222,10 +222,10 @@ struct Reading<'a> {
 
 impl Reading<'_> {
     fn answer(&self, from: Place, budget: usize) -> Answer {
-        // The JSON around the text costs too; a second round mends what the guess does not cover.
+        // The JSON around the text costs too; further rounds mend what the guess does not cover.
         let mut room = budget.saturating_sub(self.overhead(budget));
         let mut answer = self.fill(from, room, budget);
-        for _ in 0..3 {
+        for _ in 0..8 {
             let size = serde_json::to_string(&answer).map_or(0, |json| tokens::estimate(&json));
             if size <= budget {
                 break;

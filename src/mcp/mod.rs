@@ -17,7 +17,7 @@ mod transport;
 
 pub use links::Links;
 pub use server::Docs;
-pub use transport::{http_service, serve_stdio};
+pub use transport::{http_service, serve_pipe, serve_stdio};
 
 /// A collection, as clients are told of it.
 #[derive(Debug, Clone, Default)]

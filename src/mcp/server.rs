@@ -124,6 +124,11 @@ impl Docs {
         let _ = self.shared.changes.send(Arc::new(changes));
     }
 
+    /// Clients that wait for changes just now.
+    pub fn listeners(&self) -> usize {
+        self.shared.changes.receiver_count()
+    }
+
     /// Ends subscriptions with their final result, before the transport is cut.
     pub fn close(&self) {
         self.shared.closing.cancel();

@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use rmcp::ServiceExt;
+use rmcp::service::ServerInitializeError;
 use rmcp::transport::streamable_http_server::session::never::NeverSessionManager;
 use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::sync::CancellationToken;
 
 use super::server::Docs;
@@ -32,13 +34,26 @@ pub fn http_service(
 ///
 /// A pipe that breaks in the middle of a message.
 pub async fn serve_stdio(docs: &Docs) -> anyhow::Result<()> {
-    match docs.pushing().serve(rmcp::transport::stdio()).await {
+    serve_pipe(docs, rmcp::transport::stdio()).await
+}
+
+/// The same on any pair of an input and an output.
+///
+/// # Errors
+///
+/// As [`serve_stdio`].
+pub async fn serve_pipe<R, W>(docs: &Docs, (input, output): (R, W)) -> anyhow::Result<()>
+where
+    R: AsyncRead + Send + Unpin + 'static,
+    W: AsyncWrite + Send + Unpin + 'static,
+{
+    match docs.pushing().serve((input, output)).await {
         Ok(service) => {
             service.waiting().await?;
             Ok(())
         }
         // A client that closed before it said anything is none of our failures.
-        Err(rmcp::service::ServerInitializeError::ConnectionClosed(_)) => Ok(()),
+        Err(ServerInitializeError::ConnectionClosed(_)) => Ok(()),
         Err(error) => Err(error.into()),
     }
 }

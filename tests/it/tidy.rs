@@ -48,14 +48,14 @@ fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// Every Rust file below a folder, with its path relative to the repository.
+/// Every Rust file of ours below a folder (fixtures are data), with its path relative to the repository.
 fn sources(folder: &str) -> BTreeMap<String, String> {
     let mut found = BTreeMap::new();
     let mut open = vec![root().join(folder)];
     while let Some(dir) = open.pop() {
         for entry in std::fs::read_dir(&dir).expect("a folder is read").flatten() {
             let path = entry.path();
-            if path.is_dir() && !path.ends_with(".tools") {
+            if path.is_dir() && !path.ends_with(".tools") && !path.ends_with("fixtures") {
                 open.push(path);
             } else if path.extension().is_some_and(|end| end == "rs") {
                 let name = path.strip_prefix(root()).expect("below the root").to_string_lossy().replace('\\', "/");

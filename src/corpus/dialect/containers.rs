@@ -52,7 +52,16 @@ impl Scanner<'_> {
 fn is_silent(name: &str) -> bool {
     matches!(
         name,
-        "code-group" | "v-pre" | "raw" | "tabs" | "steps" | "columns" | "column" | "grid" | "center" | "div"
+        "code-group"
+            | "v-pre"
+            | "raw"
+            | "tabs"
+            | "steps"
+            | "columns"
+            | "column"
+            | "grid"
+            | "center"
+            | "div"
     )
 }
 
@@ -91,7 +100,9 @@ pub(super) fn kind_word(kind: &str) -> String {
     }
     let mut chars = kind.chars();
     match chars.next() {
-        Some(first) => first.to_uppercase().chain(chars).collect::<String>().replace(['-', '_'], " "),
+        Some(first) => {
+            first.to_uppercase().chain(chars).collect::<String>().replace(['-', '_'], " ")
+        }
         None => String::new(),
     }
 }

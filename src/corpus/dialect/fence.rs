@@ -70,8 +70,11 @@ impl Scanner<'_> {
             if quoted && !text.starts_with('>') {
                 return Close { body_end: at, next: at };
             }
-            let (column, text) =
-                if quoted { indentation(text.trim_start_matches(['>', ' '])) } else { (column, text) };
+            let (column, text) = if quoted {
+                indentation(text.trim_start_matches(['>', ' ']))
+            } else {
+                (column, text)
+            };
             if text.as_bytes().first() == Some(&mark)
                 && column <= strip + 3
                 && fence_run(text).is_some_and(|(it, length)| {
@@ -271,6 +274,7 @@ fn label(rest: &str) -> String {
     // VitePress: `js [config.js]`
     if let Some(open) = rest.find('[')
         && let Some(close) = rest[open..].find(']')
+        && !rest[open + 1..open + close].contains(['[', '"', ','])
     {
         return plain_label(&rest[open + 1..open + close]);
     }

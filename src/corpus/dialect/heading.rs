@@ -40,7 +40,8 @@ impl Scanner<'_> {
         }
         let next = self.src.get(end + 1..).unwrap_or_default();
         let line = next.lines().next().unwrap_or_default().trim();
-        let underlined = !line.is_empty() && (line.bytes().all(|b| b == b'=') || line.bytes().all(|b| b == b'-'));
+        let underlined = !line.is_empty()
+            && (line.bytes().all(|b| b == b'=') || line.bytes().all(|b| b == b'-'));
         let (text, id) = split_id(content);
         let (true, Some(id)) = (underlined, id) else { return false };
         self.anchors.push((self.line_out, id.to_owned()));

@@ -36,7 +36,8 @@ impl<'a> Scanner<'a> {
                     self.literal(length);
                     return;
                 }
-                let tag = if self.patience > 0 { tags::parse(rest, self.dialect.mdx) } else { None };
+                let tag =
+                    if self.patience > 0 { tags::parse(rest, self.dialect.mdx) } else { None };
                 match tag {
                     Some(tag) if self.is_element(&tag) => self.element(&tag),
                     Some(_) => self.literal(1),
@@ -58,19 +59,33 @@ impl<'a> Scanner<'a> {
                 None => self.literal(1),
             };
         };
-        let end = if self.comments_end {
-            memchr::memmem::find(comment.as_bytes(), b"-->").map(|at| at + 7)
-        } else {
-            None
-        };
+        let end = if self.comments_end { comment_end(comment).map(|at| at + 7) } else { None };
         match end {
-            Some(length) => self.pos += length,
+            Some(length) => {
+                if self.dialect.mkdocs {
+                    self.material_mark(&rest[4..length - 3]);
+                }
+                self.pos += length;
+            }
             None => {
                 // A browser would hide the rest of the page; the author did not mean that.
                 self.comments_end = false;
                 self.note("comment is not closed, dropped up to the next blank line");
                 let paragraph = memchr::memmem::find(rest.as_bytes(), b"\n\n");
                 self.pos += paragraph.unwrap_or(rest.len());
+            }
+        }
+    }
+
+    /// `<!-- md:setting name -->` of Material for MkDocs' own docs, which shows the name; as a
+    /// heading it is the anchor, too.
+    fn material_mark(&mut self, comment: &str) {
+        let mut words = comment.split_whitespace();
+        if let (Some("md:setting" | "md:option"), Some(name)) = (words.next(), words.next()) {
+            self.out.push_str(&format!("`{}`", name.replace('`', "")));
+            let at_heading = self.out[self.line_out..].starts_with('#');
+            if at_heading && self.anchors.last().is_none_or(|(at, _)| *at != self.line_out) {
+                self.anchors.push((self.line_out, name.to_owned()));
             }
         }
     }
@@ -87,13 +102,8 @@ impl<'a> Scanner<'a> {
         }
         let alone = self.out[self.line_out..].trim_matches([' ', '>']).is_empty();
         match tag.kind {
-            Kind::Close => {
-                let known = self.open.iter().any(|open| open.name.eq_ignore_ascii_case(tag.name));
-                let framed = self.frames.iter().any(
-                    |frame| matches!(frame, Frame::Element { name, .. } if *name == tag.name),
-                );
-                known || framed || alone
-            }
+            // Prose has placeholders like `<name>`, but none like `</name>`.
+            Kind::Close => true,
             Kind::Alone => alone || !tag.attributes.is_empty() || tag.name.len() > 2,
             Kind::Open => {
                 tag.attributes.iter().any(|(_, value)| !value.is_empty())
@@ -118,7 +128,7 @@ impl<'a> Scanner<'a> {
         }
         match &*name {
             "script" | "style" | "svg" | "iframe" | "object" | "canvas" | "video" | "audio"
-            | "noscript" | "datalist" => {
+            | "noscript" | "datalist" | "annotation" => {
                 if tag.kind == Kind::Open {
                     self.skip_element(tag.name);
                 }
@@ -155,7 +165,9 @@ impl<'a> Scanner<'a> {
             return;
         }
         match tag.kind {
-            Kind::Open if first && !is_void(name) && !matches!(name, "p" | "li" | "dt" | "dd" | "pre") => {
+            Kind::Open
+                if first && !is_void(name) && !matches!(name, "p" | "li" | "dt" | "dd" | "pre") =>
+            {
                 let opening = self.src[..start].rfind('\n').map_or(0, |at| at + 1);
                 let is_first = self.src[opening..start].trim_matches([' ', '\t', '>']).is_empty();
                 let line = &self.src[self.pos..self.line_end(self.pos)];
@@ -361,6 +373,11 @@ impl<'a> Scanner<'a> {
     }
 }
 
+/// Where `-->` is in what follows `<!--`.
+fn comment_end(comment: &str) -> Option<usize> {
+    memchr::memmem::find(comment.as_bytes(), b"-->")
+}
+
 /// An address in angle brackets: `<https://…>`, `<a@b.c>`.
 fn address(text: &str) -> Option<usize> {
     let end = text.bytes().take(2048).position(|b| matches!(b, b'>' | b' ' | b'\n'))?;
@@ -425,7 +442,21 @@ pub(super) fn strip_tags(text: &str) -> String {
 }
 
 fn is_void(name: &str) -> bool {
-    matches!(name, "br" | "hr" | "img" | "input" | "link" | "meta" | "col" | "source" | "wbr" | "area" | "embed" | "track" | "param")
+    matches!(
+        name,
+        "br" | "hr"
+            | "img"
+            | "input"
+            | "link"
+            | "meta"
+            | "col"
+            | "source"
+            | "wbr"
+            | "area"
+            | "embed"
+            | "track"
+            | "param"
+    )
 }
 
 fn is_block(name: &str) -> bool {
@@ -434,28 +465,148 @@ fn is_block(name: &str) -> bool {
 
 /// Sorted.
 const BLOCKS: [&str; 34] = [
-    "address", "article", "aside", "blockquote", "body", "caption", "center", "details", "dialog",
-    "div", "fieldset", "figcaption", "figure", "footer", "form", "head", "header", "hgroup", "hr",
-    "html", "legend", "main", "menu", "nav", "optgroup", "option", "p", "section", "select",
-    "tbody", "td", "th", "thead", "tr",
+    "address",
+    "article",
+    "aside",
+    "blockquote",
+    "body",
+    "caption",
+    "center",
+    "details",
+    "dialog",
+    "div",
+    "fieldset",
+    "figcaption",
+    "figure",
+    "footer",
+    "form",
+    "head",
+    "header",
+    "hgroup",
+    "hr",
+    "html",
+    "legend",
+    "main",
+    "menu",
+    "nav",
+    "optgroup",
+    "option",
+    "p",
+    "section",
+    "select",
+    "tbody",
+    "td",
+    "th",
+    "thead",
+    "tr",
 ];
 
 /// Sorted.
 const INLINE: [&str; 87] = [
-    "a", "abbr", "acronym", "annotation", "area", "audio", "b", "base", "bdi", "bdo", "big", "br",
-    "button", "canvas", "cite", "code", "col", "colgroup", "data", "datalist", "dd", "del", "dfn",
-    "dl", "dt", "em", "embed", "font", "h1", "h2", "h3", "h4", "h5", "h6", "i", "iframe", "img",
-    "input", "ins", "kbd", "label", "li", "link", "map", "mark", "math", "menclose", "meta",
-    "meter", "mfrac", "mi", "mn", "mo", "mover", "mrow", "msqrt", "mstyle", "msub", "msubsup",
-    "msup", "mtable", "mtd", "mtext", "mtr", "munder", "munderover", "noscript", "object", "ol",
-    "output", "picture", "pre", "progress", "q", "s", "samp", "script", "small", "span", "strong",
-    "style", "sub", "summary", "sup", "svg", "table", "tt",
+    "a",
+    "abbr",
+    "acronym",
+    "annotation",
+    "area",
+    "audio",
+    "b",
+    "base",
+    "bdi",
+    "bdo",
+    "big",
+    "br",
+    "button",
+    "canvas",
+    "cite",
+    "code",
+    "col",
+    "colgroup",
+    "data",
+    "datalist",
+    "dd",
+    "del",
+    "dfn",
+    "dl",
+    "dt",
+    "em",
+    "embed",
+    "font",
+    "h1",
+    "h2",
+    "h3",
+    "h4",
+    "h5",
+    "h6",
+    "i",
+    "iframe",
+    "img",
+    "input",
+    "ins",
+    "kbd",
+    "label",
+    "li",
+    "link",
+    "map",
+    "mark",
+    "math",
+    "menclose",
+    "meta",
+    "meter",
+    "mfrac",
+    "mi",
+    "mn",
+    "mo",
+    "mover",
+    "mrow",
+    "msqrt",
+    "mstyle",
+    "msub",
+    "msubsup",
+    "msup",
+    "mtable",
+    "mtd",
+    "mtext",
+    "mtr",
+    "munder",
+    "munderover",
+    "noscript",
+    "object",
+    "ol",
+    "output",
+    "picture",
+    "pre",
+    "progress",
+    "q",
+    "s",
+    "samp",
+    "script",
+    "small",
+    "span",
+    "strong",
+    "style",
+    "sub",
+    "summary",
+    "sup",
+    "svg",
+    "table",
+    "tt",
 ];
 
 /// Sorted; what `INLINE` has no room for.
 const MORE: [&str; 13] = [
-    "semantics", "slot", "source", "strike", "template", "textarea", "tfoot", "time", "track",
-    "u", "ul", "var", "video",
+    "semantics",
+    "slot",
+    "source",
+    "strike",
+    "template",
+    "textarea",
+    "tfoot",
+    "time",
+    "track",
+    "u",
+    "ul",
+    "var",
+    "video",
 ];
 
 fn is_html(name: &str) -> bool {

@@ -51,10 +51,13 @@ fn parse(text: &str) -> Option<Call<'_>> {
             call.length = window.len() - after.len();
             return Some(call);
         }
-        let (key, after) = match rest.find(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '-'))) {
-            Some(at) if at > 0 && rest[at..].starts_with('=') => (Some(&rest[..at]), &rest[at + 1..]),
-            _ => (None, rest),
-        };
+        let (key, after) =
+            match rest.find(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '-'))) {
+                Some(at) if at > 0 && rest[at..].starts_with('=') => {
+                    (Some(&rest[..at]), &rest[at + 1..])
+                }
+                _ => (None, rest),
+            };
         let (value, after) = value(after, close)?;
         match key {
             Some(key) => call.named.push((key, value)),
@@ -138,7 +141,8 @@ impl Scanner<'_> {
     }
 
     fn render(&mut self, call: &Call<'_>) {
-        let title = call.get(&["title", "name", "header", "summary", "text", "caption"]).or(call.first());
+        let title =
+            call.get(&["title", "name", "header", "summary", "text", "caption"]).or(call.first());
         match call.name {
             "note" | "tip" | "warning" | "caution" | "important" | "info" | "danger" | "hint" => {
                 let title = call.get(&["title"]).or(call.first()).unwrap_or_default();
@@ -151,7 +155,8 @@ impl Scanner<'_> {
                     None => self.bold_line(&containers::title(kind, "")),
                 }
             }
-            "tab" | "accordion" | "details" | "expand" | "collapse" | "dropdown" | "experimental" => {
+            "tab" | "accordion" | "details" | "expand" | "collapse" | "dropdown"
+            | "experimental" => {
                 let title = title.map(str::to_owned);
                 self.bold_line(&title.unwrap_or_else(|| containers::kind_word(call.name)));
             }
@@ -163,7 +168,8 @@ impl Scanner<'_> {
             "include" | "readfile" => {
                 let file = call.first().or_else(|| call.get(&["file"])).unwrap_or_default();
                 let candidates = ["", "/", "/includes/", "/docs/includes/", "/en/includes/"];
-                let candidates = candidates.map(|folder| format!("{folder}{}", file.trim_start_matches('/')));
+                let candidates =
+                    candidates.map(|folder| format!("{folder}{}", file.trim_start_matches('/')));
                 if let Some(text) = self.includes.read(&candidates) {
                     self.splice(&text);
                 }
@@ -204,7 +210,9 @@ impl Scanner<'_> {
                 Some(text) => text.to_owned(),
                 None => self.glossary_title(call.get(&["term_id"]).unwrap_or_default()),
             },
-            "ref" | "relref" => first.or_else(|| call.get(&["path"])).unwrap_or_default().to_owned(),
+            "ref" | "relref" => {
+                first.or_else(|| call.get(&["path"])).unwrap_or_default().to_owned()
+            }
             "param" => {
                 let name = first.or_else(|| call.get(&["name"])).unwrap_or_default();
                 let version = || self.includes.version().filter(|_| name == "version");
@@ -233,7 +241,9 @@ impl Scanner<'_> {
             "prevMinorVersion" => -1,
             "nextMinorVersion" => 1,
             "oldestMinorVersion" => -3,
-            _ if word.ends_with("AddMinor") => words.get(1).and_then(|it| it.parse().ok()).unwrap_or(0),
+            _ if word.ends_with("AddMinor") => {
+                words.get(1).and_then(|it| it.parse().ok()).unwrap_or(0)
+            }
             _ => 0,
         };
         let version = self.includes.version().map(|it| it.trim_start_matches('v'));
@@ -263,7 +273,8 @@ impl Scanner<'_> {
                 continue;
             }
             let call = if self.patience > 0 { parse(rest) } else { None };
-            let value = call.as_ref().filter(|call| !call.closing).and_then(|call| self.value_of(call));
+            let value =
+                call.as_ref().filter(|call| !call.closing).and_then(|call| self.value_of(call));
             match (value, call) {
                 (Some(value), Some(call)) => {
                     out.push_str(&value);
@@ -309,7 +320,8 @@ impl Scanner<'_> {
         if term.is_empty() || !term.bytes().all(plain) {
             return None;
         }
-        let folders = ["/reference/glossary", "/docs/reference/glossary", "/en/docs/reference/glossary"];
+        let folders =
+            ["/reference/glossary", "/docs/reference/glossary", "/en/docs/reference/glossary"];
         self.includes.read(&folders.map(|folder| format!("{folder}/{term}.md")))
     }
 
@@ -342,7 +354,8 @@ impl Scanner<'_> {
         self.bold_line(file);
         if let Some(text) = text {
             let extension = file.rsplit_once('.').map_or("", |(_, it)| it);
-            let language = call.get(&["language"]).unwrap_or(super::include::language_of(extension));
+            let language =
+                call.get(&["language"]).unwrap_or(super::include::language_of(extension));
             self.write_fence(language, &text);
         }
     }
@@ -353,7 +366,8 @@ impl Scanner<'_> {
         let mut at = 0;
         while let Some(step) = memchr::memmem::find(&rest.as_bytes()[at..], b"{{") {
             at += step;
-            if let Some(call) = parse(&rest[at..]).filter(|call| call.closing && call.name == name) {
+            if let Some(call) = parse(&rest[at..]).filter(|call| call.closing && call.name == name)
+            {
                 let body = &rest[..at];
                 self.pos += at + call.length;
                 if let Some(language) = language {

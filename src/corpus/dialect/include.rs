@@ -302,7 +302,8 @@ fn parse(word: &str) -> Option<Directive> {
     let mut words = inner.split_whitespace();
     let path = words.next()?.to_owned();
     let lines = words.find_map(|it| it.strip_prefix("ln[")?.strip_suffix(']'));
-    let lines = lines.map_or(Lines::All, |it| Lines::Ranges(it.split(',').filter_map(range).collect()));
+    let lines =
+        lines.map_or(Lines::All, |it| Lines::Ranges(it.split(',').filter_map(range).collect()));
     Some(Directive { path, lines, as_code: true })
 }
 
@@ -320,7 +321,8 @@ fn split_lines(text: &str) -> (String, Lines) {
 
 fn range(text: &str) -> Option<(usize, usize)> {
     let text = text.trim();
-    let number = |text: &str, default| if text.is_empty() { Some(default) } else { text.parse().ok() };
+    let number =
+        |text: &str, default| if text.is_empty() { Some(default) } else { text.parse().ok() };
     match text.split_once(':') {
         Some((from, to)) => Some((number(from, 1)?, number(to, usize::MAX)?)),
         None => number(text, 1).map(|line| (line, line)),
@@ -341,7 +343,9 @@ fn select(text: &str, lines: &Lines) -> String {
             continue;
         }
         let wanted = match lines {
-            Lines::Ranges(ranges) => ranges.iter().any(|(from, to)| (*from..=*to).contains(&(at + 1))),
+            Lines::Ranges(ranges) => {
+                ranges.iter().any(|(from, to)| (*from..=*to).contains(&(at + 1)))
+            }
             _ => inside,
         };
         if wanted {

@@ -86,7 +86,9 @@ fn is_wanted(c: char, before: &str) -> bool {
             matches!(previous, '\u{600}'..='\u{1cff}' | '\u{2600}'..='\u{27bf}'
                 | '\u{fe0f}' | '\u{1f000}'..='\u{1faff}')
         }
-        '\u{e0100}'..='\u{e01ef}' => matches!(previous, '\u{2e80}'..='\u{9fff}' | '\u{20000}'..='\u{3ffff}'),
+        '\u{e0100}'..='\u{e01ef}' => {
+            matches!(previous, '\u{2e80}'..='\u{9fff}' | '\u{20000}'..='\u{3ffff}')
+        }
         _ => false,
     }
 }

@@ -39,7 +39,7 @@ fn parse(text: &str) -> Option<(&str, Vec<String>, usize)> {
             rest = rest.trim_start_matches([' ', '\n', ',']);
             match rest.chars().next()? {
                 ')' => break,
-                quote @ ('"' | '\'') => {
+                quote @ ('"' | '\'' | '`') => {
                     let inner = &rest[1..];
                     let mut end = inner.find(quote)?;
                     while inner[..end].ends_with('\\') {
@@ -70,8 +70,8 @@ fn render(name: &str, arguments: &[String]) -> String {
         if text.is_empty() { default } else { text }
     };
     match name {
-        "domxref" | "webextapiref" | "svgattr" | "cssxref" | "csp" | "httpheader" | "httpmethod"
-        | "httpstatus" | "webassemblyxref" => code(&shown(first)),
+        "domxref" | "webextapiref" | "svgattr" | "cssxref" | "csp" | "httpheader"
+        | "httpmethod" | "httpstatus" | "webassemblyxref" => code(&shown(first)),
         "jsxref" => code(&shown(script_name(&first))),
         "htmlelement" | "svgelement" | "mathmlelement" | "htmlelementref" => {
             code(&shown(format!("<{first}>")))
@@ -104,8 +104,22 @@ fn render(name: &str, arguments: &[String]) -> String {
 /// Macros that the site fills with something else than words of this page.
 fn is_furniture(name: &str) -> bool {
     const PARTS: [&str; 17] = [
-        "sidebar", "ref", "compat", "specifications", "embed", "info", "syntax", "diagram",
-        "example", "subpages", "previous", "next", "list", "menu", "quicklinks", "interwiki",
+        "sidebar",
+        "ref",
+        "compat",
+        "specifications",
+        "embed",
+        "info",
+        "syntax",
+        "diagram",
+        "example",
+        "subpages",
+        "previous",
+        "next",
+        "list",
+        "menu",
+        "quicklinks",
+        "interwiki",
         "index",
     ];
     PARTS.iter().any(|part| name.contains(part))

@@ -60,9 +60,21 @@ fn is_esm(content: &str) -> bool {
             || rest.starts_with("* as");
     }
     let Some(rest) = content.strip_prefix("export ") else { return false };
-    ["const ", "let ", "var ", "default ", "function", "async ", "class ", "type ", "interface ", "{", "*"]
-        .iter()
-        .any(|word| rest.starts_with(word))
+    [
+        "const ",
+        "let ",
+        "var ",
+        "default ",
+        "function",
+        "async ",
+        "class ",
+        "type ",
+        "interface ",
+        "{",
+        "*",
+    ]
+    .iter()
+    .any(|word| rest.starts_with(word))
 }
 
 /// Brackets that a line of JavaScript opens, less those it closes; strings aside.
@@ -117,7 +129,10 @@ pub(super) fn label(tag: &Tag<'_>) -> Option<String> {
             let names = ["label", "title", "name", "value"];
             return names.iter().find_map(|name| tag.get(name)).map(str::to_owned);
         }
-        _ if ["image", "img", "illustration", "diagram", "figure"].iter().any(|it| name.ends_with(it)) => {
+        _ if ["image", "img", "illustration", "diagram", "figure"]
+            .iter()
+            .any(|it| name.ends_with(it)) =>
+        {
             return tag.get("caption").or_else(|| tag.get("alt")).map(str::to_owned);
         }
         "badge" | "since" | "chip" => return tag.get("text").map(str::to_owned),

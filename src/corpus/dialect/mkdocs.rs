@@ -103,7 +103,8 @@ impl Scanner<'_> {
 
     /// `:material-check:`, `:octicons-x-16:{ .lg }`.
     pub(super) fn icon(&mut self) {
-        const SETS: [&str; 6] = ["material-", "octicons-", "fontawesome-", "simple-", "custom-", "twemoji-"];
+        const SETS: [&str; 6] =
+            ["material-", "octicons-", "fontawesome-", "simple-", "custom-", "twemoji-"];
         let rest = &self.src[self.pos + 1..];
         let is_name = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_');
         let length = rest.bytes().take(80).take_while(is_name).count();
@@ -130,7 +131,9 @@ impl Scanner<'_> {
         let is_keys = inner.is_some_and(|inner| {
             !inner.is_empty()
                 && inner.len() < 60
-                && inner.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'"' | b'_'))
+                && inner
+                    .bytes()
+                    .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'"' | b'_'))
         });
         let Some(inner) = inner.filter(|_| is_keys) else { return self.literal(1) };
         let keys: Vec<String> =
@@ -177,20 +180,14 @@ impl Scanner<'_> {
         let inner = inner.trim_start_matches(':').trim();
         let bytes = self.out.as_bytes();
         let attached = self.out.len() == self.line_out
-            || matches!(bytes.last(), Some(b')' | b']' | b'`' | b'*' | b'>' | b':' | b'_' | b' ' | b'"'));
-        let plain_word = |word: &str| {
-            let bytes = word.as_bytes();
-            match bytes.first() {
-                Some(b'.' | b'#') => {
-                    bytes.len() > 1 && bytes[1].is_ascii_alphabetic() || bytes.get(1) == Some(&b'_')
-                }
-                _ => word.contains("=\"") || word.contains("='") || word.ends_with('"') || is_key(word),
-            }
-        };
-        let is_list = !inner.is_empty()
-            && inner.split_whitespace().all(plain_word)
-            // `{id}` in prose is no list; `{ data-preview }` is.
-            && (colon || inner.starts_with(['.', '#']) || inner.contains('=') || line.starts_with("{ "));
+            || matches!(
+                bytes.last(),
+                Some(b')' | b']' | b'`' | b'*' | b'>' | b':' | b'_' | b' ' | b'"')
+            );
+        // `{id}` in prose is no list; `{ data-preview }` is.
+        let looks_so =
+            colon || inner.starts_with(['.', '#']) || inner.contains('=') || line.starts_with("{ ");
+        let is_list = looks_so && !inner.is_empty() && is_attributes(inner);
         if !is_list || !(attached || colon) {
             return false;
         }
@@ -203,12 +200,38 @@ impl Scanner<'_> {
     }
 }
 
-fn is_key(word: &str) -> bool {
-    word.contains('=') || word.starts_with("data-") || word == "markdown"
+/// `.class`, `#id`, `key=value`, `key="a value"`, `data-key`, and nothing else.
+fn is_attributes(mut text: &str) -> bool {
+    while !text.is_empty() {
+        let end = text.find(|c: char| c.is_whitespace() || c == '=').unwrap_or(text.len());
+        let (word, rest) = text.split_at(end);
+        let start = word.as_bytes();
+        let plain = match start.first() {
+            Some(b'.' | b'#') => start.len() > 1 && !start[1].is_ascii_digit(),
+            _ => rest.starts_with('=') || word.starts_with("data-") || word == "markdown",
+        };
+        if !plain {
+            return false;
+        }
+        let value = rest.strip_prefix('=').unwrap_or(rest);
+        let length = match value.chars().next().filter(|c| matches!(c, '"' | '\'')) {
+            Some(quote) => value[1..].find(quote).map_or(value.len(), |at| at + 2),
+            None => value.find(char::is_whitespace).unwrap_or(value.len()),
+        };
+        text = value[length..].trim_start();
+    }
+    true
 }
 
 fn split_mark(content: &str) -> Option<(&'static str, &str)> {
-    for (mark, kind) in [("!!!", "!!!"), ("???+", "???"), ("???", "???"), ("===!", "==="), ("===+", "==="), ("===", "===")] {
+    for (mark, kind) in [
+        ("!!!", "!!!"),
+        ("???+", "???"),
+        ("???", "???"),
+        ("===!", "==="),
+        ("===+", "==="),
+        ("===", "==="),
+    ] {
         if let Some(rest) = content.strip_prefix(mark) {
             return rest.starts_with(' ').then(|| (kind, rest.trim()));
         }

@@ -40,7 +40,8 @@ pub(super) struct Dialect {
 
 impl Dialect {
     pub(super) fn new(site: Site, path: &str) -> Dialect {
-        let mdx_file = path.len() > 4 && path.as_bytes()[path.len() - 4..].eq_ignore_ascii_case(b".mdx");
+        let mdx_file =
+            path.len() > 4 && path.as_bytes()[path.len() - 4..].eq_ignore_ascii_case(b".mdx");
         let plain = site == Site::Plain;
         Dialect {
             mdx: mdx_file || matches!(site, Site::Docusaurus | Site::NextJs),

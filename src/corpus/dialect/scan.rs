@@ -1,13 +1,12 @@
 //! The scanner: one pass over a page, line by line and inside lines from mark to mark. It knows
 //! what is code, and leaves that alone; everything else it hands to the dialects' own files.
 
-use std::{borrow::Cow, collections::HashMap};
-
-use super::{
-    Cleaned, Dialect, Includes, entities, heading,
-    html::Open,
-    table::Table,
+use std::{
+    borrow::Cow,
+    collections::{HashMap, HashSet},
 };
+
+use super::{Cleaned, Dialect, Includes, entities, heading, html::Open, table::Table};
 
 /// Constructs that look begun and are not, before the scanner takes the rest of their kind as
 /// plain text: each may cost a look at some kilobytes.
@@ -46,13 +45,18 @@ pub(super) struct Scanner<'a> {
     pub(super) prefix: String,
     /// The line is a row of a Markdown table or a heading: nothing may break it.
     pub(super) in_row: bool,
-    /// The line above was blank.
+    /// The last line of output is blank.
     pub(super) after_blank: bool,
+    /// The line above is blank on the page.
+    below_blank: bool,
     pub(super) patience: usize,
     /// `:::` and `///` blocks that are open: colons or slashes, and whether they show a title.
     pub(super) containers: Vec<usize>,
     pub(super) anchors: Vec<(usize, String)>,
     notes: Vec<(usize, String)>,
+    /// Definitions of links, kept for the end of the page.
+    definitions: String,
+    labels: HashSet<String>,
     /// Content columns of the list items around the current line.
     lists: Vec<usize>,
     special: [bool; 256],
@@ -85,10 +89,13 @@ impl<'a> Scanner<'a> {
             prefix: String::new(),
             in_row: false,
             after_blank: true,
+            below_blank: true,
             patience: PATIENCE,
             containers: Vec::new(),
             anchors: Vec::new(),
             notes: Vec::new(),
+            definitions: String::new(),
+            labels: HashSet::new(),
             lists: Vec::new(),
             special,
             closers: None,
@@ -106,6 +113,10 @@ impl<'a> Scanner<'a> {
             self.line();
         }
         self.finish_table();
+        if !self.definitions.is_empty() {
+            self.blank();
+            self.out.push_str(&self.definitions);
+        }
         let includes = self.includes.files().to_vec();
         let (text, anchors, notes) = (self.out, self.anchors, self.notes);
         (Cleaned { text, anchors, notes, includes }, self.includes)
@@ -131,8 +142,15 @@ impl<'a> Scanner<'a> {
         if text.trim_end().is_empty() {
             self.pos = (end + 1).min(self.src.len());
             self.blank();
+            self.below_blank = true;
             return;
         }
+        self.text_line(raw, indent, text, end);
+        self.below_blank =
+            self.src.as_bytes().get(..self.pos).is_some_and(|it| it.ends_with(b"\n\n"));
+    }
+
+    fn text_line(&mut self, raw: &'a str, indent: usize, text: &'a str, end: usize) {
         let column = self.dedent(indent);
         self.column = column;
         let text_at = self.pos + raw.len() - text.len();
@@ -145,10 +163,13 @@ impl<'a> Scanner<'a> {
         let quotes = self.quotes(text_at);
         let rest_at = text_at + quotes;
         let rest = &self.src[rest_at..end];
-        let (marker, inner) = if quotes == 0 { self.list_marker(rest, column) } else { (0, 0) };
-        let _ = inner;
+        let marker = if quotes == 0 { self.list_marker(rest, column) } else { 0 };
         let content_at = rest_at + marker;
         let content = &self.src[content_at..end];
+        if content.trim_end().is_empty() {
+            self.bare_line(rest_at, content_at);
+            return;
+        }
         if self.table.is_none() {
             if self.fence(rest_at, content_at, quotes) {
                 return;
@@ -171,6 +192,34 @@ impl<'a> Scanner<'a> {
         self.end_line();
     }
 
+    /// A line with nothing behind its quote marks or its list marker.
+    fn bare_line(&mut self, rest_at: usize, content_at: usize) {
+        self.pos = self.line_end(content_at);
+        self.out.push_str(&self.prefix);
+        self.out.push_str(&self.src[rest_at..content_at]);
+        let kept = self.out.trim_end_matches(' ').len();
+        self.out.truncate(kept.max(self.line_out));
+        self.end_line();
+        self.after_blank = rest_at == content_at;
+    }
+
+    /// What `:   text` defines: its lines are indented as those of a list item, and Markdown's
+    /// core has no such lists.
+    fn described(&mut self, at: usize, content: &str) -> bool {
+        let spaces = content[1..].bytes().take_while(|b| *b == b' ').count();
+        if spaces < 3 || self.frames.len() >= 64 {
+            return false;
+        }
+        let at_column = self.column;
+        self.out.push_str(&self.prefix);
+        self.out.push_str(": ");
+        self.pos = at + 1 + spaces;
+        self.inline();
+        self.end_line();
+        self.frames.push(Frame::Indented { at: at_column });
+        true
+    }
+
     /// Lines of one dialect's blocks. Says whether it took the line.
     fn block(&mut self, at: usize, content: &str, marker: usize) -> bool {
         let first = content.as_bytes()[0];
@@ -184,6 +233,7 @@ impl<'a> Scanner<'a> {
             b':' if self.dialect.mkdocs && content.starts_with("::: ") => {
                 self.api_reference(at, content)
             }
+            b':' if self.dialect.mkdocs || self.dialect.hugo => self.described(at, content),
             b'!' | b'?' | b'=' if self.dialect.admonitions => self.admonition(at, content),
             b'/' if self.dialect.mkdocs && content.starts_with("///") => self.slashes(at, content),
             b'-' | b';' | b'{' if self.is_include(content) => self.include_line(at, content),
@@ -194,11 +244,7 @@ impl<'a> Scanner<'a> {
             }
             // Definitions of links are no text: the address is not to be touched.
             b'[' if content.contains("]: ") && is_definition(content) => {
-                let end = self.line_end(at);
-                self.out.push_str(&self.prefix);
-                self.out.push_str(&self.src[at..end]);
-                self.pos = end;
-                self.end_line();
+                self.definition(at);
                 true
             }
             b'*' if self.dialect.mkdocs && content.starts_with("*[") && content.contains("]:") => {
@@ -208,6 +254,28 @@ impl<'a> Scanner<'a> {
             }
             _ => false,
         }
+    }
+
+    /// The definition of a link at `at`. Python-Markdown takes them anywhere, CommonMark not below
+    /// a paragraph: there they go to the end of the page.
+    fn definition(&mut self, at: usize) {
+        let end = self.line_end(at);
+        self.pos = end;
+        let label = self.src[at..end].split("]:").next().unwrap_or_default().to_lowercase();
+        // The first one counts; the parser does not even tell us of the others.
+        if !self.labels.insert(label) {
+            self.drop_line();
+            return;
+        }
+        if self.dialect.mkdocs {
+            self.definitions.push_str(&self.src[at..end]);
+            self.definitions.push('\n');
+            self.drop_line();
+            return;
+        }
+        self.out.push_str(&self.prefix);
+        self.out.push_str(&self.src[at..end]);
+        self.end_line();
     }
 
     /// Copies text up to the end of the line, with all marks on the way handled.
@@ -280,19 +348,17 @@ impl<'a> Scanner<'a> {
             return self.literal(run);
         };
         let span = &self.src[self.pos..close];
-        let start = self.out.len();
         if self.dialect.hugo && span.contains("{{") {
             let resolved = self.resolve_values(span);
             self.out.push_str(&resolved);
         } else if span.contains('\n') {
-            let words: Vec<&str> = span.lines().map(|line| line.trim_start_matches(['>', ' ', '\t'])).collect();
+            let words: Vec<&str> =
+                span.lines().map(|line| line.trim_start_matches(['>', ' ', '\t'])).collect();
             self.out.push_str(&words.join(" "));
         } else {
             self.out.push_str(span);
         }
         self.pos = close;
-        // Within a cell of an HTML table a bar is only a bar; `finish_table` escapes it.
-        debug_assert!(self.out.len() >= start);
     }
 
     /// Where a run of `run` backticks follows in this paragraph, one past it.
@@ -325,17 +391,20 @@ impl<'a> Scanner<'a> {
         let rest = &self.src[self.pos..];
         let bytes = rest.as_bytes();
         let taken = match bytes.get(1) {
-            Some(b'{') => {
+            Some(b'{') if self.dialect.vue || self.dialect.mkdocs => self.template_value(),
+            Some(b'{') if self.dialect.mdbook || self.dialect.hugo => {
                 (self.dialect.hugo && self.shortcode())
-                    || (self.dialect.mdn && self.macro_call())
                     || (self.dialect.mdbook && self.inline_include())
-                    || (self.dialect.vue && self.vue_expression())
-                    || (self.dialect.mdx && self.expression())
+                    || self.template_line()
+            }
+            Some(b'{') => {
+                (self.dialect.mdn && self.macro_call()) || (self.dialect.mdx && self.expression())
             }
             Some(b'%') if !self.dialect.mdx => self.template_tag(),
             _ if self.dialect.mdx => self.expression(),
             _ if self.dialect.mkdocs => self.critic() || self.attribute_list(),
             Some(b'.' | b'#' | b':') => self.attribute_list(),
+            Some(b' ') if self.dialect.hugo => self.attribute_list(),
             _ => false,
         };
         if !taken {
@@ -351,12 +420,19 @@ impl<'a> Scanner<'a> {
         true
     }
 
-    /// Vue evaluates it, we cannot.
-    fn vue_expression(&mut self) -> bool {
+    /// `{{ x }}` of Vue or of MkDocs' macros: the site evaluates it, we cannot.
+    fn template_value(&mut self) -> bool {
         let line = &self.src[self.pos..self.line_end(self.pos)];
         let Some(end) = memchr::memmem::find(line.as_bytes(), b"}}") else { return false };
         self.pos += end + 2;
         true
+    }
+
+    /// A line that is nothing but `{{ … }}`: code of a template or of a preprocessor.
+    fn template_line(&mut self) -> bool {
+        let before = self.out[self.line_out..].trim();
+        let line = &self.src[self.pos..self.line_end(self.pos)];
+        before.is_empty() && line.trim_end().ends_with("}}") && self.template_value()
     }
 
     /// Ends the current line of output; a line whose text has all gone becomes a blank one.
@@ -524,17 +600,17 @@ impl<'a> Scanner<'a> {
         end - at
     }
 
-    /// Bytes of the list marker that `rest` starts with, its spaces included, and the column
-    /// after it. Keeps track of the lists around.
-    fn list_marker(&mut self, rest: &str, column: usize) -> (usize, usize) {
+    /// Bytes of the list markers that `rest` starts with, their spaces included. Keeps track of
+    /// the lists around.
+    fn list_marker(&mut self, rest: &str, column: usize) -> usize {
         let width = marker_width(rest);
-        if self.after_blank || width > 0 {
+        if self.below_blank || width > 0 {
             while self.lists.last().is_some_and(|content| column < *content) {
                 self.lists.pop();
             }
         }
         if width == 0 {
-            return (0, column);
+            return 0;
         }
         if self.lists.len() < 64 {
             self.lists.push(column + width);
@@ -544,7 +620,7 @@ impl<'a> Scanner<'a> {
         if inner > 0 && self.lists.len() < 64 {
             self.lists.push(column + width + inner);
         }
-        (width + inner, column + width + inner)
+        width + inner
     }
 
     fn is_indented_code(&self, column: usize, text: &str) -> bool {
@@ -552,11 +628,11 @@ impl<'a> Scanner<'a> {
         let first = text.as_bytes()[0];
         let in_element = self.frames.iter().any(|frame| matches!(frame, Frame::Element { .. }));
         !self.dialect.mdx
-            && self.after_blank
+            && self.below_blank
             && column >= base + 4
             && !in_element
             && !matches!(first, b'`' | b'~' | b'|')
-            && !(first == b'<' && !self.lists.is_empty())
+            && !(first == b'<' && (!self.lists.is_empty() || text.starts_with("</")))
             && !text.starts_with("{{<")
             && !text.starts_with("{{%")
             && !(self.dialect.admonitions
@@ -587,6 +663,11 @@ impl<'a> Scanner<'a> {
         }
     }
 
+    /// Is the current line a list item's?
+    pub(super) fn in_list(&self) -> bool {
+        self.lists.iter().any(|content| *content <= self.column)
+    }
+
     /// Offset of the last closing tag of this name, if there is one behind the current position.
     pub(super) fn last_close(&mut self, name: &str) -> Option<usize> {
         let src = self.src;
@@ -594,7 +675,8 @@ impl<'a> Scanner<'a> {
             let mut map = HashMap::new();
             for at in memchr::memmem::find_iter(src.as_bytes(), b"</") {
                 let rest = &src[at + 2..];
-                let is_name = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b':');
+                let is_name =
+                    |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b':');
                 let length = rest.bytes().take(64).take_while(is_name).count();
                 map.insert(lower(&rest[..length]), at);
             }

@@ -31,7 +31,9 @@ impl Scanner<'_> {
         self.break_paragraph();
         self.out.truncate(self.line_out);
         let start = self.out.len();
-        let prefix = self.prefix.clone();
+        // Up to three spaces are no list's, and would only be noise before each row.
+        let is_bare = self.prefix.len() < 4 && self.prefix.trim().is_empty() && !self.in_list();
+        let prefix = if is_bare { String::new() } else { self.prefix.clone() };
         self.table = Some(Table { start, prefix, ..Table::default() });
     }
 

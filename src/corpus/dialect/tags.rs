@@ -98,7 +98,10 @@ fn attribute(text: &str, start: usize, braces: bool) -> Option<((&str, &str), us
     let bytes = text.as_bytes();
     let is_key = |b: &&u8| {
         b.is_ascii_alphanumeric()
-            || matches!(b, b'-' | b'_' | b':' | b'.' | b'@' | b'#' | b'[' | b']' | b'(' | b')' | b'$' | b'*')
+            || matches!(
+                b,
+                b'-' | b'_' | b':' | b'.' | b'@' | b'#' | b'[' | b']' | b'(' | b')' | b'$' | b'*'
+            )
     };
     let end = start + bytes[start..].iter().take_while(is_key).count();
     if end == start {
@@ -183,7 +186,8 @@ mod tests {
 
     #[test]
     fn jsx_attributes_hold_braces_arrows_and_strings() {
-        let text = r#"<Tab items={['a', "}"]} on={() => <b>{x}</b>} {...rest} title="A > B" flag>x"#;
+        let text =
+            r#"<Tab items={['a', "}"]} on={() => <b>{x}</b>} {...rest} title="A > B" flag>x"#;
         let tag = parse(text, true).unwrap();
         assert_eq!(&text[tag.length..], "x");
         assert_eq!(tag.get("title"), Some("A > B"));

@@ -89,13 +89,16 @@ async fn a_revision_that_is_not_spoken_is_answered_with_those_that_are() {
 #[tokio::test]
 async fn a_body_of_another_kind_is_refused() {
     let server = Server::new();
-    for kind in ["text/plain", "application/x-www-form-urlencoded", "application/json; charset=utf-16"] {
+    for kind in
+        ["text/plain", "application/x-www-form-urlencoded", "application/json; charset=utf-16"]
+    {
         let request = request("POST", "/mcp").header("content-type", kind).body(PING.into());
         assert_eq!(server.ask(request.unwrap()).await.refusal(), (415, -32000), "{kind}");
     }
     let none = request("POST", "/mcp").body(PING.into()).unwrap();
     assert_eq!(server.ask(none).await.refusal(), (415, -32000));
-    let utf8 = request("POST", "/mcp").header("content-type", "Application/JSON; Charset=\"UTF-8\"");
+    let utf8 =
+        request("POST", "/mcp").header("content-type", "Application/JSON; Charset=\"UTF-8\"");
     assert_eq!(server.ask(utf8.body(PING.into()).unwrap()).await.status, 200);
 }
 

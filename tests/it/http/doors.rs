@@ -28,7 +28,9 @@ async fn foreign_hosts_are_refused_and_the_setting_is_named() {
 #[tokio::test]
 async fn foreign_origins_are_refused_and_the_setting_is_named() {
     let server = Server::new();
-    for origin in ["http://evil.example", "null", "http://localhost.evil", "http://127.0.0.1.nip.io"] {
+    for origin in
+        ["http://evil.example", "null", "http://localhost.evil", "http://127.0.0.1.nip.io"]
+    {
         let answer = server.ask(call().header("origin", origin).body(PING.into()).unwrap()).await;
         assert_eq!(answer.refusal(), (403, -32000), "{origin}");
         assert!(answer.text.contains("allowed_origins"), "{}", answer.text);
@@ -87,7 +89,9 @@ async fn a_public_server_answers_to_its_name_and_says_so_at_start() {
 #[tokio::test]
 async fn health_is_told_to_whoever_asks() {
     let server = Server::new();
-    let ask = |path: &str| Request::builder().uri(path).header("host", "10.9.8.7:8080").body(Body::empty());
+    let ask = |path: &str| {
+        Request::builder().uri(path).header("host", "10.9.8.7:8080").body(Body::empty())
+    };
     let answer = server.ask(ask("/healthz").unwrap()).await;
     assert_eq!((answer.status.as_u16(), answer.text.as_str()), (200, "ok"));
     let answer = server.ask(ask("/readyz").unwrap()).await;

@@ -64,8 +64,12 @@ async fn a_collection_lists_its_pages_by_folder() {
     assert_eq!(answer.status, 200);
     has_no_powers(&answer);
     assert!(answer.text.contains("<h2>guide</h2>"));
-    assert!(answer.text.contains(&format!("<a href=\"/docs/{name}/guide/install.md\">Installing</a>")));
-    assert!(answer.text.contains(&format!("<a href=\"/docs/{name}/notes/%C3%A4%20b.md\">Umlauts</a>")));
+    assert!(
+        answer.text.contains(&format!("<a href=\"/docs/{name}/guide/install.md\">Installing</a>"))
+    );
+    assert!(
+        answer.text.contains(&format!("<a href=\"/docs/{name}/notes/%C3%A4%20b.md\">Umlauts</a>"))
+    );
     let answer = server.open(&format!("/docs/{name}/guide/")).await;
     assert!(answer.text.contains("Berths") && !answer.text.contains("Umlauts"));
 }
@@ -121,7 +125,9 @@ async fn an_escaped_address_is_the_page_it_means() {
 async fn an_address_without_its_ending_leads_to_the_page() {
     let server = Server::new();
     let name = server.collection().to_owned();
-    for (from, to) in [("guide/install", "guide/install.md"), ("guide/berths.html", "guide/berths.md")] {
+    for (from, to) in
+        [("guide/install", "guide/install.md"), ("guide/berths.html", "guide/berths.md")]
+    {
         let answer = server.open(&format!("/docs/{name}/{from}")).await;
         assert_eq!(answer.status, 307, "{from}");
         assert_eq!(answer.header("location"), format!("/docs/{name}/{to}"));

@@ -1,0 +1,6 @@
+//! What a model sees: tools, resources, prompts.
+
+mod protocol;
+mod reading;
+mod searching;
+mod surface;

@@ -1,0 +1,118 @@
+//! The tool `search`.
+
+use docent::corpus::tokens;
+use serde_json::{Value, json};
+
+use crate::harness::{call, docs};
+
+fn long_docs() -> Vec<(String, String)> {
+    let filler = "This paragraph says a good deal about ports and about many other things. ".repeat(12);
+    (0..12)
+        .map(|n| (format!("page{n}.md"), format!("# Ports {n}\n\n{filler}\n\n```sh\ndocent --port {n}\n```\n\n{filler}\n")))
+        .collect()
+}
+
+fn results(answer: &Value) -> &Vec<Value> {
+    answer["results"].as_array().expect("results are a list")
+}
+
+#[test]
+fn a_hit_says_where_it_is_and_what_it_says() {
+    let (_folder, docs) = docs(&[("guide/install.md", "# Installation\n\nIntro.\n\n## Linux\n\nUse the package `docent.deb`.\n")]);
+    let answer = call(&docs, "search", json!({"query": "linux package"})).expect("an answer");
+    let hit = &results(&answer)[0];
+    assert_eq!(hit["id"], "guide/install.md#linux");
+    assert_eq!(hit["title"], "Linux");
+    assert_eq!(hit["page"], "Installation");
+    assert_eq!(hit["breadcrumb"], "Installation > Linux");
+    assert_eq!(hit["url"], "docs:///docs/guide/install.md#linux");
+    assert_eq!(hit["text"], "## Linux\n\nUse the package `docent.deb`.");
+}
+
+#[test]
+fn the_whole_answer_stays_within_its_budget() {
+    let files = long_docs();
+    let files: Vec<(&str, &str)> = files.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect();
+    let (_folder, docs) = docs(&files);
+    for (limit, budget) in [(1, 200), (6, 200), (20, 200), (6, 500), (6, 1000), (20, 1000), (6, 3000), (20, 20000)] {
+        let arguments = json!({"query": "ports", "limit": limit, "max_tokens": budget});
+        let answer = call(&docs, "search", arguments).expect("an answer");
+        let size = tokens::estimate(&answer.to_string());
+        assert!(size <= budget, "limit {limit}, max_tokens {budget}: {size}");
+        assert!(!results(&answer).is_empty());
+        for hit in results(&answer) {
+            assert!(hit["id"].is_string() && hit["title"].is_string() && hit["url"].is_string());
+            let fences = hit["text"].as_str().unwrap_or_default().matches("```").count();
+            assert_eq!(fences % 2, 0, "{hit}");
+        }
+        let shown = results(&answer).len();
+        let silent = shown < limit.min(12) || results(&answer).iter().any(|hit| hit["text"].is_null());
+        assert_eq!(answer["notice"].is_string(), silent, "{limit}, {budget}: {answer}");
+    }
+}
+
+#[test]
+fn filters_narrow_and_wrong_ones_are_explained() {
+    let (_folder, docs) = docs(&[("a/one.md", "# One\n\nports\n"), ("b/two.md", "# Two\n\nports\n")]);
+    let only = |path: &str| call(&docs, "search", json!({"query": "ports", "path": path}));
+    for path in ["a", "a/", "/a/", "a/one.md", "docs/a", "docs:///docs/a/one.md"] {
+        let answer = only(path).expect(path);
+        let ids: Vec<_> = results(&answer).iter().map(|hit| hit["id"].clone()).collect();
+        assert_eq!(ids, ["a/one.md#one"], "{path}");
+    }
+    assert_eq!(results(&only("").expect("everything")).len(), 2);
+    assert!(only("c").expect_err("no such folder").starts_with("there is no folder or page \"c\""));
+    assert!(only("../../etc").is_err());
+    let error = call(&docs, "search", json!({"query": "x", "collection": "other"})).expect_err("no such collection");
+    assert_eq!(error, "there is no collection \"other\"; there is: docs");
+}
+
+#[test]
+fn no_hit_is_answered_with_what_to_try() {
+    let (_folder, docs) = docs(&[("a.md", "# Ownership\n\nEach value has an owner.\n")]);
+    let answer = call(&docs, "search", json!({"query": "ownersihp"})).expect("an answer");
+    assert_eq!(results(&answer).len(), 0);
+    let notice = answer["notice"].as_str().expect("a notice");
+    assert!(notice.contains("Did you mean: ownership (for ownersihp)?"), "{notice}");
+    assert!(notice.contains("a.md"), "{notice}");
+    let empty = call(&docs, "search", json!({"query": " ?! 😀 "})).expect("an answer");
+    assert!(empty["notice"].as_str().expect("a notice").contains("no words"), "{empty}");
+}
+
+#[test]
+fn a_filter_that_hides_everything_is_named() {
+    let (_folder, docs) = docs(&[("a/one.md", "# One\n\nzebra\n"), ("b/two.md", "# Two\n\nports\n")]);
+    let answer = call(&docs, "search", json!({"query": "zebra", "path": "b"})).expect("an answer");
+    assert_eq!(answer["notice"], "Nothing matches with path \"docs/b\"; without it these do: a/one.md#one.");
+}
+
+#[test]
+fn arguments_are_taken_as_models_send_them() {
+    let (_folder, docs) = docs(&[("a.md", "# A\n\nports\n")]);
+    for arguments in [json!({"q": "ports"}), json!({"question": "ports"}), json!({"userQuery": "ports", "top_k": "3"}), json!({"query": "ports", "limit": 500, "path": null})] {
+        let answer = call(&docs, "search", arguments.clone()).expect("an answer");
+        assert_eq!(results(&answer).len(), 1, "{arguments}");
+    }
+    for (arguments, expected) in [
+        (json!({}), "search needs \"query\""),
+        (json!({"query": ["ports"]}), "search: \"query\" must be a string"),
+        (json!({"query": "x", "limit": 0}), "search: \"limit\" must be a whole number from 1 to 20"),
+        (json!({"query": "x", "limit": -1}), "search: \"limit\" must be"),
+        (json!({"query": "x", "limit": 1.5}), "search: \"limit\" must be"),
+        (json!({"query": "x", "colour": 1}), "search has no argument \"colour\"; its arguments are: query, limit"),
+    ] {
+        let error = call(&docs, "search", arguments.clone()).expect_err("a refusal");
+        assert!(error.starts_with(expected), "{arguments}: {error}");
+    }
+}
+
+#[test]
+fn any_query_is_answered() {
+    let (_folder, docs) = docs(&[("a.md", "# A\n\nports and doors\n")]);
+    let bomb = "(".repeat(5000);
+    let word = "w".repeat(60_000);
+    let many: String = (0..20_000).map(|n| format!("t{n} ")).collect();
+    for query in ["*", "a*", "[* TO *]", "body:[a TO z]", "\"a b\"~4294967295", "a^1e308", "/.*(a+)+b.*/", "_id:1 OR collection:x", "NOT a AND", "\u{202e}abc\u{0}", &bomb, &word, &many] {
+        call(&docs, "search", json!({"query": query})).expect("an answer");
+    }
+}
