@@ -14,7 +14,10 @@ pub(super) fn collections(settings: &Settings) -> anyhow::Result<Vec<Collection>
     for written in &settings.collections {
         let collection = collection(written)?;
         if found.iter().any(|other| other.name == collection.name) {
-            bail!("two collections are called {:?}: give one of them another name", collection.name);
+            bail!(
+                "two collections are called {:?}: give one of them another name",
+                collection.name
+            );
         }
         found.push(collection);
     }
@@ -50,11 +53,15 @@ fn collection(written: &CollectionSettings) -> anyhow::Result<Collection> {
         None => name_of(&root),
     };
     let base_url = match &written.base_url {
-        Some(url) => Some(checked_base(url).with_context(|| format!("collection {name:?}: base_url"))?),
+        Some(url) => {
+            Some(checked_base(url).with_context(|| format!("collection {name:?}: base_url"))?)
+        }
         None => None,
     };
     let site = match &written.site {
-        Some(site) => Some(checked_site(site).with_context(|| format!("collection {name:?}: site"))?),
+        Some(site) => {
+            Some(checked_site(site).with_context(|| format!("collection {name:?}: site"))?)
+        }
         None => None,
     };
     Ok(Collection {
@@ -75,14 +82,17 @@ fn collection(written: &CollectionSettings) -> anyhow::Result<Collection> {
 fn checked_name(name: &str) -> anyhow::Result<String> {
     let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
     if name.is_empty() || name.starts_with('.') || name.len() > 64 || !name.chars().all(fits) {
-        bail!("the collection name {name:?} must be of letters, digits, '.', '_' and '-', at most 64");
+        bail!(
+            "the collection name {name:?} must be of letters, digits, '.', '_' and '-', at most 64"
+        );
     }
     Ok(name.to_owned())
 }
 
 fn name_of(root: &Path) -> String {
     let name = root.file_name().map_or("docs".into(), |name| name.to_string_lossy().to_lowercase());
-    let fits = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-') { c } else { '-' };
+    let fits =
+        |c: char| if c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-') { c } else { '-' };
     let name: String = name.chars().map(fits).take(64).collect();
     let name = name.trim_matches(['.', '-']);
     if name.is_empty() { "docs".to_owned() } else { name.to_owned() }
@@ -115,7 +125,17 @@ mod tests {
 
     #[test]
     fn every_site_has_a_name_in_the_settings() {
-        for name in ["plain", "mdbook", "docusaurus", "vitepress", "mkdocs", "hugo", "starlight", "nextjs", "mdn"] {
+        for name in [
+            "plain",
+            "mdbook",
+            "docusaurus",
+            "vitepress",
+            "mkdocs",
+            "hugo",
+            "starlight",
+            "nextjs",
+            "mdn",
+        ] {
             assert!(checked_site(name).is_ok(), "{name}");
         }
         assert!(checked_site("jekyll").is_err());

@@ -41,7 +41,8 @@ fn show(settings: &Settings) -> anyhow::Result<String> {
     let (value, source) = list(&settings.allowed_origins);
     add("allowed_origins", value, source);
     let width = lines.iter().map(|(line, _)| line.chars().count()).max().unwrap_or(0).min(60);
-    let mut out: String = lines.iter().map(|(line, source)| format!("{line:width$}  # {source}\n")).collect();
+    let mut out: String =
+        lines.iter().map(|(line, source)| format!("{line:width$}  # {source}\n")).collect();
     for collection in &settings.collections {
         out.push_str("\n[[collections]]\n");
         out.push_str(&toml::to_string(collection)?);

@@ -60,7 +60,10 @@ fn with_bar(indexer: &mut Indexer, show: bool) -> anyhow::Result<Report> {
                 let bytes = progress.bytes.load(Ordering::Relaxed) as f64 / 1e6;
                 bar.set_length(progress.files.load(Ordering::Relaxed));
                 bar.set_position(progress.done.load(Ordering::Relaxed));
-                bar.set_message(format!("{:.1} MB/s", bytes / started.elapsed().as_secs_f64().max(0.001)));
+                bar.set_message(format!(
+                    "{:.1} MB/s",
+                    bytes / started.elapsed().as_secs_f64().max(0.001)
+                ));
                 std::thread::park_timeout(Duration::from_millis(60));
             }
         });
@@ -98,7 +101,11 @@ fn list(kind: &str, warnings: &[Warning]) {
     }
 }
 
-fn print_json(report: &Report, reason: Option<&OpenError>, settings: &Settings) -> anyhow::Result<()> {
+fn print_json(
+    report: &Report,
+    reason: Option<&OpenError>,
+    settings: &Settings,
+) -> anyhow::Result<()> {
     let messages = |warnings: &[Warning]| -> Vec<serde_json::Value> {
         let object = |w: &Warning| json!({"path": w.path, "line": w.line, "message": w.message});
         warnings.iter().map(object).collect()

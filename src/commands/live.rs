@@ -49,7 +49,8 @@ pub(super) fn start(
         Err(error) if second == Second::Share && error.is::<Held>() => {
             tracing::info!("{error}; reading it beside");
             let index = Arc::new(wait_for(data_dir, &collections)?);
-            let docs = Docs::new(index.clone(), Links::new(collections::shelves(&collections), web));
+            let docs =
+                Docs::new(index.clone(), Links::new(collections::shelves(&collections), web));
             let follow = follow(settings, &docs);
             std::thread::Builder::new()
                 .name("follow".into())
@@ -63,7 +64,10 @@ pub(super) fn start(
 /// One sentence for a folder in which nothing can be read.
 pub(super) fn nothing_to_read(collections: &[Collection]) -> String {
     let roots: Vec<String> = collections.iter().map(|c| c.root.display().to_string()).collect();
-    format!("there are no docs in {}: no .md, .markdown, .mdx, .txt, .rst or .adoc file", roots.join(", "))
+    format!(
+        "there are no docs in {}: no .md, .markdown, .mdx, .txt, .rst or .adoc file",
+        roots.join(", ")
+    )
 }
 
 /// The index that another process is making.
@@ -79,7 +83,9 @@ fn wait_for(data_dir: &Path, collections: &[Collection]) -> anyhow::Result<Index
             Err(_) if started.elapsed().as_secs() < 120 => {
                 std::thread::sleep(std::time::Duration::from_millis(100));
             }
-            Err(error) => bail!("another docent holds {} and makes no index: {error}", data_dir.display()),
+            Err(error) => {
+                bail!("another docent holds {} and makes no index: {error}", data_dir.display())
+            }
         }
     }
 }
@@ -103,7 +109,9 @@ fn follow(settings: &Settings, docs: &Docs) -> Follow {
             docs.announce(report.changes);
         }
         News::Trouble(problem) => {
-            let sentence = format!("The docs cannot be followed just now ({problem}); this is what was indexed before.");
+            let sentence = format!(
+                "The docs cannot be followed just now ({problem}); this is what was indexed before."
+            );
             if docs.problem().as_ref() != Some(&sentence) {
                 tracing::error!("{problem}; serving what is indexed");
             }

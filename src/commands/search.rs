@@ -40,7 +40,11 @@ pub(super) fn run(settings: &Settings, asked: &SearchArguments) -> anyhow::Resul
 /// The index as it is; brought up to date first, unless another process does that.
 fn open(settings: &Settings) -> anyhow::Result<Docs> {
     let collections = collections::collections(settings)?;
-    let web = settings.public_url.value.clone().unwrap_or_else(|| format!("http://{}", settings.listen.value));
+    let web = settings
+        .public_url
+        .value
+        .clone()
+        .unwrap_or_else(|| format!("http://{}", settings.listen.value));
     let links = Links::new(collections::shelves(&collections), Some(web));
     let data_dir = &settings.data_dir.value;
     let index = match Indexer::open(data_dir, &collections, "search") {
@@ -71,8 +75,13 @@ fn readable(answer: &Value, colour: bool) -> String {
     let hits = answer["results"].as_array().map(Vec::as_slice).unwrap_or_default();
     for (at, hit) in hits.iter().enumerate() {
         let field = |name: &str| hit[name].as_str().unwrap_or_default();
-        let heading = if field("breadcrumb").is_empty() { field("title") } else { field("breadcrumb") };
-        out.push_str(&format!("{} {}\n", paint("1;36", &format!("{}.", at + 1)), paint("1", heading)));
+        let heading =
+            if field("breadcrumb").is_empty() { field("title") } else { field("breadcrumb") };
+        out.push_str(&format!(
+            "{} {}\n",
+            paint("1;36", &format!("{}.", at + 1)),
+            paint("1", heading)
+        ));
         out.push_str(&format!("   {}  {}\n", paint("32", field("id")), paint("2", field("url"))));
         for line in field("text").lines() {
             out.push_str("   ");

@@ -8,7 +8,8 @@ use crate::mcp;
 pub(super) fn run(settings: &Settings) -> anyhow::Result<()> {
     log::start(settings.log.value);
     let docs = live::start(settings, "stdio", None, live::Second::Share)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let served = runtime.block_on(mcp::serve_stdio(&docs));
     // Standard input may still be blocked in a read: do not wait for that thread.
     runtime.shutdown_background();

@@ -90,13 +90,31 @@ pub struct Flags {
     #[arg(long, global = true, env = "DOCENT_CONFIG", value_name = "FILE", hide_env_values = true)]
     pub config: Option<PathBuf>,
     /// Folder for the index and everything docent keeps
-    #[arg(long, global = true, env = "DOCENT_DATA_DIR", value_name = "DIR", hide_env_values = true)]
+    #[arg(
+        long,
+        global = true,
+        env = "DOCENT_DATA_DIR",
+        value_name = "DIR",
+        hide_env_values = true
+    )]
     pub data_dir: Option<PathBuf>,
     /// Address to listen on [default: 127.0.0.1:8080]
-    #[arg(long, global = true, env = "DOCENT_LISTEN", value_name = "ADDR:PORT", hide_env_values = true)]
+    #[arg(
+        long,
+        global = true,
+        env = "DOCENT_LISTEN",
+        value_name = "ADDR:PORT",
+        hide_env_values = true
+    )]
     pub listen: Option<String>,
     /// Address under which clients reach this server, such as https://docs.example.com
-    #[arg(long, global = true, env = "DOCENT_PUBLIC_URL", value_name = "URL", hide_env_values = true)]
+    #[arg(
+        long,
+        global = true,
+        env = "DOCENT_PUBLIC_URL",
+        value_name = "URL",
+        hide_env_values = true
+    )]
     pub public_url: Option<String>,
     /// Who may come in: open
     #[arg(long, global = true, env = "DOCENT_ACCESS", value_name = "MODE", hide_env_values = true)]

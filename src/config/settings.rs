@@ -125,7 +125,8 @@ impl Settings {
         let pick = Pick { matches, file: path.clone() };
         let base = path.as_deref().and_then(Path::parent).unwrap_or(Path::new("")).to_owned();
         let collections = collections(docs, file.collections, &base, path.as_deref())?;
-        let listen = pick.text("listen", "DOCENT_LISTEN", &flags.listen, file.listen, "127.0.0.1:8080");
+        let listen =
+            pick.text("listen", "DOCENT_LISTEN", &flags.listen, file.listen, "127.0.0.1:8080");
         let listen = listen.try_map("listen", |text| parse_listen(&text))?;
         let access = pick.text("access", "DOCENT_ACCESS", &flags.access, file.access, "open");
         let access = access.try_map("access", |text| match text.as_str() {
@@ -166,7 +167,10 @@ impl Settings {
             log,
             watch,
             poll_interval: pick
-                .or_default(file.poll_interval_ms.map(Duration::from_millis), Duration::from_secs(2))
+                .or_default(
+                    file.poll_interval_ms.map(Duration::from_millis),
+                    Duration::from_secs(2),
+                )
                 .try_map("poll_interval_ms", |interval| {
                     if interval < Duration::from_millis(50) {
                         bail!("must be at least 50");
@@ -274,7 +278,9 @@ fn parse_listen(text: &str) -> anyhow::Result<SocketAddr> {
     let text = text.replace("localhost:", "127.0.0.1:");
     // A port alone is what people type first.
     let text = if text.parse::<u16>().is_ok() { format!("127.0.0.1:{text}") } else { text };
-    text.parse().ok().with_context(|| format!("{text:?} is not ADDRESS:PORT, such as 127.0.0.1:8080"))
+    text.parse()
+        .ok()
+        .with_context(|| format!("{text:?} is not ADDRESS:PORT, such as 127.0.0.1:8080"))
 }
 
 fn parse_public_url(text: &str) -> anyhow::Result<Option<String>> {
@@ -284,8 +290,13 @@ fn parse_public_url(text: &str) -> anyhow::Result<Option<String>> {
     let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
     let Some(rest) = rest else { bail!("{text:?} must begin with https://") };
     let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    let name = if host.starts_with('[') { host } else { host.split(':').next().unwrap_or_default() };
-    if name.is_empty() || host.contains('@') || rest.contains(['?', '#']) || rest.contains(char::is_whitespace) {
+    let name =
+        if host.starts_with('[') { host } else { host.split(':').next().unwrap_or_default() };
+    if name.is_empty()
+        || host.contains('@')
+        || rest.contains(['?', '#'])
+        || rest.contains(char::is_whitespace)
+    {
         bail!("{text:?} must be a plain address, such as https://docs.example.com");
     }
     let local = name == "localhost" || name.starts_with("127.") || name.starts_with("[::1]");
@@ -352,9 +363,22 @@ mod tests {
 
     #[test]
     fn public_addresses_are_https_and_plain() {
-        assert_eq!(parse_public_url("https://a.example/").unwrap().as_deref(), Some("https://a.example"));
-        assert_eq!(parse_public_url("http://localhost:1").unwrap().as_deref(), Some("http://localhost:1"));
-        for bad in ["http://a.example", "a.example", "https://", "https://a@b", "https://a/?x", "https://a b"] {
+        assert_eq!(
+            parse_public_url("https://a.example/").unwrap().as_deref(),
+            Some("https://a.example")
+        );
+        assert_eq!(
+            parse_public_url("http://localhost:1").unwrap().as_deref(),
+            Some("http://localhost:1")
+        );
+        for bad in [
+            "http://a.example",
+            "a.example",
+            "https://",
+            "https://a@b",
+            "https://a/?x",
+            "https://a b",
+        ] {
             assert!(parse_public_url(bad).is_err(), "{bad}");
         }
     }

@@ -218,6 +218,7 @@ fn first_line(message: &str) -> String {
         Some((position, rest)) if position.contains("line ") => rest,
         _ => line,
     };
+    let line = line.split(" at line ").next().unwrap_or_default();
     line.chars().filter(|c| !c.is_control()).take(120).collect()
 }
 

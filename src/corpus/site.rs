@@ -20,12 +20,6 @@ pub(super) struct Rules {
 }
 
 impl Rules {
-    /// The rules of `site` where nothing is known of its settings.
-    #[cfg(test)]
-    pub(super) fn new(site: Site) -> Rules {
-        Rules::with_config(site, "")
-    }
-
     fn with_config(site: Site, config: &str) -> Rules {
         let squeezed: String = config.chars().filter(|c| !c.is_whitespace()).collect();
         let clean_urls = match site {
@@ -325,13 +319,18 @@ fn hugo(source: &str) -> String {
 
 /// Python-Markdown's `toc.slugify`.
 fn python(title: &str) -> String {
-    let mut slug = String::with_capacity(title.len());
-    for c in title.trim().chars().map(without_accent) {
+    let kept = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-') || c.is_whitespace();
+    let words: String = title.chars().map(without_accent).filter(kept).collect();
+    let mut slug = String::with_capacity(words.len());
+    for c in words.trim().chars() {
         match c {
-            c if c.is_ascii_alphanumeric() || c == '_' => slug.push(c.to_ascii_lowercase()),
             // Runs of spaces and hyphens become one hyphen.
-            c if (c == '-' || c.is_whitespace()) && !slug.ends_with('-') => slug.push('-'),
-            _ => {}
+            c if c == '-' || c.is_whitespace() => {
+                if !slug.ends_with('-') {
+                    slug.push('-');
+                }
+            }
+            c => slug.push(c.to_ascii_lowercase()),
         }
     }
     slug

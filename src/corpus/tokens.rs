@@ -3,7 +3,11 @@
 /// Kinds of runs that are counted.
 const KINDS: usize = 20;
 
-/// Tokens for one of each kind.
+/// Tokens for one of each kind: least squares over 14,000 sections of ten documentation corpora
+/// against the mean of o200k_base and cl100k_base (tiktoken-rs). Errors of the sum, o200k/cl100k:
+/// kubernetes, docker, mkdocs-material, rust ≤ 1 %, fastapi -3/0, nextjs +2/+2, react +3/+4,
+/// mdn +2/+3, vue-zh +7/-10, vue-ja +8/-12: the two disagree by a fifth on Chinese and Japanese.
+/// One section in thirty is off by more than 15 %, one in six of the Chinese and Japanese ones.
 const WEIGHTS: [f32; KINDS] = [
     0.991, 1.089, 1.353, 1.177, 1.2, 0.17, 1.438, // letters
     1.696, 0.0, // digits
@@ -93,7 +97,7 @@ fn wide(bytes: &[u8], at: usize, lead: u8) -> (usize, usize) {
             (0xe3, 0x81..=0x83) => (15, 3),
             // CJK punctuation and full-width forms.
             (0xe3, 0x80) | (0xef, _) => (16, 3),
-            (0xe4..=0xe9 | 0xe3, _) => (17, 3),
+            (0xe3..=0xe9, _) => (17, 3),
             // Dashes, quotes, arrows.
             (0xe2, _) => (18, 3),
             _ => (19, 3),

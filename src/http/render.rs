@@ -136,6 +136,14 @@ mod tests {
     }
 
     #[test]
+    fn of_an_image_the_words_stay() {
+        let events = Parser::new("![a *red* crane](https://tracker.example/x.png)").map(plain);
+        let mut out = String::new();
+        html::push_html(&mut out, events);
+        assert_eq!(out, "<p>[image: a <em>red</em> crane]</p>\n");
+    }
+
+    #[test]
     fn what_gets_past_the_renderer_is_cleaned() {
         for bad in [
             "<script>alert(1)</script>",

@@ -150,9 +150,14 @@ impl Stream<'_> {
             let position = self.position;
             self.read_words(start, whole);
             let several = self.position > position + 1;
-            let already_whole =
-                self.pending[mark..].iter().any(|p| p.form == Form::Whole && p.from == start && p.to == whole);
-            if several && !already_whole && whole - start <= MAX_COMPOUND && !text[start..whole].contains("://") {
+            let already_whole = self.pending[mark..]
+                .iter()
+                .any(|p| p.form == Form::Whole && p.from == start && p.to == whole);
+            if several
+                && !already_whole
+                && whole - start <= MAX_COMPOUND
+                && !text[start..whole].contains("://")
+            {
                 let compound = Pending { from: start, to: whole, position, form: Form::Whole };
                 self.pending.insert(mark, compound);
             }
@@ -192,7 +197,8 @@ impl Stream<'_> {
             } else if let Some(p) = previous {
                 let follows = chars.peek().map(|(_, next)| *next);
                 let camel = p.is_lowercase() && c.is_uppercase();
-                let acronym = p.is_uppercase() && c.is_uppercase() && follows.is_some_and(char::is_lowercase);
+                let acronym =
+                    p.is_uppercase() && c.is_uppercase() && follows.is_some_and(char::is_lowercase);
                 // `HTTPs` and `URLs` are plurals, not `HTT` + `Ps`.
                 let plural = follows == Some('s') && at + 2 == to;
                 if camel || (acronym && !plural) {
@@ -232,7 +238,8 @@ impl Stream<'_> {
                 at = end;
                 continue;
             }
-            let mut offsets = text[at..end].char_indices().map(|(n, _)| at + n).chain([end]).peekable();
+            let mut offsets =
+                text[at..end].char_indices().map(|(n, _)| at + n).chain([end]).peekable();
             let mut first = offsets.next().unwrap_or(at);
             let mut middle = offsets.next().unwrap_or(end);
             if middle == end {
@@ -341,7 +348,10 @@ mod tests {
         check("useEffect", "useeffect@0 use@0 effect@1");
         check("snake_case_name", "snake_case_name@0 snake@0 case@1 name@2");
         check("std::sync::mpsc", "std::sync::mpsc@0 std@0 sync@1 mpsc@2");
-        check("--max-old-space-size=4096", "max-old-space-size=4096@0 max@0 old@1 space@2 size@3 4096@4");
+        check(
+            "--max-old-space-size=4096",
+            "max-old-space-size=4096@0 max@0 old@1 space@2 size@3 4096@4",
+        );
         check("XMLHttpRequest", "xmlhttprequest@0 xml@0 http@1 request@2");
         check("E0382", "e0382@0");
         check("(spec.template.spec),", "spec.template.spec@0 spec@0 templat@1 spec@2");

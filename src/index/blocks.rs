@@ -63,7 +63,8 @@ pub(crate) fn split(text: &str) -> Vec<Block> {
         let kind = kind_of(line);
         match kind {
             Kind::Row => {
-                let first = !open || blocks.last().is_none_or(|b| !matches!(b.kind, Kind::Row | Kind::TableHead));
+                let first = !open
+                    || blocks.last().is_none_or(|b| !matches!(b.kind, Kind::Row | Kind::TableHead));
                 let rule = lines.peek().is_some_and(|next| is_rule(&text[next.clone()]));
                 if first && rule {
                     let end = lines.next().map_or(range.end, |next| next.end);
@@ -81,7 +82,9 @@ pub(crate) fn split(text: &str) -> Vec<Block> {
                 blocks.push(Block { kind, range });
                 open = true;
             }
-            _ if open && blocks.last().is_some_and(|b| matches!(b.kind, Kind::Text | Kind::Item)) => {
+            _ if open
+                && blocks.last().is_some_and(|b| matches!(b.kind, Kind::Text | Kind::Item)) =>
+            {
                 extend(&mut blocks, range.end);
             }
             _ => {
@@ -151,8 +154,11 @@ fn resumed(text: &str, blocks: &[Block], at: usize, offset: usize) -> String {
     let block = &blocks[at];
     let body = &text[block.range.clone()];
     if offset <= block.range.start {
-        let head = at.checked_sub(1).filter(|_| block.kind == Kind::Row && offset == block.range.start && offset > 0);
-        let head = head.and_then(|before| blocks[..=before].iter().rev().find(|b| b.kind != Kind::Row));
+        let head = at
+            .checked_sub(1)
+            .filter(|_| block.kind == Kind::Row && offset == block.range.start && offset > 0);
+        let head =
+            head.and_then(|before| blocks[..=before].iter().rev().find(|b| b.kind != Kind::Row));
         return match head.filter(|head| head.kind == Kind::TableHead) {
             Some(head) => format!("{}\n{body}", &text[head.range.clone()]),
             None => body.to_owned(),
@@ -160,7 +166,9 @@ fn resumed(text: &str, blocks: &[Block], at: usize, offset: usize) -> String {
     }
     let rest = &text[offset..block.range.end];
     match block.kind {
-        Kind::Fence => format!("{}\n{}", body.lines().next().unwrap_or("```"), rest.trim_start_matches('\n')),
+        Kind::Fence => {
+            format!("{}\n{}", body.lines().next().unwrap_or("```"), rest.trim_start_matches('\n'))
+        }
         _ => rest.trim_start().to_owned(),
     }
 }
@@ -233,7 +241,8 @@ fn kind_of(line: &str) -> Kind {
         return Kind::Row;
     }
     let after = trimmed.trim_start_matches(|c: char| c.is_ascii_digit());
-    let numbered = after.len() < trimmed.len() && (after.starts_with(". ") || after.starts_with(") "));
+    let numbered =
+        after.len() < trimmed.len() && (after.starts_with(". ") || after.starts_with(") "));
     if indent < 4 && (numbered || ["- ", "* ", "+ "].iter().any(|mark| trimmed.starts_with(mark))) {
         return Kind::Item;
     }
@@ -254,7 +263,10 @@ fn cut_fence(body: &str, room: usize) -> Vec<String> {
     };
     let room = room.saturating_sub(first.len() + mark.len() + 2).max(40);
     let pieces = gather(inner.split_inclusive('\n').collect(), room, "");
-    pieces.into_iter().map(|piece| format!("{first}\n{}\n{mark}", piece.trim_end_matches('\n'))).collect()
+    pieces
+        .into_iter()
+        .map(|piece| format!("{first}\n{}\n{mark}", piece.trim_end_matches('\n')))
+        .collect()
 }
 
 /// Sentences with the white space behind them.
@@ -366,7 +378,8 @@ mod tests {
         let code: String = (0..60).map(|n| format!("let name{n} = {n};\n")).collect();
         let rows: String = (0..40).map(|n| format!("| row{n} | x |\n")).collect();
         let words: String = (0..200).map(|n| format!("word{n} and. ")).collect();
-        let text = format!("## H\n\n{words}\n\n```rust\n{code}```\n\n| a | b |\n| - | -- |\n{rows}\nEnd.");
+        let text =
+            format!("## H\n\n{words}\n\n```rust\n{code}```\n\n| a | b |\n| - | -- |\n{rows}\nEnd.");
         for room in [30, 60, 200, 5000] {
             let (mut at, mut all) = (0, String::new());
             while at < text.len() {

@@ -17,6 +17,7 @@ mod snapshot;
 mod suggest;
 mod sync;
 
+pub(crate) use blocks::take as take_blocks;
 pub use catalog::Catalog;
 pub use follow::{Follow, News};
 pub use lock::Held;
@@ -24,7 +25,6 @@ pub use passage::Passage;
 pub use query::QueryTerms;
 pub use schema::{PageRecord, SectionEntry, SectionRecord};
 pub use snapshot::{Index, OpenError, Snapshot, Stamp};
-pub(crate) use blocks::take as take_blocks;
 pub(crate) use suggest::nearest;
 pub use sync::{Changes, Indexer, Progress, Report};
 

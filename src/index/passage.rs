@@ -81,7 +81,8 @@ impl Window<'_> {
             }
             lead
         };
-        let cost = |parts: &[&str]| parts.iter().map(|part| tokens::estimate(part) + 1).sum::<usize>();
+        let cost =
+            |parts: &[&str]| parts.iter().map(|part| tokens::estimate(part) + 1).sum::<usize>();
         // Two for the mark at the end.
         let room = self.budget.saturating_sub(cost(&lead(best)) + 2);
         let own = tokens::estimate(self.slice(best));
@@ -117,7 +118,9 @@ impl Window<'_> {
         if !out.is_empty() {
             out.push_str(if head.is_some_and(|head| from > head) { "\n" } else { "\n\n" });
         }
-        out.push_str(self.text[self.blocks[from].range.start..self.blocks[to - 1].range.end].trim_end());
+        out.push_str(
+            self.text[self.blocks[from].range.start..self.blocks[to - 1].range.end].trim_end(),
+        );
         if to < self.blocks.len() {
             out.push_str("\n\n");
             out.push_str(GAP);
@@ -172,8 +175,11 @@ mod tests {
     }
 
     fn long_text() -> String {
-        let filler = "Nothing of interest stands in this paragraph, it only takes room.\n\n".repeat(20);
-        format!("## Ports\n\n{filler}Set `listen` to change the port.\n\n```toml\nlisten = \"1\"\n```\n\n{filler}")
+        let filler =
+            "Nothing of interest stands in this paragraph, it only takes room.\n\n".repeat(20);
+        format!(
+            "## Ports\n\n{filler}Set `listen` to change the port.\n\n```toml\nlisten = \"1\"\n```\n\n{filler}"
+        )
     }
 
     #[test]

@@ -21,11 +21,11 @@ const MAX_TERMS: usize = 64;
 /// alone keeps them.
 const STOP_WORDS: &[&str] = &[
     "a", "about", "an", "and", "ani", "are", "as", "at", "be", "been", "but", "by", "can", "could",
-    "do", "doe", "doesn", "don", "for", "from", "get", "had", "has", "have", "how", "i", "if", "in",
-    "into", "is", "it", "its", "me", "my", "of", "on", "or", "our", "pleas", "should", "so", "such",
-    "t", "that", "the", "their", "them", "then", "there", "these", "they", "this", "to", "was", "we",
-    "were", "what", "when", "where", "which", "who", "whi", "why", "will", "with", "would", "you",
-    "your", "s", "am", "did", "tell", "explain", "mean",
+    "do", "doe", "doesn", "don", "for", "from", "get", "had", "has", "have", "how", "i", "if",
+    "in", "into", "is", "it", "its", "me", "my", "of", "on", "or", "our", "pleas", "should", "so",
+    "such", "t", "that", "the", "their", "them", "then", "there", "these", "they", "this", "to",
+    "was", "we", "were", "what", "when", "where", "which", "who", "whi", "why", "will", "with",
+    "would", "you", "your", "s", "am", "did", "tell", "explain", "mean",
 ];
 
 /// The terms of a question.
@@ -44,7 +44,10 @@ impl QueryTerms {
         let mut seen = FxHashSet::default();
         analyzer::terms(query, |token| {
             if all.len() < MAX_TERMS && seen.insert(token.text.clone()) {
-                all.push((token.text.clone(), query[token.offset_from..token.offset_to].to_owned()));
+                all.push((
+                    token.text.clone(),
+                    query[token.offset_from..token.offset_to].to_owned(),
+                ));
             }
         });
         let telling = |term: &str| !STOP_WORDS.contains(&term);
@@ -82,11 +85,15 @@ impl QueryTerms {
         let clause = |field: Field, term: &str, boost: f32| -> (Occur, Box<dyn Query>) {
             let term = Term::from_field_text(field, term);
             let query = TermQuery::new(term, IndexRecordOption::WithFreqs);
-            let query: Box<dyn Query> =
-                if boost == 1.0 { Box::new(query) } else { Box::new(BoostQuery::new(Box::new(query), boost)) };
+            let query: Box<dyn Query> = if boost == 1.0 {
+                Box::new(query)
+            } else {
+                Box::new(BoostQuery::new(Box::new(query), boost))
+            };
             (Occur::Should, query)
         };
-        let mut clauses: Vec<_> = self.terms.iter().map(|term| clause(fields.text, term, 1.0)).collect();
+        let mut clauses: Vec<_> =
+            self.terms.iter().map(|term| clause(fields.text, term, 1.0)).collect();
         if rank::HEADING_WEIGHT > 0.0 {
             clauses.extend(
                 self.terms.iter().map(|term| clause(fields.heading, term, rank::HEADING_WEIGHT)),

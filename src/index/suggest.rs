@@ -97,7 +97,10 @@ impl Snapshot {
 pub(crate) fn nearest<'a>(wanted: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let wanted = wanted.to_lowercase();
     let scored = names.map(|name| (bounded_distance(&wanted, &name.to_lowercase()), name));
-    scored.min_by_key(|(distance, _)| *distance).filter(|(d, _)| *d <= wanted.len().max(4) / 2).map(|(_, n)| n)
+    scored
+        .min_by_key(|(distance, _)| *distance)
+        .filter(|(d, _)| *d <= wanted.len().max(4) / 2)
+        .map(|(_, n)| n)
 }
 
 /// Distance of names of a sane length; others are not near anything.

@@ -15,11 +15,11 @@ use tantivy::{IndexWriter, TantivyDocument, Term};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+use super::catalog::Catalog;
 use super::directory::UnsyncedDirectory;
 use super::lock::Lock;
 use super::schema::{self, Fields, PageRecord, SectionEntry, SectionRecord, Stored};
 use super::snapshot::{Index, OpenError, Stamp};
-use super::catalog::Catalog;
 use crate::corpus::{self, Collection, Page, Reader, Skip, Source, Warning, tokens};
 
 /// Above this many changed files the writer uses all cores and merges at the end.
@@ -159,7 +159,12 @@ impl Indexer {
 
     fn with(index: Arc<Index>, collections: &[Collection], lock: Lock) -> Indexer {
         let folder = |c: &Collection| Folder { collection: c.clone(), reader: Reader::new(c) };
-        Indexer { index, folders: collections.iter().map(folder).collect(), writer: None, _lock: lock }
+        Indexer {
+            index,
+            folders: collections.iter().map(folder).collect(),
+            writer: None,
+            _lock: lock,
+        }
     }
 
     /// An empty index in place of whatever is there.
@@ -224,7 +229,9 @@ impl Indexer {
             for page in catalog.collection(&collection.name) {
                 if !present.contains(page.path.as_str()) {
                     removed.push(page.clone());
-                } else if !touched.contains(page.path.as_str()) && self.includes_changed(folder, page) {
+                } else if !touched.contains(page.path.as_str())
+                    && self.includes_changed(folder, page)
+                {
                     jobs.push(Job { folder, path: page.path.clone() });
                 }
             }
@@ -303,7 +310,15 @@ impl Indexer {
             let run = self.read_all(&jobs, catalog, progress, &mut report);
             match run {
                 Ok(outcomes) => {
-                    sort_out(&jobs, outcomes, &self.folders, catalog, &mut report.changes, &mut added, &mut removed);
+                    sort_out(
+                        &jobs,
+                        outcomes,
+                        &self.folders,
+                        catalog,
+                        &mut report.changes,
+                        &mut added,
+                        &mut removed,
+                    );
                 }
                 Err(error) => {
                     self.abandon();
@@ -320,7 +335,9 @@ impl Indexer {
         let next = catalog.with(&removed, added);
         if let Err(error) = self.commit(&removed, next) {
             self.abandon();
-            return Err(error.context("the index could not be written; what was indexed before stays"));
+            return Err(
+                error.context("the index could not be written; what was indexed before stays")
+            );
         }
         let after = self.index.snapshot();
         self.count(&mut report, after.catalog()?, started);

@@ -65,7 +65,9 @@ impl Arguments {
         let number = match self.values.remove(name) {
             None => return Ok(default),
             Some(Value::Number(number)) if number.is_u64() => number.as_u64(),
-            Some(Value::Number(number)) => number.as_f64().filter(|n| n.fract() == 0.0 && *n >= 0.0).map(|n| n as u64),
+            Some(Value::Number(number)) => {
+                number.as_f64().filter(|n| n.fract() == 0.0 && *n >= 0.0).map(|n| n as u64)
+            }
             Some(Value::String(text)) => text.trim().parse().ok(),
             Some(_) => None,
         };
@@ -110,8 +112,19 @@ mod tests {
 
     #[test]
     fn numbers_are_whole_and_in_range() {
-        for (given, expected) in [("20", Some(20)), ("1000", Some(20)), ("1.0", Some(1)), ("0", None), ("-1", None), ("1.5", None), ("1e400", None), ("[]", None)] {
-            let Ok(value) = serde_json::from_str(&format!("{{\"limit\": {given}}}")) else { continue };
+        for (given, expected) in [
+            ("20", Some(20)),
+            ("1000", Some(20)),
+            ("1.0", Some(1)),
+            ("0", None),
+            ("-1", None),
+            ("1.5", None),
+            ("1e400", None),
+            ("[]", None),
+        ] {
+            let Ok(value) = serde_json::from_str(&format!("{{\"limit\": {given}}}")) else {
+                continue;
+            };
             let mut given_arguments = arguments(value).ok().unwrap();
             assert_eq!(given_arguments.number("limit", 1..=20, 6).ok(), expected, "{given}");
         }

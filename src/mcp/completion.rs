@@ -53,9 +53,13 @@ fn candidates(
             pages.iter().map(|page| page.path.clone()).collect()
         }
         "anchor" => {
-            let page = collection.zip(chosen("path")).and_then(|(name, path)| catalog.page(&name, &path));
+            let page =
+                collection.zip(chosen("path")).and_then(|(name, path)| catalog.page(&name, &path));
             let sections = page.map(|page| page.sections.iter()).into_iter().flatten();
-            sections.map(|section| section.anchor.to_string()).filter(|anchor| !anchor.is_empty()).collect()
+            sections
+                .map(|section| section.anchor.to_string())
+                .filter(|anchor| !anchor.is_empty())
+                .collect()
         }
         _ => Vec::new(),
     }

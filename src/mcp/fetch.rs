@@ -163,7 +163,8 @@ pub(super) fn named(
         return Ok(sections);
     }
     let Some(first) = sections.iter().position(|section| section.anchor == target.anchor) else {
-        let anchors = page.sections.iter().map(|section| &*section.anchor).filter(|a| !a.is_empty());
+        let anchors =
+            page.sections.iter().map(|section| &*section.anchor).filter(|a| !a.is_empty());
         let near = nearest(&target.anchor, anchors.clone());
         let shown: Vec<String> = near
             .into_iter()
@@ -249,7 +250,10 @@ impl Reading<'_> {
         if let Some(place) = next {
             let next = place.cursor(self.page);
             let first = place.section + usize::from(place.offset > 0);
-            left = self.sections[first.min(self.sections.len())..].iter().map(|s| self.left(s)).collect();
+            left = self.sections[first.min(self.sections.len())..]
+                .iter()
+                .map(|s| self.left(s))
+                .collect();
             let rest = left.len();
             // The list must not eat the text: a tenth of the budget at the most.
             let mut spent = 0;
@@ -259,21 +263,32 @@ impl Reading<'_> {
                 spent <= (budget / 10).max(40)
             });
             let more = rest - left.len();
-            let note = if more > 0 { format!(" ({more} more sections follow the ones listed)") } else { String::new() };
+            let note = if more > 0 {
+                format!(" ({more} more sections follow the ones listed)")
+            } else {
+                String::new()
+            };
             let call = json!({"id": self.id(&self.target.anchor), "cursor": next});
-            text.push_str(&format!("\n\n[cut here; {total} tokens in all{note}. To read on, call fetch with {call}]"));
+            text.push_str(&format!(
+                "\n\n[cut here; {total} tokens in all{note}. To read on, call fetch with {call}]"
+            ));
             cursor = Some(next);
         }
         let lead = self.sections.first();
         Answer {
             id: self.id(&self.target.anchor),
-            title: lead.filter(|_| !self.target.anchor.is_empty()).map_or(&self.page.title, |s| &s.title).clone(),
+            title: lead
+                .filter(|_| !self.target.anchor.is_empty())
+                .map_or(&self.page.title, |s| &s.title)
+                .clone(),
             text,
             url: self.url(),
             metadata: Metadata {
                 page: self.page.title.clone(),
                 breadcrumb: match lead {
-                    Some(s) if !self.target.anchor.is_empty() => breadcrumb(&s.page, &s.trail, &s.title),
+                    Some(s) if !self.target.anchor.is_empty() => {
+                        breadcrumb(&s.page, &s.trail, &s.title)
+                    }
                     _ => self.page.title.clone(),
                 },
                 tokens: total,
@@ -301,7 +316,8 @@ impl Reading<'_> {
             if !out.is_empty() && whole <= room {
                 return (out, Some(at));
             }
-            let (piece, end) = take_blocks(&section.text, at.offset, room.saturating_sub(used), out.is_empty());
+            let (piece, end) =
+                take_blocks(&section.text, at.offset, room.saturating_sub(used), out.is_empty());
             append(&mut out, &piece);
             used += tokens::estimate(&piece) + 1;
             if end < section.text.len() {

@@ -7,13 +7,38 @@ use crate::index::{Catalog, PageRecord};
 
 /// What must be escaped in a path of a URI (RFC 3986 section 3.3), and what would end it.
 const PATH: &AsciiSet = &CONTROLS
-    .add(b' ').add(b'"').add(b'<').add(b'>').add(b'`').add(b'#').add(b'?').add(b'{').add(b'}')
-    .add(b'%').add(b'\\').add(b'^').add(b'[').add(b']').add(b'|');
+    .add(b' ')
+    .add(b'"')
+    .add(b'<')
+    .add(b'>')
+    .add(b'`')
+    .add(b'#')
+    .add(b'?')
+    .add(b'{')
+    .add(b'}')
+    .add(b'%')
+    .add(b'\\')
+    .add(b'^')
+    .add(b'[')
+    .add(b']')
+    .add(b'|');
 
 /// The same for a fragment (section 3.5).
 const FRAGMENT: &AsciiSet = &CONTROLS
-    .add(b' ').add(b'"').add(b'<').add(b'>').add(b'`').add(b'#').add(b'%').add(b'{').add(b'}')
-    .add(b'\\').add(b'^').add(b'[').add(b']').add(b'|');
+    .add(b' ')
+    .add(b'"')
+    .add(b'<')
+    .add(b'>')
+    .add(b'`')
+    .add(b'#')
+    .add(b'%')
+    .add(b'{')
+    .add(b'}')
+    .add(b'\\')
+    .add(b'^')
+    .add(b'[')
+    .add(b']')
+    .add(b'|');
 
 /// Scheme and empty authority of resource URIs.
 pub(super) const SCHEME: &str = "docs:///";
@@ -81,12 +106,17 @@ impl Links {
 
     /// The page or section that an id, a resource URI or a public address names. Names are looked
     /// up in the catalog, never joined to a path.
-    pub(super) fn find<'a>(&self, catalog: &'a Catalog, name: &str) -> Option<(Target, &'a PageRecord)> {
+    pub(super) fn find<'a>(
+        &self,
+        catalog: &'a Catalog,
+        name: &str,
+    ) -> Option<(Target, &'a PageRecord)> {
         let name = name.trim();
         let (name, anchor) = name.split_once('#').unwrap_or((name, ""));
         let page = self.find_page(catalog, name)?;
         let anchor = decode(anchor);
-        let target = Target { collection: page.collection.clone(), path: page.path.clone(), anchor };
+        let target =
+            Target { collection: page.collection.clone(), path: page.path.clone(), anchor };
         Some((target, page))
     }
 
@@ -110,7 +140,9 @@ impl Links {
 
     fn find_address<'a>(&self, catalog: &'a Catalog, address: &str) -> Option<&'a PageRecord> {
         let address = address.split('?').next().unwrap_or(address);
-        if let Some(rest) = self.web.as_ref().and_then(|web| address.strip_prefix(&format!("{web}/docs/"))) {
+        if let Some(rest) =
+            self.web.as_ref().and_then(|web| address.strip_prefix(&format!("{web}/docs/")))
+        {
             let (collection, path) = rest.split_once('/')?;
             return catalog.page(&decode(collection), &decode(path)).map(|page| &**page);
         }
@@ -119,9 +151,9 @@ impl Links {
         };
         self.shelves.iter().find_map(|shelf| {
             let base = shelf.base_url.as_deref()?;
-            let route = address.strip_prefix(base).or_else(|| {
-                (address == base.trim_end_matches('/')).then_some("")
-            })?;
+            let route = address
+                .strip_prefix(base)
+                .or_else(|| (address == base.trim_end_matches('/')).then_some(""))?;
             let route = bare(&decode(route));
             let mut pages = catalog.collection(&shelf.name).iter();
             pages.find(|page| bare(&page.route) == route).map(|page| &**page)
@@ -149,7 +181,9 @@ fn with_fragment(mut address: String, anchor: &str) -> String {
 }
 
 fn decode(text: &str) -> String {
-    percent_decode_str(text).decode_utf8().map_or_else(|_| text.to_owned(), |text| text.into_owned())
+    percent_decode_str(text)
+        .decode_utf8()
+        .map_or_else(|_| text.to_owned(), |text| text.into_owned())
 }
 
 #[cfg(test)]
@@ -174,7 +208,10 @@ mod tests {
     #[test]
     fn addresses_are_never_empty() {
         let public = links(&["a"], Some("https://d.example/"), Some("http://127.0.0.1:1"));
-        assert_eq!(public.url("a", "x.md", "x/", "wie geht's"), "https://d.example/x/#wie%20geht's");
+        assert_eq!(
+            public.url("a", "x.md", "x/", "wie geht's"),
+            "https://d.example/x/#wie%20geht's"
+        );
         let web = links(&["a"], None, Some("http://127.0.0.1:1"));
         assert_eq!(web.url("a", "ä b.md", "x", ""), "http://127.0.0.1:1/docs/a/%C3%A4%20b.md");
         assert_eq!(links(&["a"], None, None).url("a", "x.md", "x", "y"), "docs:///a/x.md#y");

@@ -27,7 +27,8 @@ impl<'a> Notices<'a> {
     pub(super) fn finish(&self, bare: usize, dropped: usize) -> Option<String> {
         let mut sentences = self.sentences.clone();
         if bare > 0 {
-            let which = if bare == 1 { "The last hit has".into() } else { format!("{bare} hits have") };
+            let which =
+                if bare == 1 { "The last hit has".into() } else { format!("{bare} hits have") };
             sentences.push(format!(
                 "{which} no text because the budget is spent: fetch them by id, or raise max_tokens."
             ));
@@ -54,7 +55,9 @@ impl<'a> Notices<'a> {
                 let links = self.docs.links();
                 let ids: Vec<String> = hits
                     .iter()
-                    .map(|hit| links.id(&hit.record.collection, &hit.record.path, &hit.record.anchor))
+                    .map(|hit| {
+                        links.id(&hit.record.collection, &hit.record.path, &hit.record.anchor)
+                    })
                     .collect();
                 self.sentences.push(format!(
                     "Nothing matches with {}; without it these do: {}.",

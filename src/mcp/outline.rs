@@ -15,8 +15,15 @@ use crate::index::{PageRecord, Snapshot};
 pub(super) const NAME: &str = "outline";
 
 const ARGUMENTS: &[&str] = &["path", "depth", "max_tokens"];
-const ALIASES: &[(&str, &str)] =
-    &[("id", "path"), ("uri", "path"), ("url", "path"), ("folder", "path"), ("collection", "path"), ("levels", "depth"), ("maxTokens", "max_tokens")];
+const ALIASES: &[(&str, &str)] = &[
+    ("id", "path"),
+    ("uri", "path"),
+    ("url", "path"),
+    ("folder", "path"),
+    ("collection", "path"),
+    ("levels", "depth"),
+    ("maxTokens", "max_tokens"),
+];
 
 /// Tokens of an answer, unless asked otherwise.
 const DEFAULT_TOKENS: u64 = 3000;
@@ -74,9 +81,13 @@ pub(super) fn call(docs: &Docs, given: Option<JsonObject>) -> Result<Value, Tool
         "path": prefix, "outline": outline, "pages": root.pages, "tokens": root.tokens,
     });
     let notice = if cut > 0 {
-        Some(format!("{cut} more lines did not fit: call outline with \"path\" set to one of the folders or pages above, a smaller \"depth\", or a larger \"max_tokens\"."))
+        Some(format!(
+            "{cut} more lines did not fit: call outline with \"path\" set to one of the folders or pages above, a smaller \"depth\", or a larger \"max_tokens\"."
+        ))
     } else if more {
-        Some(format!("Shown to depth {shown}: call outline with \"path\" set to a folder or page above to see what is in it."))
+        Some(format!(
+            "Shown to depth {shown}: call outline with \"path\" set to a folder or page above to see what is in it."
+        ))
     } else {
         None
     };
@@ -169,29 +180,44 @@ fn tree(docs: &Docs, snapshot: &Snapshot, path: &str) -> Result<(Node, String), 
     let catalog = snapshot.catalog()?;
     let links = docs.links();
     let path = path.split('#').next().unwrap_or(path).trim();
-    if !path.is_empty() && let Some((target, page)) = links.find(catalog, path) {
+    if !path.is_empty()
+        && let Some((target, page)) = links.find(catalog, path)
+    {
         let id = links.id(&target.collection, &target.path, "");
         return Ok((page_node(page, id.clone()), id));
     }
-    let folder = path.trim_start_matches(super::links::SCHEME).trim_matches('/').trim_start_matches("./");
+    let folder =
+        path.trim_start_matches(super::links::SCHEME).trim_matches('/').trim_start_matches("./");
     let folder = if folder == "." { "" } else { folder };
     let several = docs.collections().len() > 1;
     // With one collection its name is not part of ids, but models copy it from resource URIs.
     let folder = match docs.collections() {
-        [only] if !several => folder.strip_prefix(only.name.as_str()).filter(|rest| rest.is_empty() || rest.starts_with('/')).map_or(folder, |rest| rest.trim_start_matches('/')),
+        [only] if !several => folder
+            .strip_prefix(only.name.as_str())
+            .filter(|rest| rest.is_empty() || rest.starts_with('/'))
+            .map_or(folder, |rest| rest.trim_start_matches('/')),
         _ => folder,
     };
     let mut pages: Vec<(String, &PageRecord)> = Vec::new();
     for page in catalog.pages() {
         let id = links.id(&page.collection, &page.path, "");
-        let inside = folder.is_empty() || id.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'));
+        let inside =
+            folder.is_empty() || id.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'));
         if inside && !super::prompts::is_template(&page.path) {
             pages.push((id, page));
         }
     }
     if pages.is_empty() {
-        let near: Vec<String> = snapshot.nearest_pages(folder, 5)?.iter().map(|page| links.id(&page.collection, &page.path, "")).collect();
-        let hint = if near.is_empty() { String::new() } else { format!("; near it are: {}", near.join(", ")) };
+        let near: Vec<String> = snapshot
+            .nearest_pages(folder, 5)?
+            .iter()
+            .map(|page| links.id(&page.collection, &page.path, ""))
+            .collect();
+        let hint = if near.is_empty() {
+            String::new()
+        } else {
+            format!("; near it are: {}", near.join(", "))
+        };
         return Err(ToolError(format!(
             "there is no folder or page {:?}{hint}; call outline without \"path\" to see everything",
             shorten(path)

@@ -27,29 +27,47 @@ pub(super) fn list(docs: &Docs) -> Result<ListPromptsResult, ErrorData> {
         .with_title("Question")
         .with_description("What you want to know.")
         .with_required(true);
-    let ask = Prompt::new(ASK, Some("Answers a question from the docs, with citations."), Some(vec![question]))
-        .with_title("Ask the docs");
+    let ask = Prompt::new(
+        ASK,
+        Some("Answers a question from the docs, with citations."),
+        Some(vec![question]),
+    )
+    .with_title("Ask the docs");
     let mut prompts = vec![ask];
     let snapshot = docs.snapshot();
     for page in templates(&snapshot)? {
         let text = text(&snapshot, page)?;
-        let arguments: Vec<PromptArgument> =
-            placeholders(&text).into_iter().map(|name| PromptArgument::new(name).with_required(true)).collect();
+        let arguments: Vec<PromptArgument> = placeholders(&text)
+            .into_iter()
+            .map(|name| PromptArgument::new(name).with_required(true))
+            .collect();
         let description = Some(page.description.clone()).filter(|text| !text.is_empty());
         prompts.push(
-            Prompt::new(name(docs, page), description, (!arguments.is_empty()).then_some(arguments))
-                .with_title(page.title.clone()),
+            Prompt::new(
+                name(docs, page),
+                description,
+                (!arguments.is_empty()).then_some(arguments),
+            )
+            .with_title(page.title.clone()),
         );
     }
-    Ok(ListPromptsResult::with_all_items(prompts).with_ttl_ms(5_000).with_cache_scope(CacheScope::Public))
+    Ok(ListPromptsResult::with_all_items(prompts)
+        .with_ttl_ms(5_000)
+        .with_cache_scope(CacheScope::Public))
 }
 
 /// One prompt, filled in.
-pub(super) fn get(docs: &Docs, wanted: &str, given: Option<JsonObject>) -> Result<GetPromptResult, ErrorData> {
+pub(super) fn get(
+    docs: &Docs,
+    wanted: &str,
+    given: Option<JsonObject>,
+) -> Result<GetPromptResult, ErrorData> {
     let given = given.unwrap_or_default();
     let value = |name: &str| match given.get(name) {
         Some(serde_json::Value::String(text)) if !text.trim().is_empty() => Ok(text.clone()),
-        _ => Err(ErrorData::invalid_params(format!("the prompt needs the argument {name:?}"), None)),
+        _ => {
+            Err(ErrorData::invalid_params(format!("the prompt needs the argument {name:?}"), None))
+        }
     };
     if wanted == ASK {
         let question = value("question")?;
@@ -66,9 +84,11 @@ pub(super) fn get(docs: &Docs, wanted: &str, given: Option<JsonObject>) -> Resul
     let snapshot = docs.snapshot();
     let templates = templates(&snapshot)?;
     let Some(page) = templates.iter().find(|page| name(docs, page) == wanted) else {
-        let names: Vec<String> =
-            std::iter::once(ASK.to_owned()).chain(templates.iter().map(|page| name(docs, page))).collect();
-        let message = format!("there is no prompt {:?}; there is: {}", shorten(wanted), names.join(", "));
+        let names: Vec<String> = std::iter::once(ASK.to_owned())
+            .chain(templates.iter().map(|page| name(docs, page)))
+            .collect();
+        let message =
+            format!("there is no prompt {:?}; there is: {}", shorten(wanted), names.join(", "));
         return Err(ErrorData::invalid_params(message, None));
     };
     let mut text = text(&snapshot, page)?;

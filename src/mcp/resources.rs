@@ -32,7 +32,10 @@ pub(super) fn list(docs: &Docs, cursor: Option<&str>) -> Result<ListResourcesRes
         Some(cursor) => {
             let last = cursor.strip_prefix(CURSOR).and_then(|rest| rest.split_once('/'));
             Some(last.ok_or_else(|| {
-                ErrorData::invalid_params("this cursor is not of this server: list from the start, without a cursor", None)
+                ErrorData::invalid_params(
+                    "this cursor is not of this server: list from the start, without a cursor",
+                    None,
+                )
             })?)
         }
     };
@@ -43,7 +46,8 @@ pub(super) fn list(docs: &Docs, cursor: Option<&str>) -> Result<ListResourcesRes
     let rest = &pages[from..];
     let shown = &rest[..rest.len().min(PAGE)];
     let resources = shown.iter().filter(|page| !prompts::is_template(&page.path));
-    let mut result = ListResourcesResult::with_all_items(resources.map(|page| resource(docs, page)).collect());
+    let mut result =
+        ListResourcesResult::with_all_items(resources.map(|page| resource(docs, page)).collect());
     if let Some(last) = shown.last().filter(|_| rest.len() > PAGE) {
         result.next_cursor = Some(format!("{CURSOR}{}/{}", last.collection, last.path));
     }
@@ -81,7 +85,12 @@ pub(super) fn templates() -> ListResourceTemplatesResult {
     };
     let templates = vec![
         template("", "page", "A page of the docs", "The page at a path, as Markdown."),
-        template("#{anchor}", "section", "A section of a page", "What stands under one heading, with its sub-headings."),
+        template(
+            "#{anchor}",
+            "section",
+            "A section of a page",
+            "What stands under one heading, with its sub-headings.",
+        ),
     ];
     ListResourceTemplatesResult::with_all_items(templates)
         .with_ttl_ms(3_600_000)
@@ -92,7 +101,8 @@ pub(super) fn templates() -> ListResourceTemplatesResult {
 /// answered alike.
 pub(super) fn read(docs: &Docs, uri: &str) -> Result<ReadResourceResult, ErrorData> {
     let unknown = || {
-        let message = "there is no such resource; resources/list and the tool search say what there is";
+        let message =
+            "there is no such resource; resources/list and the tool search say what there is";
         ErrorData::resource_not_found(message, Some(json!({"uri": super::arguments::shorten(uri)})))
     };
     if !uri.starts_with(SCHEME) || uri.chars().any(char::is_control) {
@@ -110,7 +120,9 @@ pub(super) fn read(docs: &Docs, uri: &str) -> Result<ReadResourceResult, ErrorDa
         text.push_str(section.text.trim());
     }
     let contents = ResourceContents::text(text, uri).with_mime_type(MIME);
-    Ok(ReadResourceResult::new(vec![contents]).with_ttl_ms(TTL_MS).with_cache_scope(CacheScope::Public))
+    Ok(ReadResourceResult::new(vec![contents])
+        .with_ttl_ms(TTL_MS)
+        .with_cache_scope(CacheScope::Public))
 }
 
 pub(super) fn internal(error: anyhow::Error) -> ErrorData {

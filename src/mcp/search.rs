@@ -123,9 +123,9 @@ fn choices(shelves: &[Shelf]) -> Vec<(&'static str, Vec<String>)> {
 /// Runs the tool.
 pub(super) fn call(docs: &Docs, given: Option<JsonObject>) -> Result<Value, ToolError> {
     let mut arguments = Arguments::new(NAME, ARGUMENTS, ALIASES, given)?;
-    let query = arguments.text("query")?.ok_or_else(|| {
-        ToolError("search needs \"query\": what to look for, in words".into())
-    })?;
+    let query = arguments
+        .text("query")?
+        .ok_or_else(|| ToolError("search needs \"query\": what to look for, in words".into()))?;
     let limit = arguments.number("limit", 1..=20, DEFAULT_LIMIT)? as usize;
     let budget = arguments.number("max_tokens", 200..=20_000, DEFAULT_TOKENS)? as usize;
     let snapshot = docs.snapshot();
@@ -153,7 +153,9 @@ fn filter(
     shelves: &[Shelf],
     value: fn(&Shelf) -> Option<&String>,
 ) -> Result<Option<String>, ToolError> {
-    let Some(wanted) = arguments.text(name)?.filter(|text| !text.is_empty()) else { return Ok(None) };
+    let Some(wanted) = arguments.text(name)?.filter(|text| !text.is_empty()) else {
+        return Ok(None);
+    };
     let known: Vec<&str> = shelves.iter().filter_map(value).map(String::as_str).collect();
     if known.contains(&wanted.as_str()) {
         return Ok(Some(wanted));
@@ -161,7 +163,11 @@ fn filter(
     if known.is_empty() {
         return Err(ToolError(format!("these docs have no {name} to choose: leave {name:?} out")));
     }
-    Err(ToolError(format!("there is no {name} {:?}; there is: {}", shorten(&wanted), known.join(", "))))
+    Err(ToolError(format!(
+        "there is no {name} {:?}; there is: {}",
+        shorten(&wanted),
+        known.join(", ")
+    )))
 }
 
 /// The folder or page that `path` names, as `collection/path`; none for the top.
@@ -176,12 +182,14 @@ fn under(
     if let Some((target, _)) = docs.links().find(catalog, path) {
         return Ok(Some(format!("{}/{}", target.collection, target.path)));
     }
-    let path = path.trim_start_matches(super::links::SCHEME).trim_matches('/').trim_start_matches("./");
+    let path =
+        path.trim_start_matches(super::links::SCHEME).trim_matches('/').trim_start_matches("./");
     if path.is_empty() || path == "." {
         return Ok(None);
     }
     let shelves = docs.collections().iter().map(|shelf| shelf.name.as_str());
-    let names: Vec<&str> = shelves.filter(|name| collection.is_none_or(|only| only == *name)).collect();
+    let names: Vec<&str> =
+        shelves.filter(|name| collection.is_none_or(|only| only == *name)).collect();
     let exists = |name: &str, folder: &str| {
         let prefix = format!("{folder}/");
         let pages = catalog.collection(name);
@@ -202,7 +210,8 @@ fn under(
         .iter()
         .map(|page| docs.links().id(&page.collection, &page.path, ""))
         .collect();
-    let hint = if near.is_empty() { String::new() } else { format!("; near it are: {}", near.join(", ")) };
+    let hint =
+        if near.is_empty() { String::new() } else { format!("; near it are: {}", near.join(", ")) };
     Err(ToolError(format!(
         "there is no folder or page {:?}{hint}; call outline to see what there is, or search without \"path\"",
         shorten(path)
@@ -210,7 +219,13 @@ fn under(
 }
 
 /// Spends the budget on the hits, best first, and says what did not fit.
-fn fit(docs: &Docs, hits: &[Hit], terms: &QueryTerms, budget: usize, mut notices: Notices<'_>) -> Answer {
+fn fit(
+    docs: &Docs,
+    hits: &[Hit],
+    terms: &QueryTerms,
+    budget: usize,
+    mut notices: Notices<'_>,
+) -> Answer {
     let mut answer = Answer { results: Vec::with_capacity(hits.len()), notice: None };
     let mut spare = budget;
     // What is escaped in JSON costs a little more than its own text; a second round mends the
@@ -226,7 +241,13 @@ fn fit(docs: &Docs, hits: &[Hit], terms: &QueryTerms, budget: usize, mut notices
     answer
 }
 
-fn fill(docs: &Docs, hits: &[Hit], terms: &QueryTerms, budget: usize, notices: &mut Notices<'_>) -> Answer {
+fn fill(
+    docs: &Docs,
+    hits: &[Hit],
+    terms: &QueryTerms,
+    budget: usize,
+    notices: &mut Notices<'_>,
+) -> Answer {
     let mut results: Vec<Found> = hits.iter().map(|hit| found(docs, &hit.record)).collect();
     let cost = |found: &Found| {
         let parts = [&found.id, &found.title, &found.page, &found.breadcrumb, &found.url];
@@ -259,7 +280,8 @@ fn fill(docs: &Docs, hits: &[Hit], terms: &QueryTerms, budget: usize, notices: &
     for (at, (found, hit)) in results.iter_mut().zip(hits).enumerate() {
         // The best hit gets about twice the average; what it does not use goes to the next.
         let share = left * 2 / (shown - at + 1);
-        let passage = Passage::cut(&hit.record.text, hit.record.tokens as usize, terms, share * 9 / 10);
+        let passage =
+            Passage::cut(&hit.record.text, hit.record.tokens as usize, terms, share * 9 / 10);
         if passage.text.is_empty() || (passage.tokens < LEAST_PASSAGE && !passage.whole) {
             bare += 1;
             continue;

@@ -70,7 +70,8 @@ impl Docs {
             [only] => format!("{} docs", only.title.as_ref().unwrap_or(&only.name)),
             _ => "docent".to_owned(),
         };
-        let implementation = Implementation::new("docent", env!("CARGO_PKG_VERSION")).with_title(title);
+        let implementation =
+            Implementation::new("docent", env!("CARGO_PKG_VERSION")).with_title(title);
         let info = ServerConfig::new(capabilities)
             .with_server_info(implementation)
             .with_instructions(instructions);
@@ -182,7 +183,8 @@ impl Docs {
     fn notice(&self, change: Result<Arc<Changes>, broadcast::error::RecvError>) -> Option<Notice> {
         match change {
             Ok(changes) => {
-                let uri = |(collection, path): &(String, String)| self.links().uri(collection, path, "");
+                let uri =
+                    |(collection, path): &(String, String)| self.links().uri(collection, path, "");
                 let moved = || changes.added.iter().chain(&changes.removed);
                 let touched = || moved().chain(&changes.changed);
                 Some(Notice {
@@ -244,7 +246,8 @@ impl ServerHandler for Docs {
 
     async fn discover(&self, _: RequestContext<RoleServer>) -> Result<DiscoverResult, ErrorData> {
         let versions = self.supported_protocol_versions().into_owned();
-        let mut result = DiscoverResult::from_server_info(versions, self.get_info()).with_ttl_ms(STATIC_TTL_MS);
+        let mut result =
+            DiscoverResult::from_server_info(versions, self.get_info()).with_ttl_ms(STATIC_TTL_MS);
         result.cache_scope = CacheScope::Public;
         Ok(result)
     }
@@ -271,7 +274,10 @@ impl ServerHandler for Docs {
         let answer = self.call(&request.name, request.arguments).ok_or_else(|| {
             let names: Vec<&str> = self.shared.tools.iter().map(|tool| &*tool.name).collect();
             let name = super::arguments::shorten(&request.name);
-            ErrorData::invalid_params(format!("there is no tool {name:?}; there is: {}", names.join(", ")), None)
+            ErrorData::invalid_params(
+                format!("there is no tool {name:?}; there is: {}", names.join(", ")),
+                None,
+            )
         })?;
         let result = match answer {
             // Each channel holds everything: some clients show the model only the one, some
@@ -366,7 +372,10 @@ impl ServerHandler for Docs {
         }
     }
 
-    fn accepted_subscription_filter(&self, requested: &SubscriptionFilter) -> Option<SubscriptionFilter> {
+    fn accepted_subscription_filter(
+        &self,
+        requested: &SubscriptionFilter,
+    ) -> Option<SubscriptionFilter> {
         Some(requested.supported_by(&self.shared.info.capabilities))
     }
 
@@ -407,7 +416,8 @@ fn instructions(shelves: &[Shelf], snapshot: &Snapshot) -> String {
     let mut text = String::from("Documentation, searchable and citable.\n");
     let counts = &snapshot.stamp().collections;
     for shelf in shelves {
-        let pages = counts.iter().find(|(name, _)| *name == shelf.name).map_or(0, |(_, pages)| *pages);
+        let pages =
+            counts.iter().find(|(name, _)| *name == shelf.name).map_or(0, |(_, pages)| *pages);
         let mut line = format!("- {}", shelf.name);
         if let Some(title) = &shelf.title {
             line.push_str(&format!(": {title}"));
@@ -439,7 +449,8 @@ fn instructions(shelves: &[Shelf], snapshot: &Snapshot) -> String {
 fn tools(shelves: &[Shelf]) -> Vec<Tool> {
     let names: Vec<&str> =
         shelves.iter().map(|shelf| shelf.title.as_deref().unwrap_or(&shelf.name)).collect();
-    let mut about: String = names.join(", ").chars().filter(|c| !c.is_control()).take(400).collect();
+    let mut about: String =
+        names.join(", ").chars().filter(|c| !c.is_control()).take(400).collect();
     if about.is_empty() {
         about.push_str("this software");
     }

@@ -35,7 +35,8 @@ impl Folder {
 /// Writes a file below a folder, with the folders above it.
 pub(crate) fn write(root: &Path, path: &str, text: &str) {
     let path = root.join(path);
-    std::fs::create_dir_all(path.parent().expect("a file is in a folder")).expect("folders are made");
+    std::fs::create_dir_all(path.parent().expect("a file is in a folder"))
+        .expect("folders are made");
     std::fs::write(path, text).expect("a file is written");
 }
 

@@ -3,7 +3,7 @@
 mod harness;
 
 // The docs folder: dialects, front matter, anchors, what is never read.
-// mod corpus;
+mod corpus;
 // The index: what is found, what survives, what changes while it is served.
 mod index;
 // What a model sees: tools, resources, prompts.

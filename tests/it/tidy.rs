@@ -58,7 +58,11 @@ fn sources(folder: &str) -> BTreeMap<String, String> {
             if path.is_dir() && !path.ends_with(".tools") && !path.ends_with("fixtures") {
                 open.push(path);
             } else if path.extension().is_some_and(|end| end == "rs") {
-                let name = path.strip_prefix(root()).expect("below the root").to_string_lossy().replace('\\', "/");
+                let name = path
+                    .strip_prefix(root())
+                    .expect("below the root")
+                    .to_string_lossy()
+                    .replace('\\', "/");
                 found.insert(name, std::fs::read_to_string(&path).expect("a source is text"));
             }
         }
@@ -90,15 +94,19 @@ fn arrows_between_folders_are_those_of_the_map() {
     let allowed: BTreeMap<_, _> = ARROWS.iter().copied().collect();
     for (path, text) in sources("src") {
         let Some(folder) = folder_of(&path) else { continue };
-        let allowed = allowed.get(folder).unwrap_or_else(|| panic!("{path}: {folder} is not on the map"));
+        let allowed =
+            allowed.get(folder).unwrap_or_else(|| panic!("{path}: {folder} is not on the map"));
         let code = code(&text);
         for part in code.split("crate::").skip(1) {
             let names: Vec<&str> = match part.strip_prefix('{') {
-                Some(list) => list.split('}').next().unwrap_or("").split(',').map(str::trim).collect(),
+                Some(list) => {
+                    list.split('}').next().unwrap_or("").split(',').map(str::trim).collect()
+                }
                 None => vec![part],
             };
             for name in names {
-                let used = name.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap_or("");
+                let used =
+                    name.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap_or("");
                 let fine = used.is_empty() || used == folder || allowed.contains(&used);
                 assert!(fine, "{path}: {folder} must not use {used}; see the map in src/lib.rs");
             }
@@ -127,9 +135,13 @@ fn a_library_has_one_home() {
     for (path, text) in sources("src") {
         let code = code(&text);
         for (library, home) in HOMES {
-            let visit = VISITS.iter().any(|(name, file, _)| name == library && path.starts_with(file));
+            let visit =
+                VISITS.iter().any(|(name, file, _)| name == library && path.starts_with(file));
             let at_home = folder_of(&path) == Some(*home);
-            assert!(at_home || visit || !uses(&code, library), "{path}: {library} lives in src/{home}");
+            assert!(
+                at_home || visit || !uses(&code, library),
+                "{path}: {library} lives in src/{home}"
+            );
         }
     }
 }
@@ -145,7 +157,10 @@ fn the_map_names_every_folder_and_every_folder_is_there() {
         .collect();
     for folder in &folders {
         assert!(map.contains(&format!("* [`{folder}`]")), "src/lib.rs does not name {folder}");
-        assert!(ARROWS.iter().any(|(name, _)| name == folder), "{folder} has no arrows in tests/it/tidy.rs");
+        assert!(
+            ARROWS.iter().any(|(name, _)| name == folder),
+            "{folder} has no arrows in tests/it/tidy.rs"
+        );
     }
     for (name, _) in ARROWS {
         assert!(folders.contains(*name), "there is no src/{name}");
@@ -154,7 +169,8 @@ fn the_map_names_every_folder_and_every_folder_is_there() {
 
 #[test]
 fn each_file_says_what_it_is_for() {
-    for (path, text) in sources("src").into_iter().chain(sources("tests")).chain(sources("benches")) {
+    for (path, text) in sources("src").into_iter().chain(sources("tests")).chain(sources("benches"))
+    {
         assert!(text.starts_with("//! "), "{path} does not open with a //! sentence");
     }
 }
@@ -171,7 +187,13 @@ fn names_say_what_is_inside() {
 #[test]
 fn tests_neither_sleep_nor_hide() {
     // Put together here so that this file does not find itself.
-    let banned = [["#[", "ignore"].concat(), ["thread::", "sleep"].concat(), ["time::", "sleep"].concat(), ["fn ", "test_"].concat(), ["should_", "panic"].concat()];
+    let banned = [
+        ["#[", "ignore"].concat(),
+        ["thread::", "sleep"].concat(),
+        ["time::", "sleep"].concat(),
+        ["fn ", "test_"].concat(),
+        ["should_", "panic"].concat(),
+    ];
     for (path, text) in sources("tests") {
         for word in &banned {
             assert!(!text.contains(word.as_str()), "{path} holds {word}");
@@ -194,11 +216,26 @@ fn the_changelog_has_the_current_version() {
 #[test]
 fn the_top_level_holds_what_it_may() {
     let allowed = [
-        "Cargo.toml", "Cargo.lock", "src", "corpus", "index", "tests", "benches", "README.md", "CHANGELOG.md",
-        "docent.toml", "deploy", "LICENSE-MIT", "LICENSE-APACHE", "target",
+        "Cargo.toml",
+        "Cargo.lock",
+        "src",
+        "corpus",
+        "index",
+        "tests",
+        "benches",
+        "README.md",
+        "CHANGELOG.md",
+        "docent.toml",
+        "deploy",
+        "LICENSE-MIT",
+        "LICENSE-APACHE",
+        "target",
     ];
     for entry in std::fs::read_dir(root()).expect("the root").flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
-        assert!(name.starts_with('.') || allowed.contains(&name.as_str()), "{name} does not belong at the top");
+        assert!(
+            name.starts_with('.') || allowed.contains(&name.as_str()),
+            "{name} does not belong at the top"
+        );
     }
 }

@@ -23,7 +23,7 @@ impl Scanner<'_> {
         self.blank_line_before(at);
         if !rest.is_empty() && !is_silent(name) {
             let title = title(name, container_title(&rest[name.len()..]));
-            self.bold_line(&super::entities::decode(&super::html::strip_tags(&title)));
+            self.bold_line(&super::entities::decode(&super::elements::strip_tags(&title)));
         }
         self.out.truncate(self.line_out);
         self.end_line_silently();

@@ -1,6 +1,7 @@
 //! HTML, in blocks and in lines: its tags go, what they mean in Markdown stays.
 
 use super::{
+    elements::{address, is_block, is_hidden, is_html, is_plain_target, is_void, strip_tags},
     mdx,
     scan::{Frame, Scanner},
     tags::{self, Kind, Tag},
@@ -53,7 +54,7 @@ impl<'a> Scanner<'a> {
 
     fn declaration(&mut self, rest: &str) {
         let Some(comment) = rest.strip_prefix("<!--") else {
-            let line = &rest[..rest.find('\n').unwrap_or(rest.len())];
+            let line = super::scan::line_window(rest);
             return match line.find('>') {
                 Some(end) => self.pos += end + 1,
                 None => self.literal(1),
@@ -168,11 +169,10 @@ impl<'a> Scanner<'a> {
             Kind::Open
                 if first && !is_void(name) && !matches!(name, "p" | "li" | "dt" | "dd" | "pre") =>
             {
-                let opening = self.src[..start].rfind('\n').map_or(0, |at| at + 1);
-                let is_first = self.src[opening..start].trim_matches([' ', '\t', '>']).is_empty();
-                let line = &self.src[self.pos..self.line_end(self.pos)];
-                if is_first
-                    && line.trim().is_empty()
+                let before = self.src.get(self.line_src..start).unwrap_or("x");
+                let after = self.src[self.pos..].trim_start_matches([' ', '\t']);
+                if before.trim_matches([' ', '\t', '>']).is_empty()
+                    && (after.is_empty() || after.starts_with('\n'))
                     && self.frames.len() < 64
                     && (tag.name.is_empty() || self.last_close(tag.name).is_some())
                 {
@@ -376,257 +376,4 @@ impl<'a> Scanner<'a> {
 /// Where `-->` is in what follows `<!--`.
 fn comment_end(comment: &str) -> Option<usize> {
     memchr::memmem::find(comment.as_bytes(), b"-->")
-}
-
-/// An address in angle brackets: `<https://…>`, `<a@b.c>`.
-fn address(text: &str) -> Option<usize> {
-    let end = text.bytes().take(2048).position(|b| matches!(b, b'>' | b' ' | b'\n'))?;
-    let inner = &text[1..end];
-    let is_address = text.as_bytes()[end] == b'>'
-        && (inner.contains("://") || inner.starts_with("mailto:") || inner.contains('@'))
-        && !inner.contains('=');
-    is_address.then_some(end + 1)
-}
-
-/// May a link lead there? `javascript:` and `data:` may not.
-fn is_plain_target(href: &str) -> bool {
-    let href = href.trim();
-    let scheme = href.split_once(':').map(|(scheme, _)| scheme);
-    let known = |scheme: &str| {
-        matches!(scheme.to_ascii_lowercase().as_str(), "http" | "https" | "mailto" | "ftp" | "tel")
-            || scheme.contains(['/', '#', '?'])
-    };
-    !href.is_empty() && !href.contains([' ', '\n', '(', ')', '<']) && scheme.is_none_or(known)
-}
-
-/// Is the element's text kept from readers?
-fn is_hidden(tag: &Tag<'_>) -> bool {
-    tag.attributes.iter().any(|(key, value)| {
-        if key.eq_ignore_ascii_case("hidden") {
-            return matches!(*value, "" | "true" | "hidden" | "{true}" | "until-found");
-        }
-        if !key.eq_ignore_ascii_case("style") {
-            return false;
-        }
-        let style: String =
-            value.chars().filter(|c| !c.is_whitespace() && !matches!(c, '"' | '\'')).collect();
-        let style = style.to_ascii_lowercase();
-        ["display:none", "visibility:hidden", "font-size:0;", "font-size:0px", "opacity:0;"]
-            .iter()
-            .any(|it| style.contains(it))
-            || style.ends_with("opacity:0")
-            || style.ends_with("font-size:0")
-    })
-}
-
-/// `text` without its tags and comments.
-pub(super) fn strip_tags(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(at) = memchr::memchr(b'<', rest.as_bytes()) {
-        out.push_str(&rest[..at]);
-        rest = &rest[at..];
-        let comment = rest.strip_prefix("<!--").and_then(|it| it.find("-->"));
-        let length = match (comment, tags::parse(rest, false)) {
-            (Some(end), _) => end + 7,
-            (None, Some(tag)) if is_html(tag.name) => tag.length,
-            _ => {
-                out.push('<');
-                1
-            }
-        };
-        rest = &rest[length..];
-    }
-    out.push_str(rest);
-    out
-}
-
-fn is_void(name: &str) -> bool {
-    matches!(
-        name,
-        "br" | "hr"
-            | "img"
-            | "input"
-            | "link"
-            | "meta"
-            | "col"
-            | "source"
-            | "wbr"
-            | "area"
-            | "embed"
-            | "track"
-            | "param"
-    )
-}
-
-fn is_block(name: &str) -> bool {
-    BLOCKS.binary_search(&name).is_ok()
-}
-
-/// Sorted.
-const BLOCKS: [&str; 34] = [
-    "address",
-    "article",
-    "aside",
-    "blockquote",
-    "body",
-    "caption",
-    "center",
-    "details",
-    "dialog",
-    "div",
-    "fieldset",
-    "figcaption",
-    "figure",
-    "footer",
-    "form",
-    "head",
-    "header",
-    "hgroup",
-    "hr",
-    "html",
-    "legend",
-    "main",
-    "menu",
-    "nav",
-    "optgroup",
-    "option",
-    "p",
-    "section",
-    "select",
-    "tbody",
-    "td",
-    "th",
-    "thead",
-    "tr",
-];
-
-/// Sorted.
-const INLINE: [&str; 87] = [
-    "a",
-    "abbr",
-    "acronym",
-    "annotation",
-    "area",
-    "audio",
-    "b",
-    "base",
-    "bdi",
-    "bdo",
-    "big",
-    "br",
-    "button",
-    "canvas",
-    "cite",
-    "code",
-    "col",
-    "colgroup",
-    "data",
-    "datalist",
-    "dd",
-    "del",
-    "dfn",
-    "dl",
-    "dt",
-    "em",
-    "embed",
-    "font",
-    "h1",
-    "h2",
-    "h3",
-    "h4",
-    "h5",
-    "h6",
-    "i",
-    "iframe",
-    "img",
-    "input",
-    "ins",
-    "kbd",
-    "label",
-    "li",
-    "link",
-    "map",
-    "mark",
-    "math",
-    "menclose",
-    "meta",
-    "meter",
-    "mfrac",
-    "mi",
-    "mn",
-    "mo",
-    "mover",
-    "mrow",
-    "msqrt",
-    "mstyle",
-    "msub",
-    "msubsup",
-    "msup",
-    "mtable",
-    "mtd",
-    "mtext",
-    "mtr",
-    "munder",
-    "munderover",
-    "noscript",
-    "object",
-    "ol",
-    "output",
-    "picture",
-    "pre",
-    "progress",
-    "q",
-    "s",
-    "samp",
-    "script",
-    "small",
-    "span",
-    "strong",
-    "style",
-    "sub",
-    "summary",
-    "sup",
-    "svg",
-    "table",
-    "tt",
-];
-
-/// Sorted; what `INLINE` has no room for.
-const MORE: [&str; 13] = [
-    "semantics",
-    "slot",
-    "source",
-    "strike",
-    "template",
-    "textarea",
-    "tfoot",
-    "time",
-    "track",
-    "u",
-    "ul",
-    "var",
-    "video",
-];
-
-fn is_html(name: &str) -> bool {
-    if name.len() > 12 {
-        return false;
-    }
-    let lower = name.to_ascii_lowercase();
-    let name = lower.as_str();
-    BLOCKS.binary_search(&name).is_ok()
-        || INLINE.binary_search(&name).is_ok()
-        || MORE.binary_search(&name).is_ok()
-        || name == "wbr"
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_are_sorted() {
-        assert!(BLOCKS.is_sorted() && INLINE.is_sorted() && MORE.is_sorted());
-    }
 }

@@ -78,7 +78,7 @@ fn value<'a>(text: &'a str, close: &str) -> Option<(&'a str, &'a str)> {
         return Some((&inner[..end], &inner[end + 1..]));
     }
     let end = text.find(char::is_whitespace).unwrap_or(text.len());
-    let end = text.find(close).map_or(end, |at| at.min(end));
+    let end = text[..end].find(close).unwrap_or(end);
     (end > 0).then(|| text.split_at(end))
 }
 
@@ -388,7 +388,7 @@ fn escaped(text: &str) -> Option<(String, usize)> {
         b"{{%/*" => ("{{%", "*/%}}", "%}}"),
         _ => return None,
     };
-    let line = &text[..text.find('\n').unwrap_or(text.len())];
+    let line = super::scan::line_window(text);
     let end = line.find(close)?;
     Some((format!("{open}{}{shut}", &line[5..end]), end + close.len()))
 }

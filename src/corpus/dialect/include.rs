@@ -24,6 +24,10 @@ pub(in crate::corpus) struct Includes {
     version: Option<String>,
     params: BTreeMap<String, String>,
     files: Vec<String>,
+    /// The page and the includes around the current text: none of them comes in once more.
+    around: Vec<String>,
+    /// The file that was read last.
+    last: String,
     tries: usize,
     bytes: usize,
 }
@@ -40,6 +44,7 @@ impl Includes {
             folder: page.rsplit_once('/').map_or("", |(folder, _)| folder).to_owned(),
             version: version.map(str::to_owned),
             params: params.clone(),
+            around: vec![page.to_owned()],
             ..Includes::default()
         }
     }
@@ -81,9 +86,13 @@ impl Includes {
         if relative.split('/').any(|part| part.starts_with('.')) {
             return None;
         }
+        if self.around.contains(&relative) {
+            return None;
+        }
         let (bytes, _) = read::read_inside(root, &whole, 1 << 20).ok()?;
         let text = String::from_utf8(bytes).ok()?;
         self.bytes += text.len();
+        self.last.clone_from(&relative);
         if !self.files.contains(&relative) {
             self.files.push(relative);
         }
@@ -156,7 +165,7 @@ impl Scanner<'_> {
 
     /// mdBook resolves directives in the middle of a line, too.
     pub(super) fn inline_include(&mut self) -> bool {
-        let line = &self.src[self.pos..self.line_end(self.pos)];
+        let line = super::scan::line_window(&self.src[self.pos..]);
         if !line.starts_with("{{#") {
             return false;
         }
@@ -243,9 +252,11 @@ impl Scanner<'_> {
             return;
         }
         let body = front_matter::split(text).body;
-        let includes = std::mem::take(&mut self.includes);
-        let (cleaned, includes) =
+        let mut includes = std::mem::take(&mut self.includes);
+        includes.around.push(includes.last.clone());
+        let (cleaned, mut includes) =
             Scanner::new(body, self.dialect, includes, self.depth + 1).run_nested();
+        includes.around.pop();
         self.includes = includes;
         let at_start = self.out.len() == self.line_out && self.prefix.is_empty();
         let base = self.out.len();

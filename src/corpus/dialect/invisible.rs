@@ -38,6 +38,7 @@ pub(in crate::corpus) fn strip_invisible<'a>(
     };
     let mut out = String::with_capacity(text.len());
     let (mut at, mut copied, mut noted) = (first, 0, 0);
+    let (mut line, mut counted) = (1, 0);
     while let Some(step) = bytes[at..].iter().position(|b| SUSPECT[*b as usize]) {
         at += step;
         let Some(c) = text[at..].chars().next() else { break };
@@ -60,7 +61,8 @@ pub(in crate::corpus) fn strip_invisible<'a>(
         }
         // Soft hyphens are typography, not a hiding place.
         if !matches!(c, '\r' | '\u{ad}') {
-            let line = memchr::memchr_iter(b'\n', &bytes[..at]).count() + 1;
+            line += memchr::memchr_iter(b'\n', &bytes[counted..at]).count();
+            counted = at;
             if line != noted && notes.len() < 50 {
                 noted = line;
                 let name = kind(c).unwrap_or_default();

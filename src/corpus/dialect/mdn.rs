@@ -1,13 +1,17 @@
 //! MDN's macros: `{{domxref("AbortController")}}` and its kin.
 
-use super::{entities, html, scan::Scanner};
+use super::{elements, entities, scan::Scanner};
 
 impl Scanner<'_> {
     /// A macro, if there is one here: what it shows takes its place.
     pub(super) fn macro_call(&mut self) -> bool {
         let rest = &self.src[self.pos..];
         let window = &rest[..rest.floor_char_boundary(rest.len().min(2048))];
-        let Some((name, arguments, length)) = parse(window) else { return false };
+        let call = if self.patience > 0 { parse(window) } else { None };
+        let Some((name, arguments, length)) = call else {
+            self.patience = self.patience.saturating_sub(1);
+            return false;
+        };
         self.pos += length;
         let text = render(&name.to_ascii_lowercase(), &arguments);
         if text.is_empty() {
@@ -162,7 +166,7 @@ fn property_attributes(arguments: &[String]) -> String {
 
 fn plain(text: &str) -> String {
     let text = entities::decode(text);
-    let text = if text.contains("</") { html::strip_tags(&text) } else { text };
+    let text = if text.contains("</") { elements::strip_tags(&text) } else { text };
     text.trim().to_owned()
 }
 

@@ -135,7 +135,9 @@ pub(super) fn label(tag: &Tag<'_>) -> Option<String> {
         {
             return tag.get("caption").or_else(|| tag.get("alt")).map(str::to_owned);
         }
-        "badge" | "since" | "chip" => return tag.get("text").map(str::to_owned),
+        _ if name.ends_with("badge") || name == "chip" => {
+            return tag.get("text").map(str::to_owned);
+        }
         _ => "",
     };
     let title = ["title", "label", "summary", "heading", "header", "caption"]

@@ -3,7 +3,7 @@
 
 use super::{
     containers,
-    scan::{Frame, Scanner},
+    scan::{Frame, Scanner, line_window},
 };
 
 impl Scanner<'_> {
@@ -126,7 +126,7 @@ impl Scanner<'_> {
     /// `++ctrl+alt+del++`
     pub(super) fn keys(&mut self) {
         let rest = &self.src[self.pos..];
-        let line = &rest[..memchr::memchr(b'\n', rest.as_bytes()).unwrap_or(rest.len())];
+        let line = line_window(rest);
         let inner = line.strip_prefix("++").and_then(|it| it.split_once("++")).map(|(it, _)| it);
         let is_keys = inner.is_some_and(|inner| {
             !inner.is_empty()
@@ -173,7 +173,7 @@ impl Scanner<'_> {
     /// `{ .class #id key=value }` and `{: … }` behind an element or on a line of its own.
     pub(super) fn attribute_list(&mut self) -> bool {
         let rest = &self.src[self.pos..];
-        let line = &rest[..memchr::memchr(b'\n', rest.as_bytes()).unwrap_or(rest.len())];
+        let line = line_window(rest);
         let Some(end) = line.find('}') else { return false };
         let inner = line[1..end].trim();
         let colon = inner.starts_with(':');

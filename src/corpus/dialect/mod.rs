@@ -2,13 +2,16 @@
 //! parser sees it. One file per family of dialects, all of them driven by [`scan`].
 
 mod containers;
+mod elements;
 mod entities;
 mod fence;
 mod heading;
 mod html;
 mod hugo;
 mod include;
+mod inline;
 mod invisible;
+mod lines;
 mod mdn;
 mod mdx;
 mod mkdocs;
@@ -78,6 +81,6 @@ pub(super) fn clean_title(title: &str) -> String {
     if memchr::memchr3(b'<', b'&', b'\n', title.as_bytes()).is_none() {
         return title.to_owned();
     }
-    let text = entities::decode(&html::strip_tags(title));
+    let text = entities::decode(&elements::strip_tags(title));
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }

@@ -6,13 +6,11 @@ use std::{
     collections::{HashMap, HashSet},
 };
 
-use super::{Cleaned, Dialect, Includes, entities, heading, html::Open, table::Table};
+use super::{Cleaned, Dialect, Includes, heading, html::Open, table::Table};
 
 /// Constructs that look begun and are not, before the scanner takes the rest of their kind as
 /// plain text: each may cost a look at some kilobytes.
 const PATIENCE: usize = 4000;
-/// Bytes after which an inline code span must have ended.
-const MAX_SPAN: usize = 8 * 1024;
 
 /// Something whose lines are indented on the page, or would be, and are not in plain Markdown.
 #[derive(Debug, Clone, PartialEq)]
@@ -38,6 +36,8 @@ pub(super) struct Scanner<'a> {
     pub(super) open: Vec<Open>,
     pub(super) table: Option<Table>,
     pub(super) list_depth: Vec<Option<usize>>,
+    /// Where the current line starts on the page.
+    pub(super) line_src: usize,
     /// Where the current line starts in `out`.
     pub(super) line_out: usize,
     /// Column of the current line's text, frames aside; what stands before it on following lines.
@@ -48,19 +48,19 @@ pub(super) struct Scanner<'a> {
     /// The last line of output is blank.
     pub(super) after_blank: bool,
     /// The line above is blank on the page.
-    below_blank: bool,
+    pub(super) below_blank: bool,
     pub(super) patience: usize,
     /// `:::` and `///` blocks that are open: colons or slashes, and whether they show a title.
     pub(super) containers: Vec<usize>,
     pub(super) anchors: Vec<(usize, String)>,
-    notes: Vec<(usize, String)>,
+    pub(super) notes: Vec<(usize, String)>,
     /// Definitions of links, kept for the end of the page.
-    definitions: String,
-    labels: HashSet<String>,
+    pub(super) definitions: String,
+    pub(super) labels: HashSet<String>,
     /// Content columns of the list items around the current line.
-    lists: Vec<usize>,
-    special: [bool; 256],
-    closers: Option<HashMap<Cow<'a, str>, usize>>,
+    pub(super) lists: Vec<usize>,
+    pub(super) special: [bool; 256],
+    pub(super) closers: Option<HashMap<Cow<'a, str>, usize>>,
     pub(super) comments_end: bool,
 }
 
@@ -84,6 +84,7 @@ impl<'a> Scanner<'a> {
             open: Vec::new(),
             table: None,
             list_depth: Vec::new(),
+            line_src: 0,
             line_out: 0,
             column: 0,
             prefix: String::new(),
@@ -136,6 +137,7 @@ impl<'a> Scanner<'a> {
     }
 
     fn line(&mut self) {
+        self.line_src = self.pos;
         let end = self.line_end(self.pos);
         let raw = &self.src[self.pos..end];
         let (indent, text) = indentation(raw);
@@ -163,7 +165,12 @@ impl<'a> Scanner<'a> {
         let quotes = self.quotes(text_at);
         let rest_at = text_at + quotes;
         let rest = &self.src[rest_at..end];
-        let marker = if quotes == 0 { self.list_marker(rest, column) } else { 0 };
+        let marker = if quotes == 0 {
+            self.list_marker(rest, column)
+        } else {
+            self.lists.retain(|content| *content <= column);
+            0
+        };
         let content_at = rest_at + marker;
         let content = &self.src[content_at..end];
         if content.trim_end().is_empty() {
@@ -276,278 +283,6 @@ impl<'a> Scanner<'a> {
         self.out.push_str(&self.prefix);
         self.out.push_str(&self.src[at..end]);
         self.end_line();
-    }
-
-    /// Copies text up to the end of the line, with all marks on the way handled.
-    pub(super) fn inline(&mut self) {
-        loop {
-            let bytes = self.src.as_bytes();
-            let start = self.pos;
-            let mut at = start;
-            while at < bytes.len() && !self.special[bytes[at] as usize] {
-                at += 1;
-            }
-            self.out.push_str(&self.src[start..at]);
-            self.pos = at;
-            let Some(b) = bytes.get(at) else { return };
-            match b {
-                b'\n' => return,
-                b'`' => self.code_span(),
-                b'\\' => self.escape(),
-                b'<' => self.angle(),
-                b'{' => self.brace(),
-                b'&' => self.entity(),
-                b':' => self.icon(),
-                b'+' => self.keys(),
-                _ => self.literal(1),
-            }
-        }
-    }
-
-    /// Copies `length` bytes as they are.
-    pub(super) fn literal(&mut self, length: usize) {
-        let end = (self.pos + length).min(self.src.len());
-        self.out.push_str(&self.src[self.pos..end]);
-        self.pos = end;
-    }
-
-    fn escape(&mut self) {
-        let next = self.src.as_bytes().get(self.pos + 1);
-        match next {
-            // Braces mean something to MDX and nothing to Markdown.
-            Some(b'{' | b'}') if self.dialect.mdx => {
-                self.pos += 1;
-                self.literal(1);
-            }
-            Some(b) if b.is_ascii_punctuation() => self.literal(2),
-            _ => self.literal(1),
-        }
-    }
-
-    fn entity(&mut self) {
-        let Some((entity, length)) = entities::entity(&self.src[self.pos..]) else {
-            return self.literal(1);
-        };
-        self.pos += length;
-        let in_code = self.open.iter().any(|open| open.is_code());
-        let at_start = self.out[self.line_out..].trim_start().is_empty();
-        let mut text = String::new();
-        entity.push_to(&mut text);
-        // What was written as an entity was not meant as Markdown.
-        let is_markup = entity.markup().is_some() || (at_start && matches!(&*text, "<" | ">"));
-        if is_markup && !in_code {
-            self.out.push('\\');
-        }
-        self.out.push_str(&text);
-    }
-
-    fn code_span(&mut self) {
-        let bytes = self.src.as_bytes();
-        let run = bytes[self.pos..].iter().take_while(|b| **b == b'`').count();
-        let Some(close) = self.span_end(self.pos + run, run) else {
-            return self.literal(run);
-        };
-        let span = &self.src[self.pos..close];
-        if self.dialect.hugo && span.contains("{{") {
-            let resolved = self.resolve_values(span);
-            self.out.push_str(&resolved);
-        } else if span.contains('\n') {
-            let words: Vec<&str> =
-                span.lines().map(|line| line.trim_start_matches(['>', ' ', '\t'])).collect();
-            self.out.push_str(&words.join(" "));
-        } else {
-            self.out.push_str(span);
-        }
-        self.pos = close;
-    }
-
-    /// Where a run of `run` backticks follows in this paragraph, one past it.
-    fn span_end(&self, from: usize, run: usize) -> Option<usize> {
-        let bytes = self.src.as_bytes();
-        let bound = bytes.len().min(from + MAX_SPAN);
-        let mut at = from;
-        while let Some(step) = memchr::memchr2(b'`', b'\n', &bytes[at..bound]) {
-            at += step;
-            if bytes[at] == b'\n' {
-                at += 1;
-                if self.in_row || starts_block(&self.src[at..]) {
-                    return None;
-                }
-                continue;
-            }
-            let length = bytes[at..].iter().take_while(|b| **b == b'`').count();
-            at += length;
-            if length == run {
-                return Some(at);
-            }
-            if at >= bound {
-                return None;
-            }
-        }
-        None
-    }
-
-    fn brace(&mut self) {
-        let rest = &self.src[self.pos..];
-        let bytes = rest.as_bytes();
-        let taken = match bytes.get(1) {
-            Some(b'{') if self.dialect.vue || self.dialect.mkdocs => self.template_value(),
-            Some(b'{') if self.dialect.mdbook || self.dialect.hugo => {
-                (self.dialect.hugo && self.shortcode())
-                    || (self.dialect.mdbook && self.inline_include())
-                    || self.template_line()
-            }
-            Some(b'{') => {
-                (self.dialect.mdn && self.macro_call()) || (self.dialect.mdx && self.expression())
-            }
-            Some(b'%') if !self.dialect.mdx => self.template_tag(),
-            _ if self.dialect.mdx => self.expression(),
-            _ if self.dialect.mkdocs => self.critic() || self.attribute_list(),
-            Some(b'.' | b'#' | b':') => self.attribute_list(),
-            Some(b' ') if self.dialect.hugo => self.attribute_list(),
-            _ => false,
-        };
-        if !taken {
-            self.literal(1);
-        }
-    }
-
-    /// `{% raw %}` and the like, of Jekyll and of MkDocs' macros.
-    fn template_tag(&mut self) -> bool {
-        let line = &self.src[self.pos..self.line_end(self.pos)];
-        let Some(end) = memchr::memmem::find(line.as_bytes(), b"%}") else { return false };
-        self.pos += end + 2;
-        true
-    }
-
-    /// `{{ x }}` of Vue or of MkDocs' macros: the site evaluates it, we cannot.
-    fn template_value(&mut self) -> bool {
-        let line = &self.src[self.pos..self.line_end(self.pos)];
-        let Some(end) = memchr::memmem::find(line.as_bytes(), b"}}") else { return false };
-        self.pos += end + 2;
-        true
-    }
-
-    /// A line that is nothing but `{{ … }}`: code of a template or of a preprocessor.
-    fn template_line(&mut self) -> bool {
-        let before = self.out[self.line_out..].trim();
-        let line = &self.src[self.pos..self.line_end(self.pos)];
-        before.is_empty() && line.trim_end().ends_with("}}") && self.template_value()
-    }
-
-    /// Ends the current line of output; a line whose text has all gone becomes a blank one.
-    pub(super) fn end_line(&mut self) {
-        if self.src.as_bytes().get(self.pos) == Some(&b'\n') {
-            self.pos += 1;
-        }
-        if self.table.is_some() {
-            self.out.push(' ');
-            return;
-        }
-        let line = &self.out[self.line_out..];
-        let text = line.trim_matches([' ', '\t']);
-        if text.is_empty() {
-            self.out.truncate(self.line_out);
-            self.blank();
-            return;
-        }
-        self.out.push('\n');
-        self.line_out = self.out.len();
-        self.after_blank = false;
-    }
-
-    /// Forgets the current line, as if it had not been there.
-    pub(super) fn drop_line(&mut self) {
-        self.out.truncate(self.line_out);
-        self.end_line();
-    }
-
-    /// A blank line, unless there is one already.
-    pub(super) fn blank(&mut self) {
-        if self.table.is_some() {
-            self.out.push(' ');
-            return;
-        }
-        self.open.clear();
-        self.after_blank = true;
-        if !self.out.is_empty() && !self.out.ends_with("\n\n") {
-            if !self.out.ends_with('\n') {
-                self.out.push('\n');
-            }
-            self.out.push('\n');
-        }
-        self.line_out = self.out.len();
-    }
-
-    /// Starts a new line of output where a block element begins or ends within a line.
-    pub(super) fn break_line(&mut self) {
-        if self.table.is_some() || self.in_row {
-            if !self.out.ends_with(' ') {
-                self.out.push(' ');
-            }
-            return;
-        }
-        let line = &self.out[self.line_out..];
-        if line.trim_matches([' ', '\t', '>']).is_empty() {
-            return;
-        }
-        let kept = self.out.trim_end_matches(' ').len();
-        self.out.truncate(kept);
-        self.out.push('\n');
-        self.line_out = self.out.len();
-        self.out.push_str(&self.prefix);
-        self.after_blank = false;
-    }
-
-    /// As [`break_line`](Self::break_line), and a blank line in between.
-    pub(super) fn break_paragraph(&mut self) {
-        self.break_line();
-        if self.table.is_some() || self.in_row || self.after_blank || self.out.is_empty() {
-            return;
-        }
-        let line = self.out.split_off(self.line_out);
-        if line.contains('>') {
-            self.out.push_str(line.trim_end());
-            self.out.push('\n');
-        } else if !self.out.ends_with("\n\n") && !self.out.is_empty() {
-            self.out.push('\n');
-        }
-        self.line_out = self.out.len();
-        self.out.push_str(&line);
-        self.after_blank = true;
-    }
-
-    /// Writes a bold line: what a box, a tab or a code block is called on the site.
-    pub(super) fn bold_line(&mut self, label: &str) {
-        let label = label.split_whitespace().collect::<Vec<_>>().join(" ");
-        if label.is_empty() {
-            return;
-        }
-        self.break_paragraph();
-        if self.out.len() == self.line_out {
-            self.out.push_str(&self.prefix);
-        }
-        self.out.push_str("**");
-        self.out.push_str(&label.replace("**", ""));
-        self.out.push_str("**");
-        self.break_line_now();
-    }
-
-    /// Ends a line that [`bold_line`](Self::bold_line) wrote; what follows is a new paragraph.
-    fn break_line_now(&mut self) {
-        if self.table.is_some() || self.in_row {
-            self.out.push(' ');
-            return;
-        }
-        self.out.push('\n');
-        let quote = self.prefix.contains('>');
-        if quote {
-            self.out.push_str(self.prefix.trim_end());
-        }
-        self.out.push('\n');
-        self.line_out = self.out.len();
-        self.out.push_str(&self.prefix);
-        self.after_blank = true;
     }
 
     /// The column that a line with `indent` columns of space has in plain Markdown. Closes MkDocs
@@ -694,6 +429,13 @@ fn lower(name: &str) -> Cow<'_, str> {
     }
 }
 
+/// The rest of a line, or as much of it as a mark may span: a line of a megabyte that is full of
+/// marks must not be searched to its end for each of them.
+pub(super) fn line_window(text: &str) -> &str {
+    let window = &text[..text.floor_char_boundary(text.len().min(1024))];
+    &window[..memchr::memchr(b'\n', window.as_bytes()).unwrap_or(window.len())]
+}
+
 /// Columns of white space that a line starts with, and what follows; tabs stop at fours.
 pub(super) fn indentation(line: &str) -> (usize, &str) {
     let mut columns = 0;
@@ -718,7 +460,7 @@ pub(super) fn push_spaces(out: &mut String, count: usize) {
 }
 
 /// Bytes of a list marker and its spaces; 0 if there is none.
-fn marker_width(text: &str) -> usize {
+pub(super) fn marker_width(text: &str) -> usize {
     let bytes = text.as_bytes();
     let mark = match bytes.first() {
         Some(b'-' | b'*' | b'+') => 1,
@@ -738,19 +480,6 @@ fn marker_width(text: &str) -> usize {
         1..=4 if mark + spaces < bytes.len() => mark + spaces,
         _ => mark + 1,
     }
-}
-
-/// Does the next line start something new, so that no code span goes on there?
-fn starts_block(text: &str) -> bool {
-    let line = &text[..memchr::memchr(b'\n', text.as_bytes()).unwrap_or(text.len())];
-    let line = line.trim_start_matches([' ', '\t', '>']);
-    line.is_empty()
-        || line.starts_with("```")
-        || line.starts_with("~~~")
-        || line.starts_with(":::")
-        || line.starts_with('|')
-        || heading::level(line).is_some()
-        || marker_width(line) > 0
 }
 
 /// `[TOC]`, `[[toc]]`, `[[_TOC_]]`.

@@ -26,6 +26,10 @@ impl<'a> Tag<'a> {
     pub(super) fn get(&self, name: &str) -> Option<&'a str> {
         let (_, value) = self.attributes.iter().find(|(key, _)| key.eq_ignore_ascii_case(name))?;
         let value = value.trim();
+        // A shortcode of Hugo's is a value like any other.
+        if value.starts_with("{{<") || value.starts_with("{{%") {
+            return Some(value);
+        }
         if let Some(inner) = value.strip_prefix('{').and_then(|it| it.strip_suffix('}')) {
             let inner = inner.trim();
             let quote = inner.chars().next().filter(|c| matches!(c, '"' | '\'' | '`'))?;
@@ -33,10 +37,6 @@ impl<'a> Tag<'a> {
             return (!inner.contains(quote)).then_some(inner);
         }
         (!value.is_empty()).then_some(value)
-    }
-
-    pub(super) fn has(&self, name: &str) -> bool {
-        self.attributes.iter().any(|(key, _)| key.eq_ignore_ascii_case(name))
     }
 }
 
@@ -161,10 +161,10 @@ pub(super) fn balanced(text: &str, start: usize) -> Option<usize> {
                 // An apostrophe in JSX text is not a string: strings end on their line.
                 let inner = &bytes[at + 1..];
                 let close = memchr::memchr(*b, inner);
-                let line = memchr::memchr(b'\n', inner).unwrap_or(inner.len());
-                match close {
-                    Some(close) if *b == b'`' || close < line => at += close + 1,
-                    _ => {}
+                let is_string =
+                    |close: &usize| *b == b'`' || memchr::memchr(b'\n', &inner[..*close]).is_none();
+                if let Some(close) = close.filter(is_string) {
+                    at += close + 1;
                 }
             }
             b'/' if bytes.get(at + 1) == Some(&b'*') => {
@@ -192,7 +192,7 @@ mod tests {
         assert_eq!(&text[tag.length..], "x");
         assert_eq!(tag.get("title"), Some("A > B"));
         assert_eq!(tag.get("items"), None);
-        assert!(tag.has("flag"));
+        assert!(tag.attributes.contains(&("flag", "")));
     }
 
     #[test]

@@ -1,1 +1,19 @@
 //! The commands, as processes.
+
+mod help;
+mod serving;
+mod settings;
+
+use std::process::{Command, Output};
+
+/// What a process said on standard error.
+fn errors(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// Runs a command that must fail; its last line.
+fn fails(command: &mut Command) -> String {
+    let output = command.output().expect("docent runs");
+    assert_eq!(output.status.code(), Some(1), "{}", errors(&output));
+    errors(&output).lines().last().unwrap_or_default().to_owned()
+}

@@ -9,7 +9,7 @@ use super::{PING, Server, call, request};
 fn from(host: &str) -> Request<Body> {
     let json = "application/json";
     let builder = Request::builder().method("POST").uri("/mcp").header("content-type", json);
-    builder.header("host", host).body(Body::from(PING)).unwrap()
+    builder.header("host", host).body(Body::from(PING)).expect("the test is set up right")
 }
 
 #[tokio::test]

@@ -59,14 +59,14 @@ impl Server {
         let mut options = Options {
             docs,
             public_url: None,
-            listen: "127.0.0.1:8080".parse().unwrap(),
+            listen: "127.0.0.1:8080".parse().expect("the test is set up right"),
             allowed_hosts: Vec::new(),
             allowed_origins: Vec::new(),
             patience: Patience::default(),
         };
         change(&mut options);
         let cancel = CancellationToken::new();
-        let router = router(&options, cancel.clone()).unwrap();
+        let router = router(&options, cancel.clone()).expect("the test is set up right");
         Server { router, options, cancel, _folder: Box::new(folder) }
     }
 
@@ -75,16 +75,17 @@ impl Server {
     }
 
     async fn ask(&self, request: Request<Body>) -> Answer {
-        let response = self.router.clone().oneshot(request).await.unwrap();
+        let response =
+            self.router.clone().oneshot(request).await.expect("the test is set up right");
         let (parts, body) = response.into_parts();
-        let bytes = axum::body::to_bytes(body, 10 << 20).await.unwrap();
-        let text = String::from_utf8(bytes.to_vec()).unwrap();
+        let bytes = axum::body::to_bytes(body, 10 << 20).await.expect("the test is set up right");
+        let text = String::from_utf8(bytes.to_vec()).expect("the test is set up right");
         Answer { status: parts.status, headers: parts.headers, text }
     }
 
     async fn get(&self, path: &str, accept: &str) -> Answer {
         let request = request("GET", path).header("accept", accept).body(Body::empty());
-        self.ask(request.unwrap()).await
+        self.ask(request.expect("the test is set up right")).await
     }
 
     /// A page, as a browser asks for it.
@@ -93,13 +94,13 @@ impl Server {
     }
 
     async fn call(&self, body: impl Into<Body>) -> Answer {
-        self.ask(call().body(body.into()).unwrap()).await
+        self.ask(call().body(body.into()).expect("the test is set up right")).await
     }
 }
 
 impl Answer {
     fn header(&self, name: &str) -> &str {
-        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+        self.headers.get(name).map_or("", |value| value.to_str().expect("the test is set up right"))
     }
 
     fn json(&self) -> Value {
@@ -112,7 +113,7 @@ impl Answer {
         assert_eq!(json["jsonrpc"], "2.0", "{json}");
         assert!(json["error"]["message"].as_str().is_some_and(|text| !text.is_empty()), "{json}");
         assert!(self.header("content-type").starts_with("application/json"));
-        (self.status.as_u16(), json["error"]["code"].as_i64().unwrap())
+        (self.status.as_u16(), json["error"]["code"].as_i64().expect("the test is set up right"))
     }
 }
 

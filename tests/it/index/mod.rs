@@ -70,7 +70,8 @@ fn a_removed_folder_takes_its_pages_along() {
     folder.write("top.md", "# Top\n\nStays.\n");
     folder.catch_up();
     std::fs::remove_dir_all(folder.docs_dir().join("guide")).expect("a folder is removed");
-    let report = folder.indexer.update(&BTreeSet::from([(0, "guide".to_owned())])).expect("an update");
+    let report =
+        folder.indexer.update(&BTreeSet::from([(0, "guide".to_owned())])).expect("an update");
     assert_eq!(report.changes.removed.len(), 2);
     assert_eq!(report.pages, 1);
 }
@@ -94,9 +95,11 @@ fn an_index_is_opened_again_and_its_catalog_is_the_same() {
     let root = folder.docs_dir();
     let data = folder.dir.path().join("data");
     let before = folder.indexer.index().snapshot();
-    let names: Vec<_> = before.catalog().expect("a catalog").pages().iter().map(|p| p.path.clone()).collect();
+    let names: Vec<_> =
+        before.catalog().expect("a catalog").pages().iter().map(|p| p.path.clone()).collect();
     drop(folder.indexer);
-    let (again, reason) = Indexer::open(&data, &[collection(&root, "docs")], "test").expect("it opens");
+    let (again, reason) =
+        Indexer::open(&data, &[collection(&root, "docs")], "test").expect("it opens");
     assert!(reason.is_none(), "{reason:?}");
     let after = again.index().snapshot();
     let catalog = after.catalog().expect("a catalog");

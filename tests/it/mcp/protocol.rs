@@ -2,7 +2,9 @@
 
 use docent::mcp::{Docs, serve_pipe};
 use serde_json::{Value, json};
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, DuplexStream, Lines, ReadHalf, WriteHalf};
+use tokio::io::{
+    AsyncBufReadExt, AsyncWriteExt, BufReader, DuplexStream, Lines, ReadHalf, WriteHalf,
+};
 
 use crate::harness::docs;
 
@@ -26,14 +28,21 @@ impl Server {
             let _ = serve_pipe(&docs, (input, output)).await;
         });
         let (output, input) = tokio::io::split(ours);
-        Server { lines: BufReader::new(output).lines(), input, next: 0, notices: Vec::new(), greeting: Value::Null }
+        Server {
+            lines: BufReader::new(output).lines(),
+            input,
+            next: 0,
+            notices: Vec::new(),
+            greeting: Value::Null,
+        }
     }
 
     /// Connects as clients before 2026-07-28 do.
     pub(super) async fn legacy(docs: &Docs) -> Server {
         let mut server = Server::start(docs);
         let client = json!({"name": "test", "version": "1"});
-        let hello = json!({"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": client});
+        let hello =
+            json!({"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": client});
         server.greeting = server.request("initialize", hello).await;
         server.send(json!({"jsonrpc": "2.0", "method": "notifications/initialized"})).await;
         server
@@ -83,20 +92,31 @@ impl Server {
 }
 
 const PAGES: &[(&str, &str)] = &[
-    ("guide/install.md", "---\ndescription: How to install.\n---\n# Installation\n\nGet it.\n\n## Linux\n\nUse the package.\n"),
+    (
+        "guide/install.md",
+        "---\ndescription: How to install.\n---\n# Installation\n\nGet it.\n\n## Linux\n\nUse the package.\n",
+    ),
     ("ports.md", "# Ports\n\nChange the port.\n"),
-    ("review.prompt.md", "---\ntitle: Review\ndescription: Reviews a change.\n---\nReview ${change} by the rules.\n"),
+    (
+        "review.prompt.md",
+        "---\ntitle: Review\ndescription: Reviews a change.\n---\nReview ${change} by the rules.\n",
+    ),
 ];
 
 #[tokio::test]
 async fn both_channels_of_an_answer_are_complete() {
     let (_folder, docs) = docs(PAGES);
     let mut server = Server::legacy(&docs).await;
-    let result = server.request("tools/call", json!({"name": "search", "arguments": {"query": "port"}})).await;
-    let text: Value = serde_json::from_str(result["content"][0]["text"].as_str().expect("text")).expect("JSON");
+    let result = server
+        .request("tools/call", json!({"name": "search", "arguments": {"query": "port"}}))
+        .await;
+    let text: Value =
+        serde_json::from_str(result["content"][0]["text"].as_str().expect("text")).expect("JSON");
     assert_eq!(text, result["structuredContent"]);
     assert_eq!(result["isError"], false);
-    let wrong = server.request("tools/call", json!({"name": "fetch", "arguments": {"id": "nope.md"}})).await;
+    let wrong = server
+        .request("tools/call", json!({"name": "fetch", "arguments": {"id": "nope.md"}}))
+        .await;
     assert_eq!(wrong["isError"], true);
     assert!(wrong["content"][0]["text"].as_str().expect("text").contains("there is no page"));
     let unknown = server.answer("tools/call", json!({"name": "nope", "arguments": {}})).await;
@@ -114,13 +134,29 @@ async fn pages_are_resources() {
     assert_eq!(resources[0]["title"], "Installation");
     assert_eq!(resources[0]["description"], "How to install.");
     assert_eq!(resources[0]["mimeType"], "text/markdown");
-    let read = server.request("resources/read", json!({"uri": "docs:///docs/guide/install.md#linux"})).await;
+    let read = server
+        .request("resources/read", json!({"uri": "docs:///docs/guide/install.md#linux"}))
+        .await;
     assert_eq!(read["contents"][0]["text"], "## Linux\n\nUse the package.");
     let templates = server.request("resources/templates/list", json!({})).await;
     assert_eq!(templates["resourceTemplates"].as_array().expect("templates").len(), 2);
-    for uri in ["docs:///docs/../../etc/passwd", "docs:///docs/..%2f..%2fetc/passwd", "file:///etc/passwd", "docs:////etc/passwd", "docs:///docs/guide/INSTALL.md", "docs:///docs/guide/install.md#no", "", "x\u{202e}"] {
+    for uri in [
+        "docs:///docs/../../etc/passwd",
+        "docs:///docs/..%2f..%2fetc/passwd",
+        "file:///etc/passwd",
+        "docs:////etc/passwd",
+        "docs:///docs/guide/INSTALL.md",
+        "docs:///docs/guide/install.md#no",
+        "",
+        "x\u{202e}",
+    ] {
         let answer = server.answer("resources/read", json!({"uri": uri})).await;
-        assert!(answer["error"]["message"].as_str().is_some_and(|m| m.starts_with("there is no such resource")), "{uri}: {answer}");
+        assert!(
+            answer["error"]["message"]
+                .as_str()
+                .is_some_and(|m| m.starts_with("there is no such resource")),
+            "{uri}: {answer}"
+        );
     }
     let foreign = server.answer("resources/list", json!({"cursor": "zzz"})).await;
     assert_eq!(foreign["error"]["code"], -32602);
@@ -128,8 +164,10 @@ async fn pages_are_resources() {
 
 #[tokio::test]
 async fn long_lists_come_in_pages() {
-    let files: Vec<(String, String)> = (0..1500).map(|n| (format!("p{n:04}.md"), format!("# P{n}\n"))).collect();
-    let files: Vec<(&str, &str)> = files.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect();
+    let files: Vec<(String, String)> =
+        (0..1500).map(|n| (format!("p{n:04}.md"), format!("# P{n}\n"))).collect();
+    let files: Vec<(&str, &str)> =
+        files.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect();
     let (_folder, docs) = docs(&files);
     let mut server = Server::legacy(&docs).await;
     let first = server.request("resources/list", json!({})).await;
@@ -145,14 +183,28 @@ async fn prompts_are_asked_and_filled_in() {
     let (_folder, docs) = docs(PAGES);
     let mut server = Server::legacy(&docs).await;
     let listed = server.request("prompts/list", json!({})).await;
-    let names: Vec<_> = listed["prompts"].as_array().expect("prompts").iter().map(|p| p["name"].clone()).collect();
+    let names: Vec<_> =
+        listed["prompts"].as_array().expect("prompts").iter().map(|p| p["name"].clone()).collect();
     assert_eq!(names, ["ask", "review"]);
     assert_eq!(listed["prompts"][1]["arguments"][0]["name"], "change");
-    let ask = server.request("prompts/get", json!({"name": "ask", "arguments": {"question": "which port?"}})).await;
-    assert!(ask["messages"][0]["content"]["text"].as_str().expect("text").ends_with("Question: which port?"));
-    let review = server.request("prompts/get", json!({"name": "review", "arguments": {"change": "it"}})).await;
+    let ask = server
+        .request("prompts/get", json!({"name": "ask", "arguments": {"question": "which port?"}}))
+        .await;
+    assert!(
+        ask["messages"][0]["content"]["text"]
+            .as_str()
+            .expect("text")
+            .ends_with("Question: which port?")
+    );
+    let review = server
+        .request("prompts/get", json!({"name": "review", "arguments": {"change": "it"}}))
+        .await;
     assert_eq!(review["messages"][0]["content"]["text"], "Review it by the rules.");
-    for params in [json!({"name": "ask"}), json!({"name": "review", "arguments": {}}), json!({"name": "nope"})] {
+    for params in [
+        json!({"name": "ask"}),
+        json!({"name": "review", "arguments": {}}),
+        json!({"name": "nope"}),
+    ] {
         assert_eq!(server.answer("prompts/get", params).await["error"]["code"], -32602);
     }
 }
@@ -162,13 +214,20 @@ async fn template_arguments_are_completed() {
     let (_folder, docs) = docs(PAGES);
     let mut server = Server::legacy(&docs).await;
     let mut complete = async |name: &str, value: &str, context: Value| {
-        let reference = json!({"type": "ref/resource", "uri": "docs:///{collection}/{+path}#{anchor}"});
+        let reference =
+            json!({"type": "ref/resource", "uri": "docs:///{collection}/{+path}#{anchor}"});
         let params = json!({"ref": reference, "argument": {"name": name, "value": value}, "context": {"arguments": context}});
         server.request("completion/complete", params).await["completion"]["values"].clone()
     };
     assert_eq!(complete("collection", "d", json!({})).await, json!(["docs"]));
-    assert_eq!(complete("path", "guide", json!({"collection": "docs"})).await, json!(["guide/install.md"]));
-    assert_eq!(complete("anchor", "li", json!({"collection": "docs", "path": "guide/install.md"})).await, json!(["linux"]));
+    assert_eq!(
+        complete("path", "guide", json!({"collection": "docs"})).await,
+        json!(["guide/install.md"])
+    );
+    assert_eq!(
+        complete("anchor", "li", json!({"collection": "docs", "path": "guide/install.md"})).await,
+        json!(["linux"])
+    );
 }
 
 #[tokio::test]
@@ -196,7 +255,8 @@ async fn a_modern_client_listens_for_changes() {
     });
     let discovered = server.request("server/discover", json!({"_meta": meta})).await;
     assert!(discovered["supportedVersions"].to_string().contains("2026-07-28"), "{discovered}");
-    let wanted = json!({"resourcesListChanged": true, "resourceSubscriptions": ["docs:///docs/ports.md"]});
+    let wanted =
+        json!({"resourcesListChanged": true, "resourceSubscriptions": ["docs:///docs/ports.md"]});
     server.send(json!({"jsonrpc": "2.0", "id": "listen", "method": "subscriptions/listen", "params": {"_meta": meta, "notifications": wanted}})).await;
     server.notice("notifications/subscriptions/acknowledged").await;
     folder.write("ports.md", "# Ports\n\nAll new.\n");

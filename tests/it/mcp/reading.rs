@@ -8,8 +8,12 @@ use crate::harness::{call, docs};
 fn page() -> String {
     let code: String = (0..120).map(|n| format!("let name{n} = {n};\n")).collect();
     let rows: String = (0..60).map(|n| format!("| row{n} | value {n} |\n")).collect();
-    let sections: String = (0..30).map(|n| format!("## Part {n}\n\nPart number{n} has some words in it, to be read.\n\n")).collect();
-    format!("# Big\n\nIntro.\n\n{sections}## Code\n\n```rust\n{code}```\n\n## Table\n\n| a | b |\n| --- | --- |\n{rows}\n## End\n\nlastword\n")
+    let sections: String = (0..30)
+        .map(|n| format!("## Part {n}\n\nPart number{n} has some words in it, to be read.\n\n"))
+        .collect();
+    format!(
+        "# Big\n\nIntro.\n\n{sections}## Code\n\n```rust\n{code}```\n\n## Table\n\n| a | b |\n| --- | --- |\n{rows}\n## End\n\nlastword\n"
+    )
 }
 
 fn text(answer: &Value) -> &str {
@@ -19,8 +23,10 @@ fn text(answer: &Value) -> &str {
 #[test]
 fn a_page_comes_whole_when_it_fits() {
     let (_folder, docs) = docs(&[("guide/a.md", "# A\n\nOne.\n\n## B\n\nTwo.\n")]);
-    for id in ["guide/a.md", "guide/a", "/guide/a.md", "docs:///docs/guide/a.md", "docs/guide/a.md"] {
-        let answer = call(&docs, "fetch", json!({"id": id})).unwrap_or_else(|error| panic!("{id}: {error}"));
+    for id in ["guide/a.md", "guide/a", "/guide/a.md", "docs:///docs/guide/a.md", "docs/guide/a.md"]
+    {
+        let answer =
+            call(&docs, "fetch", json!({"id": id})).unwrap_or_else(|error| panic!("{id}: {error}"));
         assert_eq!(answer["id"], "guide/a.md");
         assert_eq!(text(&answer), "# A\n\nOne.\n\n## B\n\nTwo.");
         assert_eq!(answer["title"], "A");
@@ -31,7 +37,8 @@ fn a_page_comes_whole_when_it_fits() {
 
 #[test]
 fn a_section_comes_with_what_is_under_it() {
-    let (_folder, docs) = docs(&[("a.md", "# A\n\nOne.\n\n## B\n\nTwo.\n\n### C\n\nThree.\n\n## D\n\nFour.\n")]);
+    let (_folder, docs) =
+        docs(&[("a.md", "# A\n\nOne.\n\n## B\n\nTwo.\n\n### C\n\nThree.\n\n## D\n\nFour.\n")]);
     let answer = call(&docs, "fetch", json!({"id": "a.md#b"})).expect("an answer");
     assert_eq!(text(&answer), "## B\n\nTwo.\n\n### C\n\nThree.");
     assert_eq!(answer["metadata"]["breadcrumb"], "A > B");
@@ -57,7 +64,10 @@ fn a_long_page_is_read_in_pieces_that_lose_nothing() {
             calls += 1;
             assert!(calls < 200, "reading does not end");
             let Some(next) = answer["metadata"]["next"].as_str() else { break };
-            assert!(text(&answer).contains(&format!("{{\"cursor\":\"{next}\",\"id\":\"big.md\"}}")), "{answer}");
+            assert!(
+                text(&answer).contains(&format!("{{\"cursor\":\"{next}\",\"id\":\"big.md\"}}")),
+                "{answer}"
+            );
             assert!(!answer["metadata"]["sections"].is_null());
             arguments["cursor"] = json!(next);
         }
@@ -78,7 +88,8 @@ fn a_long_page_is_read_in_pieces_that_lose_nothing() {
 #[test]
 fn cursors_of_other_pages_and_changed_pages_are_refused() {
     let (mut folder, docs) = docs(&[("big.md", &page()), ("other.md", "# Other\n\nWords.\n")]);
-    let first = call(&docs, "fetch", json!({"id": "big.md", "max_tokens": 400})).expect("an answer");
+    let first =
+        call(&docs, "fetch", json!({"id": "big.md", "max_tokens": 400})).expect("an answer");
     let next = first["metadata"]["next"].as_str().expect("a cursor").to_owned();
     for cursor in [next.as_str(), "", "x", "0.0.", "ffffffffffffffff.0.00", "-1.0.zz"] {
         let answer = call(&docs, "fetch", json!({"id": "other.md", "cursor": cursor}));
@@ -86,16 +97,31 @@ fn cursors_of_other_pages_and_changed_pages_are_refused() {
     }
     folder.write("big.md", &format!("{}\nmore\n", page()));
     folder.catch_up();
-    let error = call(&docs, "fetch", json!({"id": "big.md", "cursor": next})).expect_err("the page changed");
+    let error = call(&docs, "fetch", json!({"id": "big.md", "cursor": next}))
+        .expect_err("the page changed");
     assert!(error.contains("call fetch with {\"id\": \"big.md\"}"), "{error}");
 }
 
 #[test]
 fn an_unknown_id_is_answered_with_the_nearest() {
-    let (_folder, docs) = docs(&[("guide/install.md", "# Installation\n"), ("guide/ports.md", "# Ports\n")]);
+    let (_folder, docs) =
+        docs(&[("guide/install.md", "# Installation\n"), ("guide/ports.md", "# Ports\n")]);
     let error = call(&docs, "fetch", json!({"id": "guide/instal.md"})).expect_err("no such page");
-    assert!(error.starts_with("there is no page \"guide/instal.md\"; the nearest are: guide/install.md"), "{error}");
-    for id in ["../../etc/passwd", "/etc/passwd", "file:///etc/passwd", "..%2f..%2fetc", "C:\\x", "docs:///docs/../x", "\u{0}", ""] {
+    assert!(
+        error
+            .starts_with("there is no page \"guide/instal.md\"; the nearest are: guide/install.md"),
+        "{error}"
+    );
+    for id in [
+        "../../etc/passwd",
+        "/etc/passwd",
+        "file:///etc/passwd",
+        "..%2f..%2fetc",
+        "C:\\x",
+        "docs:///docs/../x",
+        "\u{0}",
+        "",
+    ] {
         let error = call(&docs, "fetch", json!({"id": id})).expect_err("no such page");
         assert!(error.starts_with("there is no page"), "{id:?}: {error}");
     }
@@ -105,7 +131,11 @@ fn an_unknown_id_is_answered_with_the_nearest() {
 fn public_addresses_name_pages() {
     use docent::mcp::{Docs, Links, Shelf};
     let (folder, _) = docs(&[("guide/a.md", "# A\n\nOne.\n\n## B b\n\nTwo.\n")]);
-    let shelf = Shelf { name: "docs".into(), base_url: Some("https://d.example/".into()), ..Shelf::default() };
+    let shelf = Shelf {
+        name: "docs".into(),
+        base_url: Some("https://d.example/".into()),
+        ..Shelf::default()
+    };
     let docs = Docs::new(folder.indexer.index().clone(), Links::new(vec![shelf], None));
     let found = call(&docs, "search", json!({"query": "two"})).expect("an answer");
     let url = found["results"][0]["url"].as_str().expect("an address").to_owned();
@@ -124,10 +154,19 @@ fn an_outline_shows_the_tree_with_what_it_costs() {
     ]);
     let answer = call(&docs, "outline", json!({})).expect("an answer");
     let outline = answer["outline"].as_str().expect("an outline");
-    let labels: Vec<&str> = outline.lines().map(|line| line.rsplit_once(" (").expect("a size").0).collect();
+    let labels: Vec<&str> =
+        outline.lines().map(|line| line.rsplit_once(" (").expect("a size").0).collect();
     assert_eq!(
         labels,
-        ["index.md Home", "guide/", "  guide/a.md A", "    #b B", "      #c C", "  guide/deep/", "    guide/deep/d.md D"]
+        [
+            "index.md Home",
+            "guide/",
+            "  guide/a.md A",
+            "    #b B",
+            "      #c C",
+            "  guide/deep/",
+            "    guide/deep/d.md D"
+        ]
     );
     assert_eq!(answer["pages"], 3);
     let inner = call(&docs, "outline", json!({"path": "guide", "depth": 1})).expect("an answer");
@@ -141,13 +180,21 @@ fn an_outline_shows_the_tree_with_what_it_costs() {
 
 #[test]
 fn an_outline_stays_within_its_budget() {
-    let files: Vec<(String, String)> =
-        (0..300).map(|n| (format!("f{}/page{n}.md", n % 7), format!("# Title of page {n}\n\nx\n\n## Sub {n}\n\ny\n"))).collect();
-    let files: Vec<(&str, &str)> = files.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect();
+    let files: Vec<(String, String)> = (0..300)
+        .map(|n| {
+            (
+                format!("f{}/page{n}.md", n % 7),
+                format!("# Title of page {n}\n\nx\n\n## Sub {n}\n\ny\n"),
+            )
+        })
+        .collect();
+    let files: Vec<(&str, &str)> =
+        files.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect();
     let (_folder, docs) = docs(&files);
     for budget in [200, 500, 3000, 20000] {
         for depth in [None, Some(1), Some(3)] {
-            let answer = call(&docs, "outline", json!({"max_tokens": budget, "depth": depth})).expect("an answer");
+            let answer = call(&docs, "outline", json!({"max_tokens": budget, "depth": depth}))
+                .expect("an answer");
             let size = tokens::estimate(&answer.to_string());
             assert!(size <= budget, "{budget}: {size}");
         }

@@ -6,9 +6,15 @@ use serde_json::{Value, json};
 use crate::harness::{call, docs};
 
 fn long_docs() -> Vec<(String, String)> {
-    let filler = "This paragraph says a good deal about ports and about many other things. ".repeat(12);
+    let filler =
+        "This paragraph says a good deal about ports and about many other things. ".repeat(12);
     (0..12)
-        .map(|n| (format!("page{n}.md"), format!("# Ports {n}\n\n{filler}\n\n```sh\ndocent --port {n}\n```\n\n{filler}\n")))
+        .map(|n| {
+            (
+                format!("page{n}.md"),
+                format!("# Ports {n}\n\n{filler}\n\n```sh\ndocent --port {n}\n```\n\n{filler}\n"),
+            )
+        })
         .collect()
 }
 
@@ -18,7 +24,10 @@ fn results(answer: &Value) -> &Vec<Value> {
 
 #[test]
 fn a_hit_says_where_it_is_and_what_it_says() {
-    let (_folder, docs) = docs(&[("guide/install.md", "# Installation\n\nIntro.\n\n## Linux\n\nUse the package `docent.deb`.\n")]);
+    let (_folder, docs) = docs(&[(
+        "guide/install.md",
+        "# Installation\n\nIntro.\n\n## Linux\n\nUse the package `docent.deb`.\n",
+    )]);
     let answer = call(&docs, "search", json!({"query": "linux package"})).expect("an answer");
     let hit = &results(&answer)[0];
     assert_eq!(hit["id"], "guide/install.md#linux");
@@ -32,9 +41,12 @@ fn a_hit_says_where_it_is_and_what_it_says() {
 #[test]
 fn the_whole_answer_stays_within_its_budget() {
     let files = long_docs();
-    let files: Vec<(&str, &str)> = files.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect();
+    let files: Vec<(&str, &str)> =
+        files.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect();
     let (_folder, docs) = docs(&files);
-    for (limit, budget) in [(1, 200), (6, 200), (20, 200), (6, 500), (6, 1000), (20, 1000), (6, 3000), (20, 20000)] {
+    for (limit, budget) in
+        [(1, 200), (6, 200), (20, 200), (6, 500), (6, 1000), (20, 1000), (6, 3000), (20, 20000)]
+    {
         let arguments = json!({"query": "ports", "limit": limit, "max_tokens": budget});
         let answer = call(&docs, "search", arguments).expect("an answer");
         let size = tokens::estimate(&answer.to_string());
@@ -46,14 +58,16 @@ fn the_whole_answer_stays_within_its_budget() {
             assert_eq!(fences % 2, 0, "{hit}");
         }
         let shown = results(&answer).len();
-        let silent = shown < limit.min(12) || results(&answer).iter().any(|hit| hit["text"].is_null());
+        let silent =
+            shown < limit.min(12) || results(&answer).iter().any(|hit| hit["text"].is_null());
         assert_eq!(answer["notice"].is_string(), silent, "{limit}, {budget}: {answer}");
     }
 }
 
 #[test]
 fn filters_narrow_and_wrong_ones_are_explained() {
-    let (_folder, docs) = docs(&[("a/one.md", "# One\n\nports\n"), ("b/two.md", "# Two\n\nports\n")]);
+    let (_folder, docs) =
+        docs(&[("a/one.md", "# One\n\nports\n"), ("b/two.md", "# Two\n\nports\n")]);
     let only = |path: &str| call(&docs, "search", json!({"query": "ports", "path": path}));
     for path in ["a", "a/", "/a/", "a/one.md", "docs/a", "docs:///docs/a/one.md"] {
         let answer = only(path).expect(path);
@@ -63,7 +77,8 @@ fn filters_narrow_and_wrong_ones_are_explained() {
     assert_eq!(results(&only("").expect("everything")).len(), 2);
     assert!(only("c").expect_err("no such folder").starts_with("there is no folder or page \"c\""));
     assert!(only("../../etc").is_err());
-    let error = call(&docs, "search", json!({"query": "x", "collection": "other"})).expect_err("no such collection");
+    let error = call(&docs, "search", json!({"query": "x", "collection": "other"}))
+        .expect_err("no such collection");
     assert_eq!(error, "there is no collection \"other\"; there is: docs");
 }
 
@@ -81,25 +96,40 @@ fn no_hit_is_answered_with_what_to_try() {
 
 #[test]
 fn a_filter_that_hides_everything_is_named() {
-    let (_folder, docs) = docs(&[("a/one.md", "# One\n\nzebra\n"), ("b/two.md", "# Two\n\nports\n")]);
+    let (_folder, docs) =
+        docs(&[("a/one.md", "# One\n\nzebra\n"), ("b/two.md", "# Two\n\nports\n")]);
     let answer = call(&docs, "search", json!({"query": "zebra", "path": "b"})).expect("an answer");
-    assert_eq!(answer["notice"], "Nothing matches with path \"docs/b\"; without it these do: a/one.md#one.");
+    assert_eq!(
+        answer["notice"],
+        "Nothing matches with path \"docs/b\"; without it these do: a/one.md#one."
+    );
 }
 
 #[test]
 fn arguments_are_taken_as_models_send_them() {
     let (_folder, docs) = docs(&[("a.md", "# A\n\nports\n")]);
-    for arguments in [json!({"q": "ports"}), json!({"question": "ports"}), json!({"userQuery": "ports", "top_k": "3"}), json!({"query": "ports", "limit": 500, "path": null})] {
+    for arguments in [
+        json!({"q": "ports"}),
+        json!({"question": "ports"}),
+        json!({"userQuery": "ports", "top_k": "3"}),
+        json!({"query": "ports", "limit": 500, "path": null}),
+    ] {
         let answer = call(&docs, "search", arguments.clone()).expect("an answer");
         assert_eq!(results(&answer).len(), 1, "{arguments}");
     }
     for (arguments, expected) in [
         (json!({}), "search needs \"query\""),
         (json!({"query": ["ports"]}), "search: \"query\" must be a string"),
-        (json!({"query": "x", "limit": 0}), "search: \"limit\" must be a whole number from 1 to 20"),
+        (
+            json!({"query": "x", "limit": 0}),
+            "search: \"limit\" must be a whole number from 1 to 20",
+        ),
         (json!({"query": "x", "limit": -1}), "search: \"limit\" must be"),
         (json!({"query": "x", "limit": 1.5}), "search: \"limit\" must be"),
-        (json!({"query": "x", "colour": 1}), "search has no argument \"colour\"; its arguments are: query, limit"),
+        (
+            json!({"query": "x", "colour": 1}),
+            "search has no argument \"colour\"; its arguments are: query, limit",
+        ),
     ] {
         let error = call(&docs, "search", arguments.clone()).expect_err("a refusal");
         assert!(error.starts_with(expected), "{arguments}: {error}");
@@ -112,7 +142,21 @@ fn any_query_is_answered() {
     let bomb = "(".repeat(5000);
     let word = "w".repeat(60_000);
     let many: String = (0..20_000).map(|n| format!("t{n} ")).collect();
-    for query in ["*", "a*", "[* TO *]", "body:[a TO z]", "\"a b\"~4294967295", "a^1e308", "/.*(a+)+b.*/", "_id:1 OR collection:x", "NOT a AND", "\u{202e}abc\u{0}", &bomb, &word, &many] {
+    for query in [
+        "*",
+        "a*",
+        "[* TO *]",
+        "body:[a TO z]",
+        "\"a b\"~4294967295",
+        "a^1e308",
+        "/.*(a+)+b.*/",
+        "_id:1 OR collection:x",
+        "NOT a AND",
+        "\u{202e}abc\u{0}",
+        &bomb,
+        &word,
+        &many,
+    ] {
         call(&docs, "search", json!({"query": query})).expect("an answer");
     }
 }

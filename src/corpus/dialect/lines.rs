@@ -1,0 +1,120 @@
+//! The lines of the output: how they end, break and are told apart from blank ones.
+
+use super::scan::Scanner;
+
+impl Scanner<'_> {
+    /// Ends the current line of output; a line whose text has all gone becomes a blank one.
+    pub(super) fn end_line(&mut self) {
+        if self.src.as_bytes().get(self.pos) == Some(&b'\n') {
+            self.pos += 1;
+        }
+        if self.table.is_some() {
+            self.out.push(' ');
+            return;
+        }
+        let line = &self.out[self.line_out..];
+        let text = line.trim_matches([' ', '\t']);
+        if text.is_empty() {
+            self.out.truncate(self.line_out);
+            self.blank();
+            return;
+        }
+        self.out.push('\n');
+        self.line_out = self.out.len();
+        self.after_blank = false;
+    }
+
+    /// Forgets the current line, as if it had not been there.
+    pub(super) fn drop_line(&mut self) {
+        self.out.truncate(self.line_out);
+        self.end_line();
+    }
+
+    /// A blank line, unless there is one already.
+    pub(super) fn blank(&mut self) {
+        if self.table.is_some() {
+            self.out.push(' ');
+            return;
+        }
+        self.open.clear();
+        self.after_blank = true;
+        if !self.out.is_empty() && !self.out.ends_with("\n\n") {
+            if !self.out.ends_with('\n') {
+                self.out.push('\n');
+            }
+            self.out.push('\n');
+        }
+        self.line_out = self.out.len();
+    }
+
+    /// Starts a new line of output where a block element begins or ends within a line.
+    pub(super) fn break_line(&mut self) {
+        if self.table.is_some() || self.in_row {
+            if !self.out.ends_with(' ') {
+                self.out.push(' ');
+            }
+            return;
+        }
+        let line = &self.out[self.line_out..];
+        if line.trim_matches([' ', '\t', '>']).is_empty() {
+            return;
+        }
+        let kept = self.out.trim_end_matches(' ').len();
+        self.out.truncate(kept);
+        self.out.push('\n');
+        self.line_out = self.out.len();
+        self.out.push_str(&self.prefix);
+        self.after_blank = false;
+    }
+
+    /// As [`break_line`](Self::break_line), and a blank line in between.
+    pub(super) fn break_paragraph(&mut self) {
+        self.break_line();
+        if self.table.is_some() || self.in_row || self.after_blank || self.out.is_empty() {
+            return;
+        }
+        let line = self.out.split_off(self.line_out);
+        if line.contains('>') {
+            self.out.push_str(line.trim_end());
+            self.out.push('\n');
+        } else if !self.out.ends_with("\n\n") && !self.out.is_empty() {
+            self.out.push('\n');
+        }
+        self.line_out = self.out.len();
+        self.out.push_str(&line);
+        self.after_blank = true;
+    }
+
+    /// Writes a bold line: what a box, a tab or a code block is called on the site.
+    pub(super) fn bold_line(&mut self, label: &str) {
+        let label = label.split_whitespace().collect::<Vec<_>>().join(" ");
+        if label.is_empty() {
+            return;
+        }
+        self.break_paragraph();
+        if self.out.len() == self.line_out {
+            self.out.push_str(&self.prefix);
+        }
+        self.out.push_str("**");
+        self.out.push_str(&label.replace("**", ""));
+        self.out.push_str("**");
+        self.break_line_now();
+    }
+
+    /// Ends a line that [`bold_line`](Self::bold_line) wrote; what follows is a new paragraph.
+    pub(super) fn break_line_now(&mut self) {
+        if self.table.is_some() || self.in_row {
+            self.out.push(' ');
+            return;
+        }
+        self.out.push('\n');
+        let quote = self.prefix.contains('>');
+        if quote {
+            self.out.push_str(self.prefix.trim_end());
+        }
+        self.out.push('\n');
+        self.line_out = self.out.len();
+        self.out.push_str(&self.prefix);
+        self.after_blank = true;
+    }
+}

@@ -1,0 +1,41 @@
+//! `--help` is the reference: complete, and kept word for word.
+
+use expect_test::expect_file;
+
+use crate::harness::docent;
+
+#[test]
+fn help_is_what_it_was() {
+    let mut all = String::new();
+    for command in ["", "serve", "stdio", "index", "search", "connect", "config"] {
+        let words = [command, "--help"];
+        let output = docent()
+            .args(words.iter().filter(|word| !word.is_empty()))
+            .env("COLUMNS", "100")
+            .output()
+            .expect("docent runs");
+        assert!(output.status.success());
+        all.push_str(&format!("$ docent {}\n", words.join(" ").trim()));
+        all.push_str(&String::from_utf8(output.stdout).expect("text"));
+        all.push('\n');
+    }
+    expect_file!["help.txt"].assert_eq(&all);
+}
+
+#[test]
+fn every_setting_is_in_the_manual() {
+    let manual = include_str!("../../../corpus/configuration.md");
+    let help = include_str!("help.txt");
+    let flags = help.split_whitespace().filter(|word| word.starts_with("--"));
+    for flag in flags.map(|flag| flag.trim_matches([',', ']', '.'])) {
+        let told = [
+            include_str!("../../../corpus/commands/search.md"),
+            include_str!("../../../corpus/commands/index.md"),
+            include_str!("../../../corpus/commands/connect.md"),
+            manual,
+        ];
+        let known =
+            ["--help", "--version"].contains(&flag) || told.iter().any(|page| page.contains(flag));
+        assert!(known, "the manual does not know {flag}");
+    }
+}

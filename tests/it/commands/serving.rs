@@ -1,0 +1,300 @@
+//! `serve`, `stdio`, `index` and `search`, as people run them.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStderr, Command, Stdio};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use super::{errors, fails};
+use crate::harness::{docent, write};
+
+/// A server process on a port of its own; killed with the test.
+struct Served {
+    child: Child,
+    log: BufReader<ChildStderr>,
+    address: String,
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Served {
+    fn start(dir: &Path) -> Served {
+        let mut child = serve(dir).stderr(Stdio::piped()).spawn().expect("docent runs");
+        let mut log = BufReader::new(child.stderr.take().expect("its log"));
+        let mut said = String::new();
+        let address = loop {
+            let mut line = String::new();
+            assert!(log.read_line(&mut line).expect("a line") > 0, "docent ended: {said}");
+            if let Some(rest) = line.trim().strip_prefix("endpoint: http://") {
+                break rest.trim_end_matches("/mcp").to_owned();
+            }
+            said.push_str(&line);
+        };
+        Served { child, log, address }
+    }
+
+    fn call(&self, tool: &str, arguments: Value) -> String {
+        let body = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": tool, "arguments": arguments}});
+        let body = body.to_string();
+        let mut stream = TcpStream::connect(&self.address).expect("it listens");
+        let head = format!(
+            "POST /mcp HTTP/1.1\r\nHost: {}\r\nContent-Type: application/json\r\nAccept: application/json, text/event-stream\r\nMCP-Protocol-Version: 2025-11-25\r\nConnection: close\r\nContent-Length: {}\r\n\r\n",
+            self.address,
+            body.len()
+        );
+        stream.write_all(head.as_bytes()).expect("it reads");
+        stream.write_all(body.as_bytes()).expect("it reads");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("it answers");
+        answer
+    }
+
+    #[cfg(unix)]
+    fn terminate(&mut self) -> Option<i32> {
+        let id = self.child.id().to_string();
+        let sent = Command::new("kill").args(["-TERM", &id]).status().expect("kill runs");
+        assert!(sent.success());
+        self.child.wait().expect("it ends").code()
+    }
+}
+
+fn serve(dir: &Path) -> Command {
+    let mut command = docent();
+    command.current_dir(dir).args([
+        "serve",
+        "docs",
+        "--data-dir",
+        "data",
+        "--listen",
+        "127.0.0.1:0",
+        "--log",
+        "human",
+    ]);
+    command
+}
+
+fn manual() -> (TempDir, PathBuf) {
+    let dir = tempfile::tempdir().expect("a folder");
+    write(dir.path(), "docs/guide/ports.md", "# Ports\n\nChange `listen` to use another port.\n");
+    write(dir.path(), "docs/install.md", "# Installation\n\n## Linux\n\nUse the package.\n");
+    let path = dir.path().to_owned();
+    (dir, path)
+}
+
+#[test]
+fn a_server_answers_and_stops_when_it_is_told() {
+    let (_dir, path) = manual();
+    let mut served = Served::start(&path);
+    let answer = served.call("search", json!({"query": "port"}));
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    assert!(answer.contains("guide/ports.md#ports"), "{answer}");
+    #[cfg(unix)]
+    assert_eq!(served.terminate(), Some(0));
+}
+
+#[test]
+fn search_prints_what_the_tool_answers() {
+    let (_dir, path) = manual();
+    let public = ["--public-url", "http://localhost:1"];
+    let printed = docent()
+        .current_dir(&path)
+        .args(["search", "change", "the", "port", "--docs", "docs", "--data-dir", "data", "--json"])
+        .args(public)
+        .output()
+        .expect("docent runs");
+    assert!(printed.status.success(), "{}", errors(&printed));
+    let line = String::from_utf8(printed.stdout).expect("text");
+    let answers = stdio(&path, &[call(1, "search", json!({"query": "change the port"}))], &[]);
+    let by_stdio = answers[1]["result"]["structuredContent"].clone();
+    let mut by_command: Value = serde_json::from_str(&line).expect("JSON");
+    assert_eq!(
+        by_command["results"][0]["url"],
+        "http://localhost:1/docs/docs/guide/ports.md#ports"
+    );
+    for (ours, theirs) in by_command["results"]
+        .as_array_mut()
+        .expect("hits")
+        .iter_mut()
+        .zip(by_stdio["results"].as_array().expect("hits"))
+    {
+        ours["url"] = theirs["url"].clone();
+    }
+    assert_eq!(by_command.to_string(), by_stdio.to_string());
+    assert_eq!(line.trim_end(), serde_json::from_str::<Value>(&line).expect("JSON").to_string());
+    let people = docent()
+        .current_dir(&path)
+        .args(["search", "port", "--docs", "docs", "--data-dir", "data"])
+        .output()
+        .expect("docent runs");
+    let text = String::from_utf8(people.stdout).expect("text");
+    assert!(
+        text.starts_with("1. Ports\n   guide/ports.md#ports  http://127.0.0.1:8080/docs/docs/"),
+        "{text}"
+    );
+    assert!(!text.contains('\x1b'), "colour without a terminal");
+}
+
+fn call(id: u64, tool: &str, arguments: Value) -> Value {
+    json!({"jsonrpc": "2.0", "id": id, "method": "tools/call", "params": {"name": tool, "arguments": arguments}})
+}
+
+/// Talks to `docent stdio` until it closes; every line it prints must be a message.
+fn stdio(dir: &Path, messages: &[Value], raw: &[&[u8]]) -> Vec<Value> {
+    let mut child = docent()
+        .current_dir(dir)
+        .args(["stdio", "docs", "--data-dir", "data"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("docent runs");
+    let mut input = child.stdin.take().expect("its input");
+    let hello = json!({"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "test", "version": "1"}}});
+    let ready = json!({"jsonrpc": "2.0", "method": "notifications/initialized"});
+    for message in [&hello, &ready].into_iter().chain(messages) {
+        writeln!(input, "{message}").expect("it reads");
+    }
+    for bytes in raw {
+        input.write_all(bytes).expect("it reads");
+    }
+    let mut output = BufReader::new(child.stdout.take().expect("its output"));
+    let mut answers = Vec::new();
+    for _ in 0..=messages.len() {
+        let mut line = String::new();
+        output.read_line(&mut line).expect("a line");
+        answers.push(serde_json::from_str(&line).expect("every line is a message"));
+    }
+    drop(input);
+    let mut rest = String::new();
+    output.read_to_string(&mut rest).expect("the end");
+    for line in rest.lines() {
+        answers.push(serde_json::from_str(line).expect("every line is a message"));
+    }
+    assert_eq!(child.wait().expect("it ends").code(), Some(0));
+    answers
+}
+
+#[test]
+fn on_stdio_nothing_but_protocol_is_printed() {
+    let (_dir, path) = manual();
+    let answers = stdio(
+        &path,
+        &[call(1, "search", json!({"query": "port"})), call(2, "fetch", json!({"id": "nope"}))],
+        &[],
+    );
+    assert_eq!(answers[0]["result"]["serverInfo"]["name"], "docent");
+    let url = &answers.iter().find(|a| a["id"] == 1).expect("an answer")["result"]["structuredContent"]
+        ["results"][0]["url"];
+    assert_eq!(url, "docs:///docs/guide/ports.md#ports");
+}
+
+#[test]
+fn on_stdio_broken_input_does_no_harm() {
+    let (_dir, path) = manual();
+    stdio(
+        &path,
+        &[call(1, "search", json!({"query": "port"}))],
+        &[b"not json\n", b"\xff\xfe\n", b"{\"jsonrpc\":\"2.0\",\"id\":9,\"meth"],
+    );
+}
+
+#[test]
+fn a_taken_port_is_said_before_anything_is_indexed() {
+    let (_dir, path) = manual();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = taken.local_addr().expect("its address").to_string();
+    let mut command = docent();
+    command.current_dir(&path).args(["serve", "docs", "--data-dir", "data", "--listen", &address]);
+    let said = fails(&mut command);
+    assert!(said.starts_with(&format!("docent: {address} is taken by another program")), "{said}");
+    assert!(!path.join("data").exists());
+}
+
+#[test]
+fn a_second_server_on_one_index_is_told_who_has_it() {
+    let (_dir, path) = manual();
+    let served = Served::start(&path);
+    let said = fails(&mut serve(&path));
+    assert!(
+        said.contains(&format!("is in use by docent serve (process {})", served.child.id())),
+        "{said}"
+    );
+    // A session of an assistant reads beside it instead.
+    let answers = stdio(&path, &[call(1, "search", json!({"query": "port"}))], &[]);
+    assert!(answers[1].to_string().contains("guide/ports.md#ports"));
+}
+
+#[test]
+fn an_index_is_summarised_for_machines() {
+    let (_dir, path) = manual();
+    write(&path, "docs/broken.md", "---\ntitle: [\n---\n# Broken\n");
+    let run = || {
+        let output = docent()
+            .current_dir(&path)
+            .args(["index", "docs", "--data-dir", "data", "--json"])
+            .output()
+            .expect("docent runs");
+        assert!(output.status.success(), "{}", errors(&output));
+        serde_json::from_slice::<Value>(&output.stdout).expect("JSON")
+    };
+    let first = run();
+    assert_eq!((&first["pages"], &first["added"]), (&json!(3), &json!(3)), "{first}");
+    assert_eq!(first["rebuilt"], "there is no index yet");
+    assert_eq!(first["warnings"][0]["path"], "broken.md", "{first}");
+    let second = run();
+    assert_eq!(
+        (&second["pages"], &second["added"], &second["rebuilt"]),
+        (&json!(3), &json!(0), &Value::Null)
+    );
+}
+
+#[test]
+fn a_kill_at_any_moment_of_indexing_leaves_a_server_that_starts() {
+    let (_dir, path) = manual();
+    for n in 0..400 {
+        write(
+            &path,
+            &format!("docs/many/page{n}.md"),
+            &format!("# Page {n}\n\n{}\n", "words of all kinds ".repeat(200)),
+        );
+    }
+    for round in 0..12u32 {
+        let _ = std::fs::remove_dir_all(path.join("data/search"));
+        let mut child = docent()
+            .current_dir(&path)
+            .args(["index", "docs", "--data-dir", "data"])
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("docent runs");
+        // Each round lets it come a little further: files appear one after the other.
+        let files = || std::fs::read_dir(path.join("data/search")).map_or(0, Iterator::count);
+        while files() < round as usize && child.try_wait().expect("its state").is_none() {
+            std::thread::yield_now();
+        }
+        let _ = child.kill();
+        let _ = child.wait();
+    }
+    let served = Served::start(&path);
+    assert!(served.call("search", json!({"query": "page 399"})).contains("many/page399.md"));
+}
+
+#[test]
+fn a_saved_file_is_found_while_serving() {
+    let (_dir, path) = manual();
+    let mut served = Served::start(&path);
+    let mut line = String::new();
+    write(&path, "docs/new.md", "# New\n\nThe okapi is here.\n");
+    while !line.contains("docs changed") {
+        line.clear();
+        assert!(served.log.read_line(&mut line).expect("a line") > 0, "the server ended");
+    }
+    assert!(served.call("search", json!({"query": "okapi"})).contains("new.md#new"));
+}

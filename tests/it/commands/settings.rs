@@ -1,0 +1,122 @@
+//! Settings: where they come from, and how wrong ones are refused.
+
+use super::{errors, fails};
+use crate::harness::{docent, write};
+
+#[test]
+fn flag_beats_environment_beats_file_beats_default() {
+    let dir = tempfile::tempdir().expect("a folder");
+    write(dir.path(), "docs/a.md", "# A\n");
+    let show = |file: &str, environment: Option<&str>, flag: Option<&str>| {
+        write(dir.path(), "docent.toml", &format!("{file}\n[[collections]]\npath = \"docs\"\n"));
+        let mut command = docent();
+        command.current_dir(dir.path()).arg("config");
+        if let Some(value) = environment {
+            command.env("DOCENT_LISTEN", value);
+        }
+        if let Some(value) = flag {
+            command.args(["--listen", value]);
+        }
+        let output = command.output().expect("docent runs");
+        assert!(output.status.success(), "{}", errors(&output));
+        let text = String::from_utf8(output.stdout).expect("text");
+        text.lines().find(|line| line.starts_with("listen")).expect("the setting").to_owned()
+    };
+    let default = show("", None, None);
+    assert!(
+        default.starts_with("listen = \"127.0.0.1:8080\"") && default.ends_with("# default"),
+        "{default}"
+    );
+    let file = show("listen = \"127.0.0.1:1\"", None, None);
+    assert!(file.contains(":1\"") && file.ends_with("# docent.toml"), "{file}");
+    let environment = show("listen = \"127.0.0.1:1\"", Some("127.0.0.1:2"), None);
+    assert!(
+        environment.contains(":2\"") && environment.ends_with("# DOCENT_LISTEN"),
+        "{environment}"
+    );
+    let flag = show("listen = \"127.0.0.1:1\"", Some("127.0.0.1:2"), Some("127.0.0.1:3"));
+    assert!(flag.contains(":3\"") && flag.ends_with("# --listen"), "{flag}");
+}
+
+#[test]
+fn wrong_settings_are_named() {
+    let dir = tempfile::tempdir().expect("a folder");
+    write(dir.path(), "docs/a.md", "# A\n");
+    let with = |file: &str| {
+        write(dir.path(), "docent.toml", file);
+        let output = docent().current_dir(dir.path()).arg("config").output().expect("docent runs");
+        assert_eq!(output.status.code(), Some(1), "{file}");
+        errors(&output)
+    };
+    let collections = "[[collections]]\npath = \"docs\"\n";
+    for (file, expected) in [
+        (format!("colour = 1\n{collections}"), "unknown field `colour`"),
+        ("[[collections]]\npath = \"docs\"\nnmae = \"x\"\n".to_owned(), "unknown field `nmae`"),
+        ("".to_owned(), "docent.toml: no [[collections]]"),
+        (
+            format!("listen = \"x\"\n{collections}"),
+            "docent.toml: listen: \"x\" is not ADDRESS:PORT",
+        ),
+        (format!("access = \"keys\"\n{collections}"), "access: keys is not built yet"),
+        (
+            format!("watch = \"x\"\n{collections}"),
+            "watch: \"x\" is not one of: auto, events, poll, off",
+        ),
+        (format!("public_url = \"http://a.example\"\n{collections}"), "must be https"),
+        (format!("poll_interval_ms = 1\n{collections}"), "poll_interval_ms: must be at least 50"),
+        (format!("listen = \"0.0.0.0:80\"\n{collections}"), "say --access open"),
+    ] {
+        let said = with(&file);
+        assert!(said.contains(expected), "{file}: {said}");
+    }
+}
+
+#[test]
+fn wrong_folders_get_one_clear_sentence() {
+    let dir = tempfile::tempdir().expect("a folder");
+    std::fs::create_dir(dir.path().join("empty")).expect("a folder");
+    write(dir.path(), "file.md", "# A\n");
+    let serve = |docs: &str| {
+        let mut command = docent();
+        command.current_dir(dir.path()).args([
+            "serve",
+            docs,
+            "--data-dir",
+            "data",
+            "--listen",
+            "127.0.0.1:0",
+        ]);
+        fails(&mut command)
+    };
+    assert_eq!(serve("nowhere"), "docent: there is no docs folder nowhere");
+    assert_eq!(
+        serve("file.md"),
+        "docent: file.md is not a folder: name the folder that holds the docs"
+    );
+    assert!(serve("empty").starts_with("docent: there are no docs in "), "{}", serve("empty"));
+    let none = fails(docent().current_dir(dir.path()).arg("serve"));
+    assert!(none.starts_with("docent: no docs to serve: name a folder"), "{none}");
+}
+
+#[test]
+fn collections_are_checked() {
+    let dir = tempfile::tempdir().expect("a folder");
+    write(dir.path(), "docs/a.md", "# A\n");
+    let index = |collections: &str| {
+        write(dir.path(), "docent.toml", collections);
+        fails(docent().current_dir(dir.path()).arg("index"))
+    };
+    let twice = "[[collections]]\npath = \"docs\"\n[[collections]]\npath = \"docs\"\n";
+    assert!(index(twice).contains("two collections are called \"docs\""));
+    assert!(
+        index("[[collections]]\npath = \"docs\"\nname = \"a b\"\n").contains("must be of letters")
+    );
+    assert!(
+        index("[[collections]]\npath = \"docs\"\nsite = \"jekyll\"\n")
+            .contains("is not one of: plain")
+    );
+    assert!(
+        index("[[collections]]\npath = \"docs\"\nbase_url = \"x\"\n")
+            .contains("must be a plain address")
+    );
+}

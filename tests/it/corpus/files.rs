@@ -1,0 +1,96 @@
+//! What is found on disk, and what is never read.
+
+use std::{fs, path::Path};
+
+use docent::corpus::{Collection, Reader, Site, Skip, walk};
+use expect_test::expect;
+
+fn collection(root: &Path) -> Collection {
+    Collection { root: root.to_owned(), site: Some(Site::Plain), ..Collection::default() }
+}
+
+/// A file with its folders.
+fn write(root: &Path, path: &str, text: impl AsRef<[u8]>) {
+    let path = root.join(path);
+    fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
+    fs::write(path, text).expect("a file");
+}
+
+fn listed(collection: &Collection) -> Vec<String> {
+    walk(collection).files.into_iter().map(|file| file.path).collect()
+}
+
+#[test]
+fn ignored_hidden_and_odd_files_are_not_listed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let root = folder.path();
+    let refused =
+        ["c.png", ".hidden.md", ".git/x.md", "node_modules/x.md", "out/x.md", "drafts/x.md"];
+    for path in ["a.md", "b.MDX", "deep/d.rst"].iter().chain(&refused) {
+        write(root, path, "text");
+    }
+    write(root, ".gitignore", "out/\n");
+    write(root, ".docentignore", "drafts\n");
+    write(root, "big.md", vec![b'x'; 9 << 20]);
+    assert_eq!(listed(&collection(root)), ["a.md", "b.MDX", "deep/d.rst"]);
+    let warnings = walk(&collection(root)).warnings;
+    let warnings: Vec<String> =
+        warnings.iter().map(|it| format!("{}: {}", it.path, it.message)).collect();
+    expect!["big.md: file is larger than 8 MiB, not read"].assert_eq(&warnings.join("\n"));
+    let reader = Reader::new(&collection(root));
+    for path in ["a.md", "b.MDX", "deep/d.rst", "new/e.md"] {
+        assert!(reader.accepts(path), "{path}");
+    }
+    for path in refused.iter().chain(&["../a.md"]) {
+        assert!(!reader.accepts(path), "{path}");
+    }
+}
+
+#[test]
+fn globs_choose_files() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for path in ["a/x.md", "a/y.md", "b/x.md"] {
+        write(folder.path(), path, "text");
+    }
+    let include = vec!["a".to_owned()];
+    let exclude = vec!["**/y.md".to_owned()];
+    let chosen = Collection { include, exclude, ..collection(folder.path()) };
+    assert_eq!(listed(&chosen), ["a/x.md"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn links_lead_nowhere_outside() {
+    use std::os::unix::fs::symlink;
+    let outside = tempfile::tempdir().expect("a folder");
+    write(outside.path(), "secret.md", "secret");
+    let folder = tempfile::tempdir().expect("a folder");
+    let root = folder.path().join("docs");
+    write(&root, "real/page.md", "page");
+    write(folder.path(), "docs-private/p.md", "secret");
+    symlink(outside.path().join("secret.md"), root.join("file.md")).expect("a link");
+    symlink(outside.path(), root.join("dir")).expect("a link");
+    symlink(folder.path().join("docs-private"), root.join("sibling")).expect("a link");
+    symlink("real/page.md", root.join("alias.md")).expect("a link");
+    symlink("..", root.join("real/loop")).expect("a link");
+    symlink("/dev/zero", root.join("zero.md")).expect("a link");
+    let root = root.canonicalize().expect("the root is there");
+    assert_eq!(listed(&collection(&root)), ["alias.md", "real/page.md"]);
+    let reader = Reader::new(&collection(&root));
+    assert_eq!(reader.load("alias.md").expect("a link within the root").bytes, b"page");
+    let refused = [
+        "file.md",
+        "dir/secret.md",
+        "sibling/p.md",
+        "zero.md",
+        "real",
+        "",
+        "/etc/passwd",
+        "../docs-private/p.md",
+        "real/../../docs-private/p.md",
+    ];
+    for path in refused {
+        assert!(matches!(reader.load(path), Err(Skip::Unreadable(_))), "{path}");
+    }
+    assert_eq!(reader.load("gone.md"), Err(Skip::Gone));
+}

@@ -1,0 +1,97 @@
+//! Text from other files: resolved within the root, and never from outside it.
+
+use std::path::PathBuf;
+
+use docent::corpus::{Collection, Reader, Site};
+use expect_test::{Expect, expect};
+
+use super::show;
+
+fn check(folder: &str, site: Site, path: &str, expected: Expect) {
+    let fixtures = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/it/corpus/fixtures");
+    let root = fixtures.join(folder);
+    let reader = Reader::new(&Collection { root, site: Some(site), ..Collection::default() });
+    let source = reader.load(path).expect("the fixture is there");
+    let (page, warnings) = reader.parse(path, &source.bytes);
+    let page = page.expect("the page is read");
+    expected.assert_eq(&format!("{}includes {:?}\n", show(&page, &warnings), page.includes));
+}
+
+#[test]
+fn mdbook_includes_whole_files_lines_and_anchors() {
+    check(
+        "mdbook/src",
+        Site::MdBook,
+        "chapter.md",
+        expect![[r#"
+            [#greetings]
+            # Greetings
+
+            ```rust
+            fn greet() {
+                println!("hello");
+            }
+            ```
+
+            The first line alone:
+
+            ```rust
+            use std::io;
+            ```
+
+            Text that *two* chapters share, and  itself.
+
+            ```rust
+            fn shown() {}
+            ```
+            includes ["listing.rs", "shared.md"]
+        "#]],
+    );
+}
+
+#[test]
+fn mkdocs_snippets_and_code() {
+    check(
+        "mkdocs/docs",
+        Site::MkDocs,
+        "page.md",
+        expect![[r#"
+        [#snippets]
+        # Snippets
+
+        **Tip: Shared**
+
+        Said in many places.
+
+        ```python
+        app.run()
+        ```
+
+        **app.py**
+        ```python
+        import app
+
+        app.run()
+        ```
+        includes ["part.md", "code/app.py"]
+    "#]],
+    );
+}
+
+#[test]
+fn hugo_includes_and_glossary() {
+    check(
+        "hugo",
+        Site::Hugo,
+        "guide.md",
+        expect![[r#"
+        [#]
+        Use a Crate of v7.
+
+        You need **two** things.
+        [#whats-next]
+        ## What's next
+        includes ["reference/glossary/crate.md", "includes/needs.md"]
+    "#]],
+    );
+}

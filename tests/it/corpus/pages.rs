@@ -1,0 +1,234 @@
+//! What a page says of itself: front matter, title, route, anchors, links.
+
+use docent::corpus::{Page, Site, Skip};
+use expect_test::{Expect, expect};
+
+use super::{read, reader};
+
+fn check(site: Site, path: &str, text: &str, expected: Expect) {
+    let (page, warnings) = read(site, path, text);
+    let Page { title, description, keywords, aliases, route, language, weight, updated, .. } = page;
+    let mut out = format!(
+        "title {title:?}\ndescription {description:?}\nkeywords {keywords:?}\naliases {aliases:?}\n\
+         route {route:?}\nlanguage {language:?}\nweight {weight:?}\nupdated {updated:?}\n",
+    );
+    for warning in warnings {
+        out.push_str(&format!("line {}: {}\n", warning.line, warning.message));
+    }
+    expected.assert_eq(&out);
+}
+
+#[test]
+fn yaml_front_matter() {
+    let text = "---\ntitle: \"Start: now\"\ndescription: >\n  Two\n  lines\ntags: [a, b]\n\
+                sidebar_position: 3\nlast_update:\n  date: 2024-05-01\n---\n# Other\n";
+    check(
+        Site::Docusaurus,
+        "en/01-guide/02-start.md",
+        text,
+        expect![[r#"
+        title "Start: now"
+        description "Two lines"
+        keywords ["a", "b"]
+        aliases []
+        route "en/guide/start"
+        language Some("en")
+        weight Some(3)
+        updated Some("2024-05-01")
+    "#]],
+    );
+}
+
+#[test]
+fn plain_yaml_front_matter() {
+    let text = "---\ntitle: Start here\nkeywords: a, b c\nweight: 10\naliases:\n- /old/\n- /older/\n\
+                lastmod: 2024-05-01T10:00:00Z\n---\nText\n";
+    check(
+        Site::Hugo,
+        "Guide/Start.md",
+        text,
+        expect![[r#"
+        title "Start here"
+        description ""
+        keywords ["a", "b c"]
+        aliases ["/old/", "/older/"]
+        route "guide/start/"
+        language None
+        weight Some(10)
+        updated Some("2024-05-01T10:00:00Z")
+    "#]],
+    );
+}
+
+#[test]
+fn toml_front_matter() {
+    let text =
+        "+++\ntitle = \"T\"\ndate = 2024-05-01\nurl = \"/x/y/\"\ntags = [\"a\"]\n+++\nText\n";
+    check(
+        Site::Hugo,
+        "a/_index.md",
+        text,
+        expect![[r#"
+        title "T"
+        description ""
+        keywords ["a"]
+        aliases []
+        route "x/y/"
+        language None
+        weight None
+        updated Some("2024-05-01")
+    "#]],
+    );
+}
+
+#[test]
+fn json_front_matter() {
+    let text = "{\n  \"title\": \"T\",\n  \"lang\": \"de\"\n}\nText\n";
+    check(
+        Site::Plain,
+        "x.md",
+        text,
+        expect![[r#"
+        title "T"
+        description ""
+        keywords []
+        aliases []
+        route "x.md"
+        language Some("de")
+        weight None
+        updated None
+    "#]],
+    );
+}
+
+#[test]
+fn broken_front_matter_is_a_warning_and_the_page_is_read() {
+    let text = "---\ntitle: A page\nbad: [1, 2\n---\n\nText\n";
+    check(
+        Site::Plain,
+        "x.md",
+        text,
+        expect![[r#"
+            title "A page"
+            description ""
+            keywords []
+            aliases []
+            route "x.md"
+            language None
+            weight None
+            updated None
+            line 3: front matter is not YAML: unclosed bracket '['
+        "#]],
+    );
+}
+
+#[test]
+fn alias_bombs_cost_nothing() {
+    let mut text = "---\na: &a [x, x, x, x, x, x, x, x, x]\n".to_owned();
+    for (name, of) in ["b", "c", "d", "e", "f", "g"].iter().zip(["a", "b", "c", "d", "e", "f"]) {
+        let list = vec![format!("*{of}"); 9].join(", ");
+        text.push_str(&format!("{name}: &{name} [{list}]\n"));
+    }
+    text.push_str("---\n\nText\n");
+    let (page, warnings) = read(Site::Plain, "x.md", &text);
+    assert_eq!(page.sections[0].text, "Text");
+    assert_eq!(warnings.len(), 1);
+}
+
+#[test]
+fn drafts_and_binaries_are_skipped() {
+    let reader = reader(Site::Plain);
+    let parse = |bytes: &[u8]| reader.parse("x.md", bytes).0.err();
+    assert_eq!(parse(b"---\ndraft: true\n---\nText"), Some(Skip::Draft));
+    assert_eq!(parse(b"GIF89a\0\0"), Some(Skip::Unreadable("binary file".to_owned())));
+    assert_eq!(parse(b"\xff\xfe#\0 \0T\0"), None);
+}
+
+#[test]
+fn routes_follow_the_generator() {
+    let mut out = String::new();
+    let sites = [
+        Site::Plain,
+        Site::MdBook,
+        Site::Docusaurus,
+        Site::VitePress,
+        Site::MkDocs,
+        Site::Hugo,
+        Site::Starlight,
+        Site::NextJs,
+    ];
+    for site in sites {
+        for path in ["index.md", "01-Guide/README.md", "01-Guide/02-First_steps.md"] {
+            let (page, _) = read(site, path, "Text");
+            out.push_str(&format!("{site:?} {path} -> {:?}\n", page.route));
+        }
+    }
+    expect![[r#"
+        Plain index.md -> "index.md"
+        Plain 01-Guide/README.md -> "01-Guide/README.md"
+        Plain 01-Guide/02-First_steps.md -> "01-Guide/02-First_steps.md"
+        MdBook index.md -> "index.html"
+        MdBook 01-Guide/README.md -> "01-Guide/index.html"
+        MdBook 01-Guide/02-First_steps.md -> "01-Guide/02-First_steps.html"
+        Docusaurus index.md -> ""
+        Docusaurus 01-Guide/README.md -> "Guide/"
+        Docusaurus 01-Guide/02-First_steps.md -> "Guide/First_steps"
+        VitePress index.md -> ""
+        VitePress 01-Guide/README.md -> "01-Guide/"
+        VitePress 01-Guide/02-First_steps.md -> "01-Guide/02-First_steps.html"
+        MkDocs index.md -> ""
+        MkDocs 01-Guide/README.md -> "01-Guide/"
+        MkDocs 01-Guide/02-First_steps.md -> "01-Guide/02-First_steps/"
+        Hugo index.md -> ""
+        Hugo 01-Guide/README.md -> "01-guide/"
+        Hugo 01-Guide/02-First_steps.md -> "01-guide/02-first_steps/"
+        Starlight index.md -> ""
+        Starlight 01-Guide/README.md -> "01-guide/"
+        Starlight 01-Guide/02-First_steps.md -> "01-guide/02-first_steps/"
+        NextJs index.md -> ""
+        NextJs 01-Guide/README.md -> "Guide"
+        NextJs 01-Guide/02-First_steps.md -> "Guide/First_steps"
+    "#]]
+    .assert_eq(&out);
+}
+
+#[test]
+fn anchors_follow_the_generator() {
+    let text = "# Page\n\n## What's new in `v1.2`?\n\n## A & B – Größe_x\n\n## A & B – Größe_x\n\n\
+                ## 中文 标题 🚀\n";
+    let mut out = String::new();
+    let sites = [Site::Plain, Site::MdBook, Site::VitePress, Site::MkDocs, Site::Hugo, Site::Mdn];
+    for site in sites {
+        let (page, _) = read(site, "x.md", text);
+        let anchors: Vec<&str> = page.sections.iter().map(|it| it.anchor.as_str()).collect();
+        out.push_str(&format!("{site:?} {}\n", anchors.join(" ")));
+    }
+    expect![[r#"
+        Plain page whats-new-in-v12 a--b--größe_x a--b--größe_x-1 中文-标题-
+        MdBook page whats-new-in-v12 a--b--größe_x a--b--größe_x-1 中文-标题-
+        VitePress page what-s-new-in-v1-2 a-b-–-große-x a-b-–-große-x-1 中文-标题-🚀
+        MkDocs page whats-new-in-v12 a-b-groe_x a-b-groe_x_1 _1
+        Hugo page whats-new-in-v12 a--b--größe_x a--b--größe_x-1 中文-标题-
+        Mdn page whats_new_in_v1.2 a__b_–_größe_x a__b_–_größe_x_2 中文_标题_🚀
+    "#]]
+    .assert_eq(&out);
+}
+
+#[test]
+fn sections_have_trails_prose_code_and_links() {
+    let text = "Lead [out](https://x.y) [in](a.md#b).\n\n# Title\n\nMore.\n\n## One\n\n\
+                | a | b |\n|---|---|\n| c | `d` |\n\n### Two\n\n1. x\n2. y\n\n```js\nlet z;\n```\n";
+    let (page, _) = read(Site::Plain, "x.md", text);
+    let mut out = String::new();
+    for it in &page.sections {
+        out.push_str(&format!(
+            "{} {:?} trail {:?} prose {:?} code {:?} links {:?}\n",
+            it.level, it.title, it.trail, it.prose, it.code, it.links,
+        ));
+    }
+    expect![[r#"
+        1 "Title" trail [] prose "Lead out in.\nMore." code "" links [Link { target: "a.md#b", text: "in" }]
+        2 "One" trail [] prose "a b c d" code "" links []
+        3 "Two" trail ["One"] prose "x\ny" code "let z;\n" links []
+    "#]].assert_eq(&out);
+}
