@@ -149,15 +149,9 @@ impl Stream<'_> {
             let mark = self.pending.len();
             let position = self.position;
             self.read_words(start, whole);
-            let several = self.position > position + 1;
-            let already_whole = self.pending[mark..]
-                .iter()
-                .any(|p| p.form == Form::Whole && p.from == start && p.to == whole);
-            if several
-                && !already_whole
-                && whole - start <= MAX_COMPOUND
-                && !text[start..whole].contains("://")
-            {
+            let compound = &text[start..whole];
+            let joined = self.position > position + 1 && compound.contains(is_connector);
+            if joined && compound.len() <= MAX_COMPOUND && !compound.contains("://") {
                 let compound = Pending { from: start, to: whole, position, form: Form::Whole };
                 self.pending.insert(mark, compound);
             }

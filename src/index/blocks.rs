@@ -142,8 +142,10 @@ pub(crate) fn take(text: &str, offset: usize, room: usize, force: bool) -> (Stri
             out.push_str("\n\n");
         }
         out.push_str(&piece);
-        let repeated = body.len() - (block.range.end - block.range.start.max(offset));
-        let next = block.range.start.max(offset) + taken.saturating_sub(repeated);
+        // What was put in front of the block, or trimmed from it, is not in the text.
+        let start = block.range.start.max(offset);
+        let own = block.range.end - start;
+        let next = (start + taken + own).saturating_sub(body.len());
         return (out, floor(text, next.max(offset + 1)));
     }
     (out, text.len())

@@ -254,7 +254,11 @@ impl<'a> Scanner<'a> {
     }
 
     fn close_span(&mut self, open: Open, level: Option<usize>) {
+        let over_lines = open.start < self.line_out;
         let text = self.out.split_off(open.start);
+        if over_lines {
+            self.line_out = self.out.rfind('\n').map_or(0, |end| end + 1);
+        }
         let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
         let spaced = text.starts_with(' ') && !words.is_empty();
         match (&*open.name, level) {
@@ -283,6 +287,10 @@ impl<'a> Scanner<'a> {
                 self.out.push_str(&format!("{space}`{words}`"));
             }
             _ => self.out.push_str(&text),
+        }
+        if over_lines && let Some(end) = self.out[self.line_out..].rfind('\n') {
+            // The text was put back as it was, lines and all.
+            self.line_out += end + 1;
         }
     }
 
