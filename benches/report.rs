@@ -1,5 +1,6 @@
 //! The figures of `benches/README.md`, as a table: `cargo bench --bench report -- FOLDER` (default:
 //! the manual). Questions are the headings of the docs.
+#![expect(clippy::print_stdout, reason = "a report is printed")]
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -293,10 +293,13 @@ fn lower_into(source: &str, target: &mut String) {
     }
 }
 
+/// A stemmer with what it has said so far.
+type Memo = (Stemmer, FxHashMap<Box<str>, Box<str>>);
+
 thread_local! {
     /// Zipf's law makes nearly every lookup a hit: without this memo the stemmer is 40 % of the
     /// time of indexing.
-    static STEMS: RefCell<(Stemmer, FxHashMap<Box<str>, Box<str>>)> =
+    static STEMS: RefCell<Memo> =
         RefCell::new((Stemmer::new(Algorithm::English), FxHashMap::default()));
 }
 

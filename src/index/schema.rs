@@ -65,6 +65,9 @@ pub(super) fn schema() -> (Schema, Fields) {
 /// Term of `kind` on page records.
 pub(super) const PAGE: &str = "p";
 
+/// Ending of the files that are prompts, not docs.
+pub(crate) const PROMPT: &str = ".prompt.md";
+
 /// The record of a document.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) enum Stored {

@@ -11,16 +11,15 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, bail};
 use tantivy::indexer::{LogMergePolicy, NoMergePolicy, UserOperation};
-use tantivy::{IndexWriter, TantivyDocument, Term};
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
+use tantivy::{IndexWriter, Term};
 
 use super::catalog::Catalog;
 use super::directory::UnsyncedDirectory;
+use super::documents::{documents, nanoseconds};
 use super::lock::Lock;
-use super::schema::{self, Fields, PageRecord, SectionEntry, SectionRecord, Stored};
+use super::schema::{self, PageRecord};
 use super::snapshot::{Index, OpenError, Stamp};
-use crate::corpus::{self, Collection, Page, Reader, Skip, Source, Warning, tokens};
+use crate::corpus::{self, Collection, Page, Reader, Skip, Source, Warning};
 
 /// Above this many changed files the writer uses all cores and merges at the end.
 const BULK: usize = 256;
@@ -50,6 +49,8 @@ pub struct Changes {
     pub changed: Vec<(String, String)>,
     /// Pages that are gone.
     pub removed: Vec<(String, String)>,
+    /// Whether a list of pages looks different: pages came or went, or are called otherwise.
+    pub listed: bool,
 }
 
 impl Changes {
@@ -60,12 +61,16 @@ impl Changes {
         for page in after.pages() {
             match before.page(&page.collection, &page.path) {
                 None => changes.added.push(name(page)),
-                Some(old) if old.hash != page.hash => changes.changed.push(name(page)),
+                Some(old) if old.hash != page.hash => {
+                    changes.changed.push(name(page));
+                    changes.listed |= is_renamed(old, page);
+                }
                 Some(_) => {}
             }
         }
         let gone = |page: &&Arc<PageRecord>| after.page(&page.collection, &page.path).is_none();
         changes.removed = before.pages().iter().filter(gone).map(|page| name(page)).collect();
+        changes.listed |= !changes.added.is_empty() || !changes.removed.is_empty();
         changes
     }
 
@@ -326,8 +331,9 @@ impl Indexer {
                 }
             }
         }
-        report.changes.removed =
-            removed.iter().map(|p| (p.collection.clone(), p.path.clone())).collect();
+        let changes = &mut report.changes;
+        changes.removed = removed.iter().map(|p| (p.collection.clone(), p.path.clone())).collect();
+        changes.listed |= !changes.added.is_empty() || !changes.removed.is_empty();
         if report.changes.is_empty() && added.is_empty() && !first {
             self.count(&mut report, catalog, started);
             return Ok(report);
@@ -531,6 +537,11 @@ fn read_one(folder: &Folder, job: &Job, known: Option<&PageRecord>) -> Read {
     read
 }
 
+/// Whether a page is listed under other words than before.
+fn is_renamed(old: &PageRecord, new: &PageRecord) -> bool {
+    old.title != new.title || old.description != new.description
+}
+
 /// Sorts outcomes into what is new, what changed, and what is there no longer.
 fn sort_out(
     jobs: &[Job],
@@ -546,8 +557,9 @@ fn sort_out(
         let known = catalog.page(collection, &jobs[at].path);
         let name = || (collection.clone(), jobs[at].path.clone());
         match (outcome, known) {
-            (Outcome::Read(page), Some(_)) => {
+            (Outcome::Read(page), Some(old)) => {
                 changes.changed.push(name());
+                changes.listed |= is_renamed(old, &page);
                 added.push(Arc::from(page));
             }
             (Outcome::Read(page), None) => {
@@ -558,114 +570,4 @@ fn sort_out(
             (Outcome::Same, _) | (Outcome::None, None) => {}
         }
     }
-}
-
-/// The documents of a page: one a section, and one for the page itself.
-fn documents(
-    collection: &Collection,
-    fields: &Fields,
-    page: Page,
-    source: Source,
-) -> anyhow::Result<(PageRecord, Vec<TantivyDocument>)> {
-    let key = format!("{}/{}", collection.name, page.path);
-    let page_id = u64::from_le_bytes(
-        blake3::hash(key.as_bytes()).as_bytes()[..8].try_into().unwrap_or_default(),
-    );
-    let language = page.language.clone().or_else(|| collection.language.clone());
-    let mut documents = Vec::with_capacity(page.sections.len() + 1);
-    let mut entries = Vec::with_capacity(page.sections.len());
-    let meta = page.keywords.join(" ");
-    let mut text = String::new();
-    for (ordinal, section) in page.sections.into_iter().enumerate() {
-        let mut document = TantivyDocument::default();
-        document.add_text(fields.key, &key);
-        document.add_text(fields.collection, &collection.name);
-        if let Some(version) = &collection.version {
-            document.add_text(fields.version, version);
-        }
-        if let Some(language) = &language {
-            document.add_text(fields.language, language);
-        }
-        for (at, _) in key.match_indices('/') {
-            document.add_text(fields.under, &key[..at]);
-        }
-        document.add_text(fields.under, &key);
-        document.add_u64(fields.page, page_id);
-        let mut heading = page.title.clone();
-        for above in section.trail.iter().chain([&section.title]) {
-            if !above.is_empty() && *above != page.title {
-                heading.push('\n');
-                heading.push_str(above);
-            }
-        }
-        text.clear();
-        for part in [&heading, &heading, &section.prose, &section.code] {
-            text.push_str(part);
-            text.push('\n');
-        }
-        if ordinal == 0 {
-            text.push_str(&page.description);
-            text.push('\n');
-            text.push_str(&meta);
-        }
-        document.add_text(fields.text, &text);
-        document.add_text(fields.heading, &heading);
-        let tokens = u32::try_from(tokens::estimate(&section.text)).unwrap_or(u32::MAX);
-        entries.push(SectionEntry {
-            anchor: section.anchor.as_str().into(),
-            title: section.title.as_str().into(),
-            level: section.level,
-            tokens,
-        });
-        let record = SectionRecord {
-            collection: collection.name.clone(),
-            path: page.path.clone(),
-            page: page.title.clone(),
-            route: page.route.clone(),
-            ordinal: ordinal as u32,
-            level: section.level,
-            anchor: section.anchor,
-            title: section.title,
-            trail: section.trail,
-            text: section.text,
-            tokens,
-        };
-        document.add_bytes(fields.record, &postcard::to_allocvec(&Stored::Section(record))?);
-        documents.push(document);
-    }
-    let record = PageRecord {
-        collection: collection.name.clone(),
-        path: page.path,
-        title: page.title,
-        description: page.description,
-        route: page.route,
-        aliases: page.aliases,
-        language,
-        weight: page.weight,
-        updated: page.updated.or_else(|| date(source.modified)),
-        size: source.size,
-        modified: nanoseconds(source.modified),
-        hash: source.hash,
-        includes: page.includes,
-        sections: entries,
-    };
-    let mut document = TantivyDocument::default();
-    document.add_text(fields.key, &key);
-    document.add_text(fields.kind, schema::PAGE);
-    let stored = Stored::Page(record);
-    document.add_bytes(fields.record, &postcard::to_allocvec(&stored)?);
-    documents.push(document);
-    match stored {
-        Stored::Page(record) => Ok((record, documents)),
-        Stored::Section(_) => bail!("a page became a section"),
-    }
-}
-
-fn nanoseconds(time: Option<SystemTime>) -> u128 {
-    time.and_then(|time| time.duration_since(UNIX_EPOCH).ok()).map_or(0, |d| d.as_nanos())
-}
-
-fn date(time: Option<SystemTime>) -> Option<String> {
-    let time = OffsetDateTime::from(time?);
-    time.replace_nanosecond(0).ok()?.format(&Rfc3339).ok()
 }

@@ -5,6 +5,7 @@
 
 mod arguments;
 mod completion;
+mod descriptions;
 mod fetch;
 mod links;
 mod notices;

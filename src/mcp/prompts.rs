@@ -9,16 +9,14 @@ use rmcp::model::{
 use super::arguments::shorten;
 use super::resources::internal;
 use super::server::Docs;
-use crate::index::{PageRecord, Snapshot};
+use crate::index::{PROMPT, PageRecord, Snapshot};
 
 /// Name of the prompt that every server has.
 const ASK: &str = "ask";
-/// Ending of the files that are prompts.
-const ENDING: &str = ".prompt.md";
 
 /// Whether a page is a prompt: it is offered as such, not as a document.
 pub(super) fn is_template(path: &str) -> bool {
-    path.ends_with(ENDING)
+    path.ends_with(PROMPT)
 }
 
 /// All prompts.
@@ -110,7 +108,7 @@ fn templates(snapshot: &Snapshot) -> Result<Vec<&PageRecord>, ErrorData> {
 /// The file's name without its ending, with its folder where two collections could clash.
 fn name(docs: &Docs, page: &PageRecord) -> String {
     let id = docs.links().id(&page.collection, &page.path, "");
-    id.trim_end_matches(ENDING).replace('/', "-")
+    id.trim_end_matches(PROMPT).replace('/', "-")
 }
 
 fn text(snapshot: &Snapshot, page: &PageRecord) -> Result<String, ErrorData> {

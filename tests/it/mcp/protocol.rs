@@ -238,10 +238,26 @@ async fn a_changed_file_is_announced() {
     // The server begins to push once it has read that the client is ready.
     server.request("ping", json!({})).await;
     folder.write("ports.md", "# Ports\n\nAll new.\n");
+    folder.write("new.md", "# New\n");
     docs.announce(folder.catch_up().changes);
     let updated = server.notice("notifications/resources/updated").await;
     assert_eq!(updated["params"]["uri"], "docs:///docs/ports.md");
     server.notice("notifications/resources/list_changed").await;
+}
+
+#[tokio::test]
+async fn an_edit_that_lists_do_not_show_changes_no_list() {
+    let (mut folder, docs) = docs(PAGES);
+    let mut server = Server::legacy(&docs).await;
+    server.request("logging/setLevel", json!({"level": "info"})).await;
+    folder.write("ports.md", "# Ports\n\nAll new.\n");
+    docs.announce(folder.catch_up().changes);
+    assert_eq!(server.notice("notifications/message").await["params"]["data"]["pages"], 1);
+    folder.write("ports.md", "# Harbours\n\nAll new.\n");
+    docs.announce(folder.catch_up().changes);
+    server.notice("notifications/resources/list_changed").await;
+    let lists = |notice: &&Value| notice["method"] == "notifications/resources/list_changed";
+    assert_eq!(server.notices.iter().filter(lists).count(), 0);
 }
 
 #[tokio::test]
@@ -260,6 +276,7 @@ async fn a_modern_client_listens_for_changes() {
     server.send(json!({"jsonrpc": "2.0", "id": "listen", "method": "subscriptions/listen", "params": {"_meta": meta, "notifications": wanted}})).await;
     server.notice("notifications/subscriptions/acknowledged").await;
     folder.write("ports.md", "# Ports\n\nAll new.\n");
+    folder.write("new.md", "# New\n");
     let changes = folder.catch_up().changes;
     // The acknowledgement is sent before the listener listens.
     while docs.listeners() == 0 {

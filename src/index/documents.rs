@@ -1,0 +1,158 @@
+//! From a page to what Tantivy is given: one document a section, one for the page itself.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use tantivy::TantivyDocument;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use super::schema::{self, Fields, PageRecord, SectionEntry, SectionRecord, Stored};
+use crate::corpus::{Collection, Page, Section, Source, tokens};
+
+/// The documents of a page, and its record for the catalog.
+pub(super) fn documents(
+    collection: &Collection,
+    fields: &Fields,
+    mut page: Page,
+    source: Source,
+) -> anyhow::Result<(PageRecord, Vec<TantivyDocument>)> {
+    let sections = std::mem::take(&mut page.sections);
+    let language = page.language.clone().or_else(|| collection.language.clone());
+    let maker = Maker { collection, fields, page: &page, language: language.as_deref() };
+    let key = maker.key();
+    let mut documents = Vec::with_capacity(sections.len() + 1);
+    let mut entries = Vec::with_capacity(sections.len());
+    let mut text = String::new();
+    for (ordinal, section) in sections.into_iter().enumerate() {
+        let mut document = maker.filters(&key);
+        maker.words(&mut document, &section, ordinal, &mut text);
+        let record = maker.record(section, ordinal);
+        entries.push(SectionEntry {
+            anchor: record.anchor.as_str().into(),
+            title: record.title.as_str().into(),
+            level: record.level,
+            tokens: record.tokens,
+        });
+        document.add_bytes(fields.record, &postcard::to_allocvec(&Stored::Section(record))?);
+        documents.push(document);
+    }
+    let record = PageRecord {
+        collection: collection.name.clone(),
+        path: page.path,
+        title: page.title,
+        description: page.description,
+        route: page.route,
+        aliases: page.aliases,
+        language,
+        weight: page.weight,
+        updated: page.updated.or_else(|| date(source.modified)),
+        size: source.size,
+        modified: nanoseconds(source.modified),
+        hash: source.hash,
+        includes: page.includes,
+        sections: entries,
+    };
+    let mut document = TantivyDocument::default();
+    document.add_text(fields.key, &key);
+    document.add_text(fields.kind, schema::PAGE);
+    let stored = Stored::Page(record.clone());
+    document.add_bytes(fields.record, &postcard::to_allocvec(&stored)?);
+    documents.push(document);
+    Ok((record, documents))
+}
+
+/// What the sections of a page have in common.
+struct Maker<'a> {
+    collection: &'a Collection,
+    fields: &'a Fields,
+    page: &'a Page,
+    language: Option<&'a str>,
+}
+
+impl Maker<'_> {
+    fn key(&self) -> String {
+        format!("{}/{}", self.collection.name, self.page.path)
+    }
+
+    /// A document with all that narrows a search down.
+    fn filters(&self, key: &str) -> TantivyDocument {
+        let fields = self.fields;
+        let mut document = TantivyDocument::default();
+        document.add_text(fields.key, key);
+        document.add_text(fields.collection, &self.collection.name);
+        if let Some(version) = &self.collection.version {
+            document.add_text(fields.version, version);
+        }
+        if let Some(language) = self.language {
+            document.add_text(fields.language, language);
+        }
+        for (at, _) in key.match_indices('/') {
+            document.add_text(fields.under, &key[..at]);
+        }
+        document.add_text(fields.under, key);
+        let hash = blake3::hash(key.as_bytes());
+        let id = hash.as_bytes().first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes));
+        document.add_u64(fields.page, id);
+        document
+    }
+
+    /// What is searched. Prompts are templates, not docs: they are stored but not found.
+    fn words(
+        &self,
+        document: &mut TantivyDocument,
+        section: &Section,
+        ordinal: usize,
+        text: &mut String,
+    ) {
+        if self.page.path.ends_with(schema::PROMPT) {
+            return;
+        }
+        let mut heading = self.page.title.clone();
+        for above in section.trail.iter().chain([&section.title]) {
+            if !above.is_empty() && *above != self.page.title {
+                heading.push('\n');
+                heading.push_str(above);
+            }
+        }
+        text.clear();
+        for part in [&heading, &heading, &section.prose, &section.code] {
+            text.push_str(part);
+            text.push('\n');
+        }
+        if ordinal == 0 {
+            text.push_str(&self.page.description);
+            for keyword in &self.page.keywords {
+                text.push('\n');
+                text.push_str(keyword);
+            }
+        }
+        document.add_text(self.fields.text, &*text);
+        document.add_text(self.fields.heading, heading);
+    }
+
+    fn record(&self, section: Section, ordinal: usize) -> SectionRecord {
+        SectionRecord {
+            collection: self.collection.name.clone(),
+            path: self.page.path.clone(),
+            page: self.page.title.clone(),
+            route: self.page.route.clone(),
+            ordinal: u32::try_from(ordinal).unwrap_or(u32::MAX),
+            level: section.level,
+            anchor: section.anchor,
+            title: section.title,
+            trail: section.trail,
+            tokens: u32::try_from(tokens::estimate(&section.text)).unwrap_or(u32::MAX),
+            text: section.text,
+        }
+    }
+}
+
+/// A file time as it is stored.
+pub(super) fn nanoseconds(time: Option<SystemTime>) -> u128 {
+    time.and_then(|time| time.duration_since(UNIX_EPOCH).ok()).map_or(0, |d| d.as_nanos())
+}
+
+fn date(time: Option<SystemTime>) -> Option<String> {
+    let time = OffsetDateTime::from(time?);
+    time.replace_nanosecond(0).ok()?.format(&Rfc3339).ok()
+}
