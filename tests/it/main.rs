@@ -12,5 +12,7 @@ mod mcp;
 mod http;
 // The commands, as processes.
 mod commands;
+// Search quality: fixed questions over the manual, and a baseline to beat.
+mod quality;
 // The rules of this repository: arrows, homes of libraries, the map.
 mod tidy;
