@@ -107,7 +107,7 @@ pub struct Flags {
         hide_env_values = true
     )]
     pub listen: Option<String>,
-    /// Address under which clients reach this server, such as https://docs.example.com
+    /// Address under which clients reach this server, such as <https://docs.example.com>
     #[arg(
         long,
         global = true,
