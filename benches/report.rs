@@ -1,5 +1,6 @@
 //! The figures of `benches/README.md`, as a table: `cargo bench --bench report -- FOLDER` (default:
-//! the manual). Questions are the headings of the docs.
+//! the manual). Questions are the headings of the docs, or the lines of the file that `QUESTIONS`
+//! names, such as `benches/load/questions.py` writes.
 #![expect(clippy::print_stdout, reason = "a report is printed")]
 
 use std::path::{Path, PathBuf};
@@ -9,9 +10,13 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use docent::corpus::{Collection, Watch};
-use docent::index::{Follow, Index, Indexer, News, Progress, Search};
+use docent::index::{Follow, Index, Indexer, News, PageRecord, Progress, Search};
 use docent::mcp::{Docs, Links, Shelf};
 use serde_json::json;
+
+/// The program's own allocator: the figures are those of the program.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() {
     let folder = std::env::args().skip(1).find(|word| !word.starts_with("--"));
@@ -57,14 +62,12 @@ fn main() {
     row("catalog read back", format!("{:.1} ms", started.elapsed().as_secs_f64() * 1e3));
 
     let server = docs(index.clone());
-    let titles = pages.iter().flat_map(|page| page.sections.iter().map(|s| s.title.to_string()));
-    let titles: Vec<String> = titles.filter(|title| title.split(' ').count() > 1).collect();
-    let questions: Vec<&String> = titles.iter().step_by((titles.len() / 500).max(1)).collect();
+    let questions = questions(&pages);
     for round in 0..2 {
         let mut hits = Vec::new();
         let mut answers = Vec::new();
         for question in &questions {
-            let search = Search { query: (*question).clone(), limit: 6, ..Search::default() };
+            let search = Search { query: question.clone(), limit: 6, ..Search::default() };
             hits.push(time(|| drop(snapshot.search(&search).expect("hits"))));
             answers.push(time(|| answer(&server, question)));
         }
@@ -80,6 +83,16 @@ fn main() {
         &root,
         &pages.iter().map(|page| page.path.clone()).collect::<Vec<_>>(),
     );
+}
+
+fn questions(pages: &[Arc<PageRecord>]) -> Vec<String> {
+    if let Ok(path) = std::env::var("QUESTIONS") {
+        let text = std::fs::read_to_string(path).expect("the file of questions");
+        return text.lines().map(str::to_owned).collect();
+    }
+    let titles = pages.iter().flat_map(|page| page.sections.iter().map(|s| s.title.to_string()));
+    let titles: Vec<String> = titles.filter(|title| title.split(' ').count() > 1).collect();
+    titles.iter().step_by((titles.len() / 500).max(1)).cloned().collect()
 }
 
 /// Saves files under a follower; from the save until a search finds the new word.
@@ -137,8 +150,9 @@ fn time(work: impl FnOnce()) -> Duration {
 
 fn percentiles(times: &mut [Duration]) -> String {
     times.sort();
+    let mean = times.iter().sum::<Duration>().as_secs_f64() * 1e3 / times.len() as f64;
     let at = |share: f64| times[((times.len() - 1) as f64 * share) as usize].as_secs_f64() * 1e3;
-    format!("p50 {:.2} ms, p99 {:.2} ms", at(0.5), at(0.99))
+    format!("mean {mean:.2} ms, p50 {:.2} ms, p99 {:.2} ms", at(0.5), at(0.99))
 }
 
 fn row(name: &str, value: String) {

@@ -53,7 +53,7 @@ pub(super) fn documents(
         sections: entries,
     };
     let mut document = TantivyDocument::default();
-    document.add_text(fields.key, &key);
+    document.add_text(fields.under, &key);
     document.add_text(fields.kind, schema::PAGE);
     let stored = Stored::Page(record.clone());
     document.add_bytes(fields.record, &postcard::to_allocvec(&stored)?);
@@ -78,8 +78,6 @@ impl Maker<'_> {
     fn filters(&self, key: &str) -> TantivyDocument {
         let fields = self.fields;
         let mut document = TantivyDocument::default();
-        document.add_text(fields.key, key);
-        document.add_text(fields.collection, &self.collection.name);
         if let Some(version) = &self.collection.version {
             document.add_text(fields.version, version);
         }
@@ -87,7 +85,7 @@ impl Maker<'_> {
             document.add_text(fields.language, language);
         }
         for (at, _) in key.match_indices('/') {
-            document.add_text(fields.under, &key[..at]);
+            document.add_text(fields.under, &key[..=at]);
         }
         document.add_text(fields.under, key);
         let hash = blake3::hash(key.as_bytes());
@@ -127,7 +125,6 @@ impl Maker<'_> {
             }
         }
         document.add_text(self.fields.text, &*text);
-        document.add_text(self.fields.heading, heading);
     }
 
     fn record(&self, section: Section, ordinal: usize) -> SectionRecord {

@@ -37,7 +37,8 @@ pub struct Search {
     pub query: String,
     /// Number of hits, from 1.
     pub limit: usize,
-    /// Only sections of this page or of pages under this folder: `collection/path`.
+    /// Only sections of this page, `collection/path`, or of pages under this folder,
+    /// `collection/path/`.
     pub under: Option<String>,
     /// Only this collection.
     pub collection: Option<String>,

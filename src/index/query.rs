@@ -3,12 +3,11 @@
 
 use rustc_hash::{FxHashMap, FxHashSet};
 use tantivy::Term;
-use tantivy::query::{BooleanQuery, BoostQuery, ConstScoreQuery, Occur, Query, TermQuery};
-use tantivy::schema::{Field, IndexRecordOption};
+use tantivy::query::{BooleanQuery, ConstScoreQuery, Occur, Query, TermQuery};
+use tantivy::schema::IndexRecordOption;
 
 use super::Search;
 use super::analyzer;
-use super::rank;
 use super::schema::Fields;
 
 /// Characters of a question that count; more is a pasted page.
@@ -82,34 +81,23 @@ impl QueryTerms {
 
     /// The query for the sections that answer.
     pub(super) fn query(&self, fields: &Fields, search: &Search) -> Box<dyn Query> {
-        let clause = |field: Field, term: &str, boost: f32| -> (Occur, Box<dyn Query>) {
-            let term = Term::from_field_text(field, term);
-            let query = TermQuery::new(term, IndexRecordOption::WithFreqs);
-            let query: Box<dyn Query> = if boost == 1.0 {
-                Box::new(query)
-            } else {
-                Box::new(BoostQuery::new(Box::new(query), boost))
-            };
-            (Occur::Should, query)
+        let clause = |term: &String| -> (Occur, Box<dyn Query>) {
+            let term = Term::from_field_text(fields.text, term);
+            (Occur::Should, Box::new(TermQuery::new(term, IndexRecordOption::WithFreqs)))
         };
-        let mut clauses: Vec<_> =
-            self.terms.iter().map(|term| clause(fields.text, term, 1.0)).collect();
-        if rank::HEADING_WEIGHT > 0.0 {
-            clauses.extend(
-                self.terms.iter().map(|term| clause(fields.heading, term, rank::HEADING_WEIGHT)),
-            );
-        }
+        let clauses: Vec<_> = self.terms.iter().map(clause).collect();
         let any = BooleanQuery::new(clauses);
+        let collection = search.collection.as_ref().map(|name| format!("{name}/"));
         let filters = [
             (fields.under, search.under.as_deref()),
-            (fields.collection, search.collection.as_deref()),
+            (fields.under, collection.as_deref()),
             (fields.version, search.version.as_deref()),
             (fields.language, search.language.as_deref()),
         ];
         let mut all: Vec<(Occur, Box<dyn Query>)> = Vec::new();
         for (field, value) in filters {
             if let Some(value) = value {
-                let term = Term::from_field_text(field, value.trim_end_matches('/'));
+                let term = Term::from_field_text(field, value);
                 let filter = TermQuery::new(term, IndexRecordOption::Basic);
                 all.push((Occur::Must, Box::new(ConstScoreQuery::new(Box::new(filter), 0.0))));
             }

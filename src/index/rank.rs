@@ -7,8 +7,6 @@ use super::schema::Stored;
 use super::snapshot::Snapshot;
 use super::{Hit, Hits, QueryTerms, Search};
 
-/// Weight of the title and heading field beside the combined one, which holds them already.
-pub(super) const HEADING_WEIGHT: f32 = 0.0;
 /// Hits of one page before other pages had a turn.
 const PER_PAGE: usize = 2;
 /// Sections that are scored for each hit that is shown, so that there are other pages to turn to.

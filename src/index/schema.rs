@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use tantivy::schema::{
-    FAST, Field, INDEXED, IndexRecordOption, STORED, STRING, Schema, TextFieldIndexing, TextOptions,
+    FAST, Field, IndexRecordOption, STORED, STRING, Schema, TextFieldIndexing, TextOptions,
 };
 
 use super::analyzer;
@@ -14,13 +14,10 @@ pub(crate) const FORMAT: u32 = 1;
 /// Handles of the fields.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Fields {
-    /// `collection/path` of the page, on its sections and on its page record: what an update
-    /// deletes, what a fetch collects.
-    pub(super) key: Field,
-    /// Every folder above the page and the page itself, each as `collection/path`, for `path`.
+    /// The collection and every folder above the page, each with a slash at its end, and the page
+    /// itself, without one: what `path` and `collection` narrow a search to, what an update
+    /// deletes, what a fetch collects. The page's own record has only the page itself.
     pub(super) under: Field,
-    /// Collection name.
-    pub(super) collection: Field,
     /// Version of the documented software.
     pub(super) version: Field,
     /// Language of the page.
@@ -31,9 +28,7 @@ pub(super) struct Fields {
     /// than boosted fields in a sum (nDCG@10 0.708 against 0.637), because short fields get a
     /// full BM25 of their own and drown the body.
     pub(super) text: Field,
-    /// Title and headings alone.
-    pub(super) heading: Field,
-    /// Hash of `key`: groups sections by page without touching the store.
+    /// Hash of the page's name: groups sections by page without touching the store.
     pub(super) page: Field,
     /// The [`SectionRecord`] or [`PageRecord`].
     pub(super) record: Field,
@@ -48,15 +43,12 @@ pub(super) fn schema() -> (Schema, Fields) {
         )
     };
     let fields = Fields {
-        key: builder.add_text_field("key", STRING),
         under: builder.add_text_field("under", STRING),
-        collection: builder.add_text_field("collection", STRING),
         version: builder.add_text_field("version", STRING),
         language: builder.add_text_field("language", STRING),
         kind: builder.add_text_field("kind", STRING),
         text: builder.add_text_field("text", words(IndexRecordOption::WithFreqsAndPositions)),
-        heading: builder.add_text_field("heading", words(IndexRecordOption::WithFreqs)),
-        page: builder.add_u64_field("page", FAST | INDEXED),
+        page: builder.add_u64_field("page", FAST),
         record: builder.add_bytes_field("record", STORED),
     };
     (builder.build(), fields)

@@ -198,7 +198,7 @@ impl Snapshot {
 
     /// The sections of a page, in order; empty for an unknown page.
     pub fn sections(&self, collection: &str, path: &str) -> anyhow::Result<Vec<SectionRecord>> {
-        let term = Term::from_field_text(self.fields.key, &format!("{collection}/{path}"));
+        let term = Term::from_field_text(self.fields.under, &format!("{collection}/{path}"));
         let stored = self.stored(term)?.into_iter();
         let mut sections: Vec<SectionRecord> = stored
             .filter_map(|stored| match stored {

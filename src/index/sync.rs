@@ -428,7 +428,10 @@ impl Indexer {
     }
 
     fn key(&self, page: &PageRecord) -> Term {
-        Term::from_field_text(self.index.fields.key, &format!("{}/{}", page.collection, page.path))
+        Term::from_field_text(
+            self.index.fields.under,
+            &format!("{}/{}", page.collection, page.path),
+        )
     }
 
     fn open_writer(&mut self, bulk: bool) -> anyhow::Result<()> {
@@ -512,9 +515,6 @@ fn read_one(folder: &Folder, job: &Job, known: Option<&PageRecord>) -> Read {
         }
         Skip::Draft | Skip::Gone => Vec::new(),
     };
-    if !folder.reader.accepts(&job.path) {
-        return read;
-    }
     let source = match folder.reader.load(&job.path) {
         Ok(source) => source,
         Err(why) => {

@@ -170,7 +170,8 @@ fn filter(
     )))
 }
 
-/// The folder or page that `path` names, as `collection/path`; none for the top.
+/// The folder (`collection/path/`) or page (`collection/path`) that `path` names; none for the
+/// top.
 fn under(
     docs: &Docs,
     snapshot: &Snapshot,
@@ -198,11 +199,11 @@ fn under(
     };
     for name in &names {
         if path == *name {
-            return Ok(Some(path.to_owned()));
+            return Ok(Some(format!("{path}/")));
         }
         let folder = path.strip_prefix(&format!("{name}/")).filter(|folder| exists(name, folder));
         if let Some(folder) = folder.or_else(|| exists(name, path).then_some(path)) {
-            return Ok(Some(format!("{name}/{folder}")));
+            return Ok(Some(format!("{name}/{folder}/")));
         }
     }
     let near: Vec<String> = snapshot

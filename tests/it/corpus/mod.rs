@@ -5,6 +5,7 @@ mod files;
 mod includes;
 mod pages;
 mod properties;
+mod tokens;
 
 use std::path::PathBuf;
 

@@ -288,3 +288,13 @@ fn a_reader_beside_the_writer_follows_it_and_takes_over() {
     thread.join().expect("the follower ends");
     drop(dir);
 }
+
+#[test]
+fn a_file_that_becomes_a_folder_of_its_name_loses_no_page() {
+    let mut folder = folder(&[("x.md", "# Old\n\nokapi\n"), ("y.md", "# Y\n\nother\n")]);
+    std::fs::remove_file(folder.docs_dir().join("x.md")).expect("a file is removed");
+    folder.write("x.md/inner.md", "# Inner\n\ntapir\n");
+    folder.catch_up();
+    assert_eq!(found(folder.indexer.index(), "okapi"), [] as [&str; 0]);
+    assert_eq!(found(folder.indexer.index(), "tapir"), ["x.md/inner.md#inner"]);
+}

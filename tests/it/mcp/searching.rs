@@ -101,7 +101,7 @@ fn a_filter_that_hides_everything_is_named() {
     let answer = call(&docs, "search", json!({"query": "zebra", "path": "b"})).expect("an answer");
     assert_eq!(
         answer["notice"],
-        "Nothing matches with path \"docs/b\"; without it these do: a/one.md#one."
+        "Nothing matches with path \"docs/b/\"; without it these do: a/one.md#one."
     );
 }
 
