@@ -18,7 +18,13 @@ pub(super) fn documents(
 ) -> anyhow::Result<(PageRecord, Vec<TantivyDocument>)> {
     let sections = std::mem::take(&mut page.sections);
     let language = page.language.clone().or_else(|| collection.language.clone());
-    let maker = Maker { collection, fields, page: &page, language: language.as_deref() };
+    let maker = Maker {
+        collection,
+        fields,
+        page: &page,
+        language: language.as_deref(),
+        sections: sections.len(),
+    };
     let key = maker.key();
     let mut documents = Vec::with_capacity(sections.len() + 1);
     let mut entries = Vec::with_capacity(sections.len());
@@ -67,6 +73,7 @@ struct Maker<'a> {
     fields: &'a Fields,
     page: &'a Page,
     language: Option<&'a str>,
+    sections: usize,
 }
 
 impl Maker<'_> {
@@ -94,7 +101,9 @@ impl Maker<'_> {
         document
     }
 
-    /// What is searched. Prompts are templates, not docs: they are stored but not found.
+    /// What is searched. Prompts are templates, not docs; a heading with nothing under it but
+    /// other headings has no answer, and its words stand with each of those. Both are stored and
+    /// not found.
     fn words(
         &self,
         document: &mut TantivyDocument,
@@ -102,7 +111,9 @@ impl Maker<'_> {
         ordinal: usize,
         text: &mut String,
     ) {
-        if self.page.path.ends_with(schema::PROMPT) {
+        let empty = section.prose.trim().is_empty() && section.code.trim().is_empty();
+        let alone = self.sections == 1;
+        if self.page.path.ends_with(schema::PROMPT) || (empty && !alone) {
             return;
         }
         let mut heading = self.page.title.clone();
