@@ -25,6 +25,7 @@ pub(super) fn run(settings: &Settings, machine: bool) -> anyhow::Result<()> {
         eprintln!("building the index: {reason}");
     }
     let report = with_bar(&mut indexer, !machine)?;
+    indexer.compact()?;
     if report.pages == 0 {
         bail!("{}", live::nothing_to_read(&collections));
     }

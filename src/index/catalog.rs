@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::schema::PageRecord;
 
 /// The pages of one generation of the index, sorted by collection and path.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub struct Catalog {
     pages: Vec<Arc<PageRecord>>,
 }

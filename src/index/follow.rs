@@ -64,6 +64,7 @@ impl Follow {
             tracing::warn!("looking for changes every {seconds} s, because {reason}");
         }
         (self.tell)(News::Recovered);
+        indexer.compact()?;
         let mut looked = Instant::now();
         while !self.stopped() {
             if self.watch == Watch::Off {
@@ -74,6 +75,7 @@ impl Follow {
             let Batch { files, rescan } = batch;
             if rescan || looked.elapsed() > LOOK_AGAIN {
                 self.take(indexer.catch_up(&Progress::default())?);
+                indexer.compact()?;
                 looked = Instant::now();
             } else if !files.is_empty() {
                 self.take(indexer.update(&files)?);

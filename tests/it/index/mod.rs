@@ -298,3 +298,30 @@ fn a_file_that_becomes_a_folder_of_its_name_loses_no_page() {
     assert_eq!(found(folder.indexer.index(), "okapi"), [] as [&str; 0]);
     assert_eq!(found(folder.indexer.index(), "tapir"), ["x.md/inner.md#inner"]);
 }
+
+#[test]
+fn large_segments_are_merged_without_a_change_of_answers() {
+    let text: String = (0..6000).map(|n| format!("## Part {n}\n\nword{n} okapi\n\n")).collect();
+    let pages: Vec<(String, String)> =
+        (0..4).map(|n| (format!("p{n}.md"), format!("# P{n}\n\n{text}"))).collect();
+    let pages: Vec<(&str, &str)> = pages.iter().map(|(p, t)| (p.as_str(), t.as_str())).collect();
+    let mut folder = folder(&pages[..2]);
+    for (path, text) in &pages[2..] {
+        folder.write(path, text);
+        folder.catch_up();
+    }
+    let index = folder.indexer.index().clone();
+    let (before, generation) = (found(&index, "word77"), index.snapshot().generation());
+    folder.indexer.compact().expect("it is merged");
+    assert!(index.snapshot().generation() > generation, "there was nothing to merge");
+    assert_eq!(found(&index, "word77").len(), before.len());
+    folder.write("p0.md", "# P0\n\ntapir\n");
+    folder.catch_up();
+    assert_eq!(found(&index, "tapir"), ["p0.md#p0"]);
+    let root = folder.docs_dir();
+    let data = folder.dir.path().join("data");
+    drop(folder.indexer);
+    let opened =
+        Index::open(&data, &[collection(&root, "docs")]).expect("the stamp is still there");
+    assert_eq!(opened.snapshot().stamp().pages(), 4);
+}
