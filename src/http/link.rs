@@ -2,28 +2,11 @@
 
 use std::cell::OnceCell;
 
-use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_encode};
+use percent_encoding::{percent_decode_str, utf8_percent_encode};
 use rustc_hash::FxHashMap;
 
 use crate::index::{Catalog, PageRecord};
-
-/// What must be escaped in a path of a URI (RFC 3986 section 3.3), and what would end it.
-const PATH: &AsciiSet = &CONTROLS
-    .add(b' ')
-    .add(b'"')
-    .add(b'<')
-    .add(b'>')
-    .add(b'`')
-    .add(b'#')
-    .add(b'?')
-    .add(b'{')
-    .add(b'}')
-    .add(b'%')
-    .add(b'\\')
-    .add(b'^')
-    .add(b'[')
-    .add(b']')
-    .add(b'|');
+use crate::mcp::PATH;
 
 /// What a link may leave out at the end of a path.
 const ENDINGS: [&str; 8] =

@@ -47,7 +47,6 @@ impl Follow {
                 while !self.stopped() && Instant::now() < end {
                     std::thread::sleep(TICK);
                 }
-                continue;
             }
         }
     }
@@ -55,7 +54,6 @@ impl Follow {
     /// Watches first and looks then, so that no change falls between; ends with an error when
     /// both have to begin anew.
     fn follow(&self, indexer: &mut Indexer) -> anyhow::Result<()> {
-        indexer.index().verify()?;
         let started = Watcher::new(indexer.roots(), self.watch, self.interval);
         self.take(indexer.catch_up(&Progress::default())?);
         let (watcher, reason) = started?;

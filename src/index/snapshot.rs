@@ -126,7 +126,7 @@ impl Index {
     /// Checks the files against their checksums; names the damaged ones.
     pub fn verify(&self) -> anyhow::Result<()> {
         let damaged = self.index.validate_checksum()?;
-        anyhow::ensure!(damaged.is_empty(), "damaged files: {damaged:?}");
+        anyhow::ensure!(damaged.is_empty(), "the index has damaged files: {damaged:?}");
         Ok(())
     }
 

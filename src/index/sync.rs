@@ -142,7 +142,12 @@ impl Indexer {
         std::fs::create_dir_all(dir)
             .with_context(|| format!("cannot make the data folder {}", dir.display()))?;
         let lock = Lock::take(dir, command)?;
-        let (index, reason) = match Index::open(dir, collections) {
+        let whole = Index::open(dir, collections).and_then(|index| {
+            // Writes are not forced to the disk: after a power cut only the checksums tell.
+            index.verify().map_err(|error| OpenError::Stale(format!("{error:#}")))?;
+            Ok(index)
+        });
+        let (index, reason) = match whole {
             Ok(index) => (index, None),
             Err(reason) => (Indexer::make(&dir.join("search"))?, Some(reason)),
         };
@@ -197,11 +202,6 @@ impl Indexer {
     /// The roots of the collections, in order.
     pub fn roots(&self) -> Vec<PathBuf> {
         self.folders.iter().map(|folder| folder.collection.root.clone()).collect()
-    }
-
-    /// Whether the collection at this place would read a file at this path.
-    pub fn accepts(&self, folder: usize, path: &str) -> bool {
-        self.folders.get(folder).is_some_and(|folder| folder.reader.accepts(path))
     }
 
     /// Walks all folders and brings the index up to date; files whose size and time are known

@@ -6,7 +6,7 @@ use super::Shelf;
 use crate::index::{Catalog, PageRecord};
 
 /// What must be escaped in a path of a URI (RFC 3986 section 3.3), and what would end it.
-const PATH: &AsciiSet = &CONTROLS
+pub(crate) const PATH: &AsciiSet = &CONTROLS
     .add(b' ')
     .add(b'"')
     .add(b'<')
@@ -24,21 +24,7 @@ const PATH: &AsciiSet = &CONTROLS
     .add(b'|');
 
 /// The same for a fragment (section 3.5).
-const FRAGMENT: &AsciiSet = &CONTROLS
-    .add(b' ')
-    .add(b'"')
-    .add(b'<')
-    .add(b'>')
-    .add(b'`')
-    .add(b'#')
-    .add(b'%')
-    .add(b'{')
-    .add(b'}')
-    .add(b'\\')
-    .add(b'^')
-    .add(b'[')
-    .add(b']')
-    .add(b'|');
+const FRAGMENT: &AsciiSet = &PATH.remove(b'?');
 
 /// Scheme and empty authority of resource URIs.
 pub(super) const SCHEME: &str = "docs:///";

@@ -17,6 +17,7 @@ mod server;
 mod transport;
 
 pub use links::Links;
+pub(crate) use links::PATH;
 pub use server::Docs;
 pub use transport::{http_service, serve_pipe, serve_stdio};
 

@@ -153,6 +153,13 @@ fn damaged_files_are_told_by_their_checksums() {
     bytes[10] ^= 0xff;
     std::fs::write(store.path(), bytes).expect("it is written");
     assert!(folder.indexer.index().verify().is_err());
+    let collections = [collection(&folder.docs_dir(), "docs")];
+    drop(folder.indexer);
+    let (mut mended, reason) =
+        Indexer::open(&folder.dir.path().join("data"), &collections, "test").expect("it opens");
+    let reason = reason.expect("a reason").to_string();
+    assert!(reason.starts_with("the index has damaged files"), "{reason}");
+    assert_eq!(mended.catch_up(&Progress::default()).expect("it is built").pages, 2);
 }
 
 #[test]
