@@ -7,6 +7,8 @@ use std::{
     path::Path,
 };
 
+use unicode_normalization::UnicodeNormalization as _;
+
 use super::{Site, front_matter::FrontMatter};
 
 /// A generator with the settings of it that change addresses.
@@ -26,7 +28,7 @@ impl Rules {
             Site::VitePress => squeezed.contains("cleanUrls:true"),
             _ => !squeezed.contains("use_directory_urls:false"),
         };
-        Rules { site, clean_urls, unicode_anchors: squeezed.contains("pymdownx.slugs") }
+        Rules { site, clean_urls, unicode_anchors: has_unicode_slugs(config) }
     }
 
     /// The generator of the site in `root`: the one given, else by its config file, else by what
@@ -42,6 +44,25 @@ impl Rules {
             (None, None) => Rules::with_config(guess(pages), ""),
         }
     }
+}
+
+/// Does the configuration of MkDocs or Zensical set a slugger for headings? The same one may be set
+/// for tabs alone.
+fn has_unicode_slugs(config: &str) -> bool {
+    // The column from which on lines belong to the settings of `toc`.
+    let mut toc = None;
+    config.lines().any(|line| {
+        let text = line.trim();
+        let column = line.len() - line.trim_start().len();
+        if text.starts_with('[') {
+            toc = text.ends_with("toc]").then_some(0);
+        } else if text.trim_start_matches(['-', ' ']).starts_with("toc:") {
+            toc = Some(column + 1);
+        } else if toc.is_some_and(|least| column < least) && !text.is_empty() {
+            toc = None;
+        }
+        toc.is_some() && text.contains("pymdownx.slugs")
+    })
 }
 
 /// Names of config files, and whose they are. A folder's name stands for its presence alone.
@@ -259,15 +280,25 @@ impl Anchors {
         if !(slug.is_empty() && self.rules.site == Site::MkDocs) && self.used.insert(slug.clone()) {
             return slug;
         }
+        // Those who number with `_` count on from a number that is there.
+        let numbered = numbered(&slug).filter(|_| separator == '_');
+        let (stem, first) = numbered.map_or((&*slug, first), |(stem, number)| (stem, number + 1));
         let next = self.next.entry(slug.clone()).or_insert(first);
         loop {
-            let candidate = format!("{slug}{separator}{next}");
+            let candidate = format!("{stem}{separator}{next}");
             *next += 1;
             if self.used.insert(candidate.clone()) {
                 return candidate;
             }
         }
     }
+}
+
+/// `step` and 2 for `step_2`.
+fn numbered(slug: &str) -> Option<(&str, usize)> {
+    let (stem, digits) = slug.rsplit_once('_')?;
+    let is_number = (1..=9).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit());
+    Some((stem, digits.parse().ok().filter(|_| is_number)?))
 }
 
 /// GitHub's, as `github-slugger` has it: letters, marks, digits, `_` and `-` stay.
@@ -277,11 +308,19 @@ pub(super) fn github(title: &str) -> String {
         match c {
             ' ' => slug.push('-'),
             '-' | '_' => slug.push(c),
-            c if c.is_alphanumeric() || is_mark(c) => slug.extend(c.to_lowercase()),
+            c if (c.is_alphanumeric() && !is_other_number(c)) || is_mark(c) => {
+                slug.extend(c.to_lowercase());
+            }
             _ => {}
         }
     }
     slug
+}
+
+/// Numbers that are no digits, such as `½` and `②`.
+fn is_other_number(c: char) -> bool {
+    matches!(c, '²' | '³' | '¹' | '¼'..='¾' | '⁰' | '⁴'..='⁹' | '₀'..='₉' | '⅐'..='⅟' | '①'..='⒛'
+        | '⓪'..='⓿' | '❶'..='➓' | '㈠'..='㈩' | '㉈'..='㉟' | '㊀'..='㊉' | '㊱'..='㊿')
 }
 
 /// Marks that are not letters of their own; the blocks of combining characters in common use.
@@ -310,7 +349,9 @@ fn hugo(source: &str) -> String {
     for c in source.trim().chars() {
         match c {
             '-' | ' ' => slug.push('-'),
-            c if c.is_alphanumeric() || c == '_' => slug.extend(c.to_lowercase()),
+            c if c == '_' || (c.is_alphanumeric() && !is_other_number(c)) => {
+                slug.extend(c.to_lowercase());
+            }
             _ => {}
         }
     }
@@ -319,8 +360,8 @@ fn hugo(source: &str) -> String {
 
 /// Python-Markdown's `toc.slugify`.
 fn python(title: &str) -> String {
-    let kept = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-') || c.is_whitespace();
-    let words: String = title.chars().map(without_accent).filter(kept).collect();
+    let kept = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '\t' | ' ');
+    let words: String = title.nfkd().filter(kept).collect();
     let mut slug = String::with_capacity(words.len());
     for c in words.trim().chars() {
         match c {
@@ -336,11 +377,10 @@ fn python(title: &str) -> String {
     slug
 }
 
-/// VitePress's, from `@mdit-vue/shared`. Letters are decomposed there; of this, Latin accents are
-/// done here.
+/// VitePress's, from `@mdit-vue/shared`: decomposed, and what is special for anchors one hyphen.
 fn vitepress(title: &str) -> String {
     let mut slug = String::with_capacity(title.len());
-    for c in title.chars().filter(|c| !matches!(c, '\u{300}'..='\u{36f}')).map(without_accent) {
+    for c in title.nfkd().filter(|c| !matches!(c, '\u{300}'..='\u{36f}')) {
         let special =
             c.is_whitespace() || matches!(c, '“' | '”' | '‘' | '’') || (c.is_ascii_punctuation());
         if !special && !c.is_control() {
@@ -354,51 +394,41 @@ fn vitepress(title: &str) -> String {
     if digit { format!("_{slug}") } else { slug.to_owned() }
 }
 
-/// MDN's: lower case, spaces to `_`, no punctuation that would need escaping in a URL.
+/// MDN's: no punctuation that would need escaping in a URL, lower case, `_` for each gap between
+/// the words that are left.
 fn mdn(title: &str) -> String {
+    const REJECTED: &str = "*<>\"$#%&+,/:;=?@[]^`{|}~')(\\";
     let mut slug = String::with_capacity(title.len());
-    for c in title.trim().chars() {
-        match c {
-            c if c.is_whitespace() => slug.push('_'),
-            '"' | '#' | '$' | '%' | '&' | '+' | ',' | '/' | ':' | ';' | '=' | '?' | '@' | '['
-            | ']' | '^' | '`' | '{' | '|' | '}' | '~' | '\'' | '(' | ')' | '\\' | '<' | '>'
-            | '*' => {}
-            c => slug.extend(c.to_lowercase()),
+    let mut gap = false;
+    for c in title.chars().filter(|c| !REJECTED.contains(*c)) {
+        if c.is_ascii_whitespace() {
+            gap = true;
+            continue;
         }
+        if gap && !slug.is_empty() {
+            slug.push('_');
+        }
+        gap = false;
+        slug.extend(c.to_lowercase());
     }
-    slug
+    if slug.is_empty() { "sect".to_owned() } else { slug }
 }
 
-/// The base letter of an accented Latin one.
-fn without_accent(c: char) -> char {
-    const BASES: [(&str, char); 24] = [
-        ("ÀÁÂÃÄÅĀĂĄ", 'A'),
-        ("àáâãäåāăą", 'a'),
-        ("ÇĆĈĊČ", 'C'),
-        ("çćĉċč", 'c'),
-        ("ÈÉÊËĒĔĖĘĚ", 'E'),
-        ("èéêëēĕėęě", 'e'),
-        ("ÌÍÎÏĨĪĬĮİ", 'I'),
-        ("ìíîïĩīĭį", 'i'),
-        ("ÑŃŅŇ", 'N'),
-        ("ñńņň", 'n'),
-        ("ÒÓÔÕÖŌŎŐ", 'O'),
-        ("òóôõöōŏő", 'o'),
-        ("ŚŜŞŠȘ", 'S'),
-        ("śŝşšș", 's'),
-        ("ÙÚÛÜŨŪŬŮŰŲ", 'U'),
-        ("ùúûüũūŭůűų", 'u'),
-        ("ÝŶŸ", 'Y'),
-        ("ýÿŷ", 'y'),
-        ("ŹŻŽ", 'Z'),
-        ("źżž", 'z'),
-        ("ĜĞĠĢ", 'G'),
-        ("ĝğġģ", 'g'),
-        ("ŔŖŘ", 'R'),
-        ("ŕŗř", 'r'),
-    ];
-    if !('\u{c0}'..='\u{21b}').contains(&c) {
-        return c;
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_slugger_of_headings_is_told_from_that_of_tabs() {
+        let slugs = "slugify: !!python/object/apply:pymdownx.slugs.slugify";
+        let tabs =
+            format!("  - toc:\n      permalink: true\n  - pymdownx.tabbed:\n      {slugs}\n");
+        assert!(!has_unicode_slugs(&tabs));
+        assert!(has_unicode_slugs(&format!("  - toc:\n      permalink: true\n\n      {slugs}\n")));
+        let table = "slugify = {object = \"pymdownx.slugs.slugify\"}\n";
+        let toc = "[project.markdown_extensions.toc]\n";
+        let tabbed = "[project.markdown_extensions.pymdownx.tabbed]\n";
+        assert!(has_unicode_slugs(&format!("{toc}permalink = true\n{table}")));
+        assert!(!has_unicode_slugs(&format!("{toc}permalink = true\n{tabbed}{table}")));
     }
-    BASES.iter().find(|(accented, _)| accented.contains(c)).map_or(c, |(_, base)| *base)
 }

@@ -32,6 +32,7 @@ const HOMES: &[(&str, &str)] = &[
     ("ignore", "corpus"),
     ("globset", "corpus"),
     ("serde_saphyr", "corpus"),
+    ("unicode_normalization", "corpus"),
     ("rusqlite", "store"),
     ("redis", "store"),
     ("clap", "config"),

@@ -52,7 +52,7 @@ impl Scanner<'_> {
     }
 
     /// Handles the text between two offsets of the page as if the page ended there.
-    fn inline_until(&mut self, from: usize, to: usize) {
+    pub(super) fn inline_until(&mut self, from: usize, to: usize) {
         let whole = self.src;
         self.src = &whole[..to];
         self.pos = from;
@@ -81,7 +81,8 @@ fn split_id(content: &str) -> (&str, Option<&str>) {
     let mut id = None;
     for word in inner.split_whitespace() {
         match word.as_bytes() {
-            [b'#', _, ..] => id = id.or(Some(&word[1..])),
+            // Two signs are a slip that Hugo forgives.
+            [b'#', _, ..] => id = id.or(Some(word.trim_start_matches('#'))),
             [b'.', _, ..] | [b'-'] => {}
             // `{ data-toc-label="x" }`, which may hold spaces
             _ if word.contains('=') || word.ends_with('"') || word.ends_with('\'') => {
@@ -109,6 +110,7 @@ mod tests {
             "## A b {: #x-1 }",
             "## A b {/*x-1*/}",
             "## A b {/* #x-1 */}",
+            "## A b {##x-1}",
             r"## A b \{#x-1}",
             r"## A b \{#x-1\}",
         ] {

@@ -209,7 +209,26 @@ fn anchors_follow_the_generator() {
         VitePress page what-s-new-in-v1-2 a-b-–-große-x a-b-–-große-x-1 中文-标题-🚀
         MkDocs page whats-new-in-v12 a-b-groe_x a-b-groe_x_1 _1
         Hugo page whats-new-in-v12 a--b--größe_x a--b--größe_x-1 中文-标题-
-        Mdn page whats_new_in_v1.2 a__b_–_größe_x a__b_–_größe_x_2 中文_标题_🚀
+        Mdn page whats_new_in_v1.2 a_b_–_größe_x a_b_–_größe_x_2 中文_标题_🚀
+    "#]]
+    .assert_eq(&out);
+}
+
+#[test]
+fn anchors_of_other_scripts_and_numbers() {
+    let text = "## 全角（ＡＢ）？\n\n## 한\n\n## ガ ½ ②\n\n## ﬁ… Ⅷ\n\n## Step_2\n\n## Step_2\n";
+    let mut out = String::new();
+    for site in [Site::VitePress, Site::MkDocs, Site::Docusaurus, Site::Hugo] {
+        let (page, _) = read(site, "x.md", text);
+        let anchors: Vec<&str> = page.sections.iter().map(|it| it.anchor.as_str()).collect();
+        out.push_str(&format!("{site:?} {}\n", anchors.join(" ")));
+    }
+    // The letters of VitePress's anchors are decomposed, as those of its sites are.
+    expect![[r#"
+        VitePress 全角-ab 한 ガ-1⁄2-2 fi-viii step-2 step-2-1
+        MkDocs ab _1 12-2 fi-viii step_2 step_3
+        Docusaurus 全角ａｂ 한 ガ-- ﬁ-ⅷ step_2 step_2-1
+        Hugo 全角ａｂ 한 ガ-- ﬁ-ⅷ step_2 step_2-1
     "#]]
     .assert_eq(&out);
 }
