@@ -2,10 +2,10 @@
 
 use std::ops::Range;
 
-use pulldown_cmark::{Event, LinkType, OffsetIter, Options, Parser, Tag, TagEnd};
+use pulldown_cmark::{BrokenLink, Event, LinkType, Options, Parser, RefDefs, Tag, TagEnd};
 
 use super::{
-    Link, Page, Section,
+    Link, Page, Section, Site,
     site::{Anchors, Rules},
 };
 
@@ -16,9 +16,19 @@ pub(super) fn read(text: &str, anchors: &[(usize, String)], rules: Rules, titled
         | Options::ENABLE_FOOTNOTES
         | Options::ENABLE_STRIKETHROUGH
         | Options::ENABLE_TASKLISTS;
-    let events = Parser::new_ext(text, options).into_offset_iter();
+    // What is behind such a link only the generator's plugins know: its words stay.
+    let known = |link: BrokenLink<'_>| {
+        let full = link.link_type == LinkType::Reference;
+        let before = text[..link.span.start].chars().next_back();
+        let is_link = full
+            && matches!(rules.site, Site::MkDocs | Site::MdBook)
+            && !before.is_some_and(|c| c.is_alphanumeric() || matches!(c, '_' | ']' | ')'));
+        is_link.then(|| ("".into(), "".into()))
+    };
+    let events = Parser::new_with_broken_link_callback(text, options, Some(known));
+    let events = events.into_offset_iter();
     let mut splitter = Splitter::new(text, anchors, rules);
-    splitter.forget_definitions(&events);
+    splitter.forget_definitions(events.reference_definitions());
     for (event, range) in events {
         splitter.event(event, range);
     }
@@ -100,8 +110,8 @@ impl<'a> Splitter<'a> {
     }
 
     /// Definitions of links are resolved where they are used, and leave the text.
-    fn forget_definitions(&mut self, events: &OffsetIter<'_>) {
-        for (_, definition) in events.reference_definitions().iter() {
+    fn forget_definitions(&mut self, definitions: &RefDefs<'_>) {
+        for (_, definition) in definitions.iter() {
             self.edits.push((definition.span.clone(), String::new()));
         }
     }
@@ -251,7 +261,7 @@ impl<'a> Splitter<'a> {
 
     fn end_link(&mut self) {
         let Some(OpenLink { target, kind, range, from, end }) = self.links.pop() else { return };
-        if is_script(&target) {
+        if is_script(&target) || kind == LinkType::ReferenceUnknown {
             let text = range.start + 1..end.min(range.end);
             self.edits.push((range.start..text.start, String::new()));
             self.edits.push((text.end..range.end, String::new()));
@@ -270,6 +280,9 @@ impl<'a> Splitter<'a> {
                 if let Some(at) = source.rfind('[') {
                     self.edits.push((range.start + at..range.end, destination()));
                 }
+            }
+            LinkType::Collapsed if self.text[range.end..].starts_with("[]") => {
+                self.edits.push((range.end..range.end + 2, destination()));
             }
             LinkType::Collapsed if source.ends_with("[]") => {
                 self.edits.push((range.end - 2..range.end, destination()));

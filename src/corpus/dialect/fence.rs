@@ -230,7 +230,10 @@ impl Info {
         }
         let (first, rest) = match info.find([' ', '\t', ',', '{', '[']) {
             Some(0) => ("", info),
+            // `title="Two words"` without a language
+            Some(at) if info[..at].contains('=') => ("", info),
             Some(at) => info.split_at(at),
+            None if info.contains('=') => ("", info),
             None => (info, ""),
         };
         let mut language = first;

@@ -30,6 +30,7 @@ impl Scanner<'_> {
                 b'&' => self.entity(),
                 b':' => self.icon(),
                 b'+' => self.keys(),
+                b'=' | b'^' => self.marked(*b),
                 _ => self.literal(1),
             }
         }
@@ -153,17 +154,32 @@ impl Scanner<'_> {
 
     /// `{{ x }}` of Vue or of MkDocs' macros: the site evaluates it, we cannot.
     pub(super) fn template_value(&mut self) -> bool {
-        let line = line_window(&self.src[self.pos..]);
-        let Some(end) = memchr::memmem::find(line.as_bytes(), b"}}") else { return false };
-        self.pos += end + 2;
-        true
+        let end = self.template_end();
+        self.pos += end.unwrap_or_default();
+        end.is_some()
     }
 
-    /// A line that is nothing but `{{ … }}`: code of a template or of a preprocessor.
+    /// A line that is nothing but `{{ … }}`, or several of them: code of a template or of a
+    /// preprocessor.
     pub(super) fn template_line(&mut self) -> bool {
-        let before = self.out[self.line_out..].trim();
-        let line = line_window(&self.src[self.pos..]);
-        before.is_empty() && line.trim_end().ends_with("}}") && self.template_value()
+        let Some(end) = self.template_end() else { return false };
+        let before = self.out[self.line_out..].trim_matches([' ', '>']);
+        let after = line_window(&self.src[self.pos + end..]).trim_end();
+        let alone = before.is_empty() && (after.is_empty() || after.ends_with("}}"));
+        self.pos += if alone { end } else { 0 };
+        alone
+    }
+
+    /// Length of the `{{ … }}` here; it may go on within its paragraph, and in rows within its line.
+    fn template_end(&self) -> Option<usize> {
+        let rest = &self.src[self.pos..];
+        let window = if self.in_row || self.table.is_some() {
+            line_window(rest)
+        } else {
+            &rest[..rest.floor_char_boundary(rest.len().min(1024))]
+        };
+        let end = memchr::memmem::find(window.as_bytes(), b"}}")? + 2;
+        (!window[..end].contains("\n\n")).then_some(end)
     }
 }
 

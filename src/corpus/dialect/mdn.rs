@@ -13,12 +13,18 @@ impl Scanner<'_> {
             return false;
         };
         self.pos += length;
+        if name.eq_ignore_ascii_case("csssyntaxraw") {
+            self.write_fence("", arguments.first().map_or("", String::as_str));
+            return true;
+        }
         let text = render(&name.to_ascii_lowercase(), &arguments);
-        if text.is_empty() {
+        // Badges of headings are icons, and no part of their anchors.
+        let is_badge = text.starts_with('(');
+        if text.is_empty() || (is_badge && self.out[self.line_out..].starts_with('#')) {
             return true;
         }
         // Badges follow their term without a space now and then.
-        if text.starts_with('(') && !self.out.ends_with([' ', '\n']) {
+        if is_badge && !self.out.ends_with([' ', '\n']) {
             self.out.push(' ');
         }
         self.out.push_str(&text);

@@ -117,7 +117,7 @@ impl Scanner<'_> {
         if self.src[self.pos..].starts_with('{') {
             self.attribute_list();
         }
-        if self.out.ends_with([' ', '\n']) || self.out.len() == self.line_out {
+        if self.out.ends_with([' ', '\n', '[']) || self.out.len() == self.line_out {
             let spaces = self.src[self.pos..].bytes().take_while(|b| *b == b' ').count();
             self.pos += spaces;
         }
@@ -140,6 +140,19 @@ impl Scanner<'_> {
             inner.split('+').map(|key| containers::kind_word(key.trim_matches('"'))).collect();
         self.out.push_str(&keys.join("+"));
         self.pos += inner.len() + 4;
+    }
+
+    /// `==marked==` and `^^inserted^^`: their words.
+    pub(super) fn marked(&mut self, mark: u8) {
+        let line = line_window(&self.src[self.pos..]).as_bytes();
+        let run = line.iter().take_while(|b| **b == mark).count();
+        let in_word = self.out.ends_with(char::is_alphanumeric);
+        let is_open = run == 2 && !in_word && line.get(2).is_some_and(|b| !b.is_ascii_whitespace());
+        let close = line.get(2..).and_then(|rest| memchr::memmem::find(rest, &[mark; 2]));
+        let Some(close) = close.filter(|_| is_open) else { return self.literal(run) };
+        let end = self.pos + 2 + close;
+        self.inline_until(self.pos + 2, end);
+        self.pos = end + 2;
     }
 
     /// `{++added++}`, `{--removed--}`, `{~~old~>new~~}`, `{==marked==}`, `{>>comment<<}`.

@@ -73,6 +73,8 @@ impl<'a> Scanner<'a> {
         special[b'{' as usize] = true;
         special[b':' as usize] = dialect.mkdocs;
         special[b'+' as usize] = dialect.mkdocs;
+        special[b'=' as usize] = dialect.mkdocs;
+        special[b'^' as usize] = dialect.mkdocs;
         Scanner {
             src,
             pos: 0,
@@ -222,7 +224,12 @@ impl<'a> Scanner<'a> {
         self.out.push_str(": ");
         self.pos = at + 1 + spaces;
         self.inline();
-        self.end_line();
+        if self.out[self.line_out..].trim() == ":" {
+            // Nothing is left of the first line: the text starts on the next one.
+            self.drop_line();
+        } else {
+            self.end_line();
+        }
         self.frames.push(Frame::Indented { at: at_column });
         true
     }
@@ -244,6 +251,11 @@ impl<'a> Scanner<'a> {
             b'!' | b'?' | b'=' if self.dialect.admonitions => self.admonition(at, content),
             b'/' if self.dialect.mkdocs && content.starts_with("///") => self.slashes(at, content),
             b'-' | b';' | b'{' if self.is_include(content) => self.include_line(at, content),
+            b'r' if self.dialect.mdbook && is_rule(content) => {
+                self.pos = self.line_end(at);
+                self.drop_line();
+                true
+            }
             b'[' if is_contents(content) => {
                 self.pos = self.line_end(at);
                 self.drop_line();
@@ -482,14 +494,26 @@ pub(super) fn marker_width(text: &str) -> usize {
     }
 }
 
+/// `r[items.use.path]` on a line of its own: how the Rust reference names its rules.
+fn is_rule(content: &str) -> bool {
+    let name = content.strip_prefix("r[").and_then(|it| it.trim_end().strip_suffix(']'));
+    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_');
+    name.is_some_and(|name| !name.is_empty() && name.bytes().all(plain))
+}
+
 /// `[TOC]`, `[[toc]]`, `[[_TOC_]]`.
 fn is_contents(content: &str) -> bool {
     let word = content.trim().trim_matches(['[', ']', '_']);
     word.eq_ignore_ascii_case("toc") && content.trim().ends_with(']')
 }
 
-/// `[label]: address`
+/// `[label]: address "title"`; what has more words is text, such as `[!NOTE]: Mind this`.
 fn is_definition(content: &str) -> bool {
-    !content.starts_with("[^")
-        && content.find("]:").is_some_and(|at| !content[1..at].contains(['[', ']']))
+    let Some((label, rest)) = content[1..].split_once("]:") else { return false };
+    let rest = rest.trim();
+    let end = rest.find([' ', '\t']).unwrap_or(rest.len());
+    let title = rest[end..].trim_start();
+    !label.starts_with(['^', '!'])
+        && !label.contains(['[', ']'])
+        && (title.is_empty() || title.starts_with(['"', '\'', '(']) || rest.starts_with('<'))
 }

@@ -521,3 +521,179 @@ fn what_readers_do_not_see_goes() {
         "#]],
     );
 }
+
+#[test]
+fn mkdocs_marks_labels_and_cross_references() {
+    check(
+        Site::MkDocs,
+        r#"# M
+
+``` title="Two words"
+a == b
+```
+
+Go to [:octicons-search-24: search](x.md): ==marked *words*== and ^^inserted^^ are words, but x==y
+and a == b == c stay, as does `==x==`.
+
+The [`dir`][config.dir] of [another page][other] counts; `a[b][c]` and a[b][c] are code.
+
+<!-- md:option dir -->
+
+:   <!-- md:default none -->
+    Where files are.
+
+:   Said at once:
+"#,
+        expect![[r#"
+            [#m]
+            # M
+
+            **Two words**
+            ```
+            a == b
+            ```
+
+            Go to [search](x.md): marked *words* and inserted are words, but x==y
+            and a == b == c stay, as does `==x==`.
+
+            The `dir` of another page counts; `a[b][c]` and a[b][c] are code.
+
+            `dir`
+
+            Where files are.
+
+            : Said at once:
+        "#]],
+    );
+}
+
+#[test]
+fn mdbook_rules_and_links_of_the_reference() {
+    check(
+        Site::MdBook,
+        r#"# B
+
+r[items.use]
+## Use
+
+r[items.use.path-1]
+Uses [crates.io][] and [rules][items.mod], not [free] ones; r[x] stays.
+
+[crates.io]: https://crates.io/
+"#,
+        expect![[r##"
+            [#b]
+            # B
+            [#use]
+            ## Use
+
+            Uses [crates.io](https://crates.io/) and rules, not [free] ones; r[x] stays.
+        "##]],
+    );
+}
+
+#[test]
+fn templates_go_over_several_lines() {
+    let text = r#"# T
+
+{{ $a := dict
+  "b" 1 }}
+Text {{ x }} here.
+
+Some {{ open
+
+and }} paragraph.
+
+| a | {{ b |
+|---|---|
+| c | }} d |
+"#;
+    check(
+        Site::Hugo,
+        text,
+        expect![[r#"
+            [#t]
+            # T
+
+            Text {{ x }} here.
+
+            Some {{ open
+
+            and }} paragraph.
+
+            | a | {{ b |
+            |---|---|
+            | c | }} d |
+        "#]],
+    );
+    check(
+        Site::VitePress,
+        "# T\n\nIt has {{ items\n  .length }} items.\n",
+        expect![[r#"
+            [#t]
+            # T
+
+            It has  items.
+        "#]],
+    );
+}
+
+#[test]
+fn mdn_badges_and_syntax() {
+    check(
+        Site::Mdn,
+        r#"## Old things {{deprecated_inline}}{{Non-standard_Inline}}
+
+{{CSSSyntaxRaw(`box = <length> | none`)}}
+
+## Load & unload / events ===
+
+## Step_2
+
+## Step_2
+"#,
+        expect![[r#"
+            [#old_things]
+            ## Old things
+
+            ```
+            box = <length> | none
+            ```
+            [#load_unload_events]
+            ## Load & unload / events ===
+            [#step_2]
+            ## Step_2
+            [#step_3]
+            ## Step_2
+        "#]],
+    );
+}
+
+#[test]
+fn text_that_looks_like_a_definition_is_text() {
+    check(
+        Site::Plain,
+        r#"# D
+
+> [!NOTE]: Mind the first.
+
+> [!NOTE]: Mind the second.
+
+A [link] and [another].
+
+[link]: a.md "With a title"
+[another]: <b c.md>
+[link]: never.md
+"#,
+        expect![[r#"
+            [#d]
+            # D
+
+            > [!NOTE]: Mind the first.
+
+            > [!NOTE]: Mind the second.
+
+            A [link](a.md) and [another](<b c.md>).
+        "#]],
+    );
+}
