@@ -21,7 +21,9 @@ impl Scanner<'_> {
         let start = self.line_out;
         self.out.push_str(&content[..level]);
         let from = self.pos + level;
+        self.in_anchor = id.is_none();
         self.inline_until(from, self.pos + text.len());
+        self.in_anchor = false;
         self.pos = end;
         let kept = self.out.trim_end().len();
         self.out.truncate(kept.max(start + level));

@@ -140,9 +140,14 @@ impl<'a> Scanner<'a> {
             "pre" if tag.kind == Kind::Open => self.pre(),
             "br" => self.out.push_str(if self.out.ends_with(' ') { "" } else { " " }),
             "img" | "image" => {
-                if let Some(alt) = tag.get("alt") {
+                if let Some(alt) = tag.get("alt").filter(|_| !self.in_anchor) {
                     self.push_text(alt);
                 }
+            }
+            // Badges of Vue's docs, such as `3.5+`.
+            "sup" if tag.get("data-text").is_some() => {
+                let badge = tag.get("data-text").filter(|_| !self.in_anchor);
+                self.push_text(badge.unwrap_or_default());
             }
             "sup" if tag.attributes.is_empty() && tag.kind == Kind::Open => {
                 let is_note = self.src[self.pos..].starts_with(['[', '<', '(']);
@@ -366,7 +371,7 @@ impl<'a> Scanner<'a> {
         if first && !self.in_row {
             self.break_paragraph();
         }
-        if tag.kind == Kind::Close {
+        if tag.kind == Kind::Close || self.in_anchor {
             return;
         }
         let Some(label) = mdx::label(tag) else { return };

@@ -18,9 +18,8 @@ impl Scanner<'_> {
             return true;
         }
         let text = render(&name.to_ascii_lowercase(), &arguments);
-        // Badges of headings are icons, and no part of their anchors.
         let is_badge = text.starts_with('(');
-        if text.is_empty() || (is_badge && self.out[self.line_out..].starts_with('#')) {
+        if text.is_empty() || (is_badge && self.in_anchor) {
             return true;
         }
         // Badges follow their term without a space now and then.

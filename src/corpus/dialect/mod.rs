@@ -1,6 +1,7 @@
 //! Real docs are not CommonMark: this makes plain, clean Markdown of a page before the Markdown
 //! parser sees it. One file per family of dialects, all of them driven by [`scan`].
 
+mod block;
 mod containers;
 mod elements;
 mod entities;

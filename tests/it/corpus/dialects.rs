@@ -200,11 +200,15 @@ export default {}
 
 <div class="options-api">
 
-只在这里 <VTBadge text="3.4+" />。
+只在这里 <VTBadge text="3.4+" />、<sup class="vt-badge" data-text="3.5+" />。
 
 </div>
 
 ## Über Größe & `ref()` 2
+
+## New <Badge text="beta" />
+
+## Newer <Badge text="3.5+" /> {#newer}
 "#,
         expect![[r#"
             [#title]
@@ -219,9 +223,13 @@ export default {}
             export default {}
             ```
 
-            只在这里 3.4+ 。
+            只在这里 3.4+ 、3.5+。
             [#uber-große-ref-2]
             ## Über Größe & `ref()` 2
+            [#new]
+            ## New
+            [#newer]
+            ## Newer 3.5+
         "#]],
     );
 }
@@ -542,7 +550,7 @@ The [`dir`][config.dir] of [another page][other] counts; `a[b][c]` and a[b][c] a
 :   <!-- md:default none -->
     Where files are.
 
-:   Said at once:
+:   <!-- md:default none --> Said at once:
 "#,
         expect![[r#"
             [#m]
