@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use super::sync::{Changes, Indexer, Progress, Report};
+use super::report::{Changes, Progress, Report};
+use super::sync::Indexer;
 use super::{Held, Index};
 use crate::corpus::{Batch, Collection, Watch, Watcher};
 

@@ -13,10 +13,12 @@ mod lock;
 mod passage;
 mod query;
 mod rank;
+mod report;
 mod schema;
 mod snapshot;
 mod suggest;
 mod sync;
+mod writer;
 
 pub(crate) use blocks::take as take_blocks;
 pub use catalog::Catalog;
@@ -24,11 +26,12 @@ pub use follow::{Follow, News};
 pub use lock::Held;
 pub use passage::Passage;
 pub use query::QueryTerms;
+pub use report::{Changes, Progress, Report};
 pub(crate) use schema::PROMPT;
 pub use schema::{PageRecord, SectionEntry, SectionRecord};
 pub use snapshot::{Index, OpenError, Snapshot, Stamp};
 pub(crate) use suggest::nearest;
-pub use sync::{Changes, Indexer, Progress, Report};
+pub use sync::Indexer;
 
 /// What to look for, and where.
 #[derive(Debug, Clone, Default)]

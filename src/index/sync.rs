@@ -5,102 +5,22 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, bail};
-use tantivy::indexer::{LogMergePolicy, NoMergePolicy, UserOperation};
-use tantivy::{IndexWriter, Term};
+use tantivy::Term;
 
 use super::catalog::Catalog;
 use super::directory::UnsyncedDirectory;
 use super::documents::{documents, nanoseconds};
 use super::lock::Lock;
+use super::report::{Changes, Progress, Report, is_renamed};
 use super::schema::{self, PageRecord};
 use super::snapshot::{Index, OpenError, Stamp};
+use super::writer::Writer;
 use crate::corpus::{self, Collection, Page, Reader, Skip, Source, Warning};
-
-/// Above this many changed files the writer uses all cores and merges at the end.
-const BULK: usize = 256;
-/// Sections of a segment that is worth merging with its like by itself; smaller ones are merged
-/// by Tantivy as they pile up.
-const LARGE: u32 = 5_000;
-/// Memory of a writer thread before it writes a segment, in bytes: enough that 14,000 pages make
-/// one segment a thread. Reserved as it is used.
-const BULK_MEMORY: usize = 256 << 20;
-/// The same for single pages: Tantivy's least.
-const LIVE_MEMORY: usize = 15 << 20;
-
-/// How far a run of the indexer is; read from another thread.
-#[derive(Debug, Default)]
-pub struct Progress {
-    /// Files to look at; 0 while they are being listed.
-    pub files: AtomicU64,
-    /// Files looked at.
-    pub done: AtomicU64,
-    /// Bytes read.
-    pub bytes: AtomicU64,
-}
-
-/// Pages that came, changed or went with a commit.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Changes {
-    /// New pages, as (collection, path).
-    pub added: Vec<(String, String)>,
-    /// Pages with other content.
-    pub changed: Vec<(String, String)>,
-    /// Pages that are gone.
-    pub removed: Vec<(String, String)>,
-    /// Whether a list of pages looks different: pages came or went, or are called otherwise.
-    pub listed: bool,
-}
-
-impl Changes {
-    /// What differs between two generations.
-    pub fn between(before: &Catalog, after: &Catalog) -> Changes {
-        let name = |page: &PageRecord| (page.collection.clone(), page.path.clone());
-        let mut changes = Changes::default();
-        for page in after.pages() {
-            match before.page(&page.collection, &page.path) {
-                None => changes.added.push(name(page)),
-                Some(old) if old.hash != page.hash => {
-                    changes.changed.push(name(page));
-                    changes.listed |= is_renamed(old, page);
-                }
-                Some(_) => {}
-            }
-        }
-        let gone = |page: &&Arc<PageRecord>| after.page(&page.collection, &page.path).is_none();
-        changes.removed = before.pages().iter().filter(gone).map(|page| name(page)).collect();
-        changes.listed |= !changes.added.is_empty() || !changes.removed.is_empty();
-        changes
-    }
-
-    /// Whether nothing differs.
-    pub fn is_empty(&self) -> bool {
-        self.added.is_empty() && self.changed.is_empty() && self.removed.is_empty()
-    }
-}
-
-/// What a run of the indexer did.
-#[derive(Debug, Clone, Default)]
-pub struct Report {
-    /// What differs from before.
-    pub changes: Changes,
-    /// Pages in the index now.
-    pub pages: usize,
-    /// Sections in the index now.
-    pub sections: usize,
-    /// Bytes of the files that were read.
-    pub bytes: u64,
-    /// Files without a page, with the reason.
-    pub skipped: Vec<Warning>,
-    /// What the authors should know; the pages are in the index.
-    pub warnings: Vec<Warning>,
-    /// Seconds from start to the commit.
-    pub seconds: f64,
-}
 
 struct Folder {
     collection: Collection,
@@ -111,7 +31,7 @@ struct Folder {
 pub struct Indexer {
     index: Arc<Index>,
     folders: Vec<Folder>,
-    writer: Option<(IndexWriter, bool)>,
+    writer: Writer,
     _lock: Lock,
 }
 
@@ -173,9 +93,9 @@ impl Indexer {
     fn with(index: Arc<Index>, collections: &[Collection], lock: Lock) -> Indexer {
         let folder = |c: &Collection| Folder { collection: c.clone(), reader: Reader::new(c) };
         Indexer {
+            writer: Writer::new(index.index.clone()),
             index,
             folders: collections.iter().map(folder).collect(),
-            writer: None,
             _lock: lock,
         }
     }
@@ -295,17 +215,11 @@ impl Indexer {
     ///
     /// What the disk says; the index stays as it was.
     pub fn compact(&mut self) -> anyhow::Result<()> {
-        let metas = self.index.index.searchable_segment_metas()?;
-        let large: Vec<_> =
-            metas.iter().filter(|meta| meta.num_docs() >= LARGE).map(|meta| meta.id()).collect();
-        if large.len() < 2 {
-            return Ok(());
+        if self.writer.compact()? {
+            let snapshot = self.index.snapshot();
+            self.index.publish(snapshot.stamp().clone(), snapshot.catalog()?.clone())?;
         }
-        self.open_writer(false)?;
-        let (writer, _) = self.writer.as_mut().context("no writer")?;
-        writer.merge(&large).wait()?;
-        let snapshot = self.index.snapshot();
-        self.index.publish(snapshot.stamp().clone(), snapshot.catalog()?.clone())
+        Ok(())
     }
 
     /// Whether a file that the page pulls in is newer than the last commit.
@@ -333,8 +247,7 @@ impl Indexer {
         let mut report = Report::default();
         let mut added = Vec::new();
         if !jobs.is_empty() || !removed.is_empty() || first {
-            let bulk = jobs.len() > BULK;
-            self.open_writer(bulk)?;
+            self.writer.open(jobs.len())?;
             let run = self.read_all(&jobs, catalog, progress, &mut report);
             match run {
                 Ok(outcomes) => {
@@ -349,7 +262,7 @@ impl Indexer {
                     );
                 }
                 Err(error) => {
-                    self.abandon();
+                    self.writer.abandon();
                     return Err(error);
                 }
             }
@@ -363,7 +276,7 @@ impl Indexer {
         }
         let next = catalog.with(&removed, added);
         if let Err(error) = self.commit(&removed, next) {
-            self.abandon();
+            self.writer.abandon();
             return Err(
                 error.context("the index could not be written; what was indexed before stays")
             );
@@ -387,7 +300,6 @@ impl Indexer {
         progress: &Progress,
         report: &mut Report,
     ) -> anyhow::Result<Vec<(usize, Outcome)>> {
-        let writer = &self.writer.as_ref().context("no writer")?.0;
         let threads = std::thread::available_parallelism().map_or(1, |n| n.get());
         let next = AtomicUsize::new(0);
         let shared = Mutex::new((Vec::with_capacity(jobs.len()), report));
@@ -400,7 +312,7 @@ impl Indexer {
                 let read = read_one(folder, job, known.map(|page| &**page));
                 let outcome = match read.page {
                     Some((page, source)) => {
-                        let record = self.write(writer, folder, page, source, known.is_some())?;
+                        let record = self.write(folder, page, source, known.is_some())?;
                         Outcome::Read(Box::new(record))
                     }
                     None if read.same => Outcome::Same,
@@ -434,19 +346,13 @@ impl Indexer {
     /// Hands a page and its sections to the writer, in place of what it knew of them.
     fn write(
         &self,
-        writer: &IndexWriter,
         folder: &Folder,
         page: Page,
         source: Source,
         replace: bool,
     ) -> anyhow::Result<PageRecord> {
         let (record, documents) = documents(&folder.collection, &self.index.fields, page, source)?;
-        let mut operations = Vec::with_capacity(documents.len() + 1);
-        if replace {
-            operations.push(UserOperation::Delete(self.key(&record)));
-        }
-        operations.extend(documents.into_iter().map(UserOperation::Add));
-        writer.run(operations)?;
+        self.writer.put(replace.then(|| self.key(&record)), documents)?;
         Ok(record)
     }
 
@@ -455,37 +361,6 @@ impl Indexer {
             self.index.fields.under,
             &format!("{}/{}", page.collection, page.path),
         )
-    }
-
-    fn open_writer(&mut self, bulk: bool) -> anyhow::Result<()> {
-        if self.writer.as_ref().is_some_and(|(_, open)| *open == bulk) {
-            return Ok(());
-        }
-        self.writer = None;
-        let index = &self.index.index;
-        let writer: IndexWriter = if bulk {
-            let threads = std::thread::available_parallelism().map_or(1, |n| n.get()).min(8);
-            let writer = index.writer_with_num_threads(threads, threads * BULK_MEMORY)?;
-            writer.set_merge_policy(Box::new(NoMergePolicy));
-            writer
-        } else {
-            let writer = index.writer_with_num_threads(1, LIVE_MEMORY)?;
-            let mut policy = LogMergePolicy::default();
-            // Tantivy's default never merges for the sake of deleted documents alone.
-            policy.set_del_docs_ratio_before_merge(0.3);
-            writer.set_merge_policy(Box::new(policy));
-            writer
-        };
-        self.writer = Some((writer, bulk));
-        Ok(())
-    }
-
-    /// Forgets what was not committed; the next change opens a new writer.
-    fn abandon(&mut self) {
-        if let Some((mut writer, _)) = self.writer.take() {
-            // Dropping the writer without a commit has the same effect if this fails.
-            let _ = writer.rollback();
-        }
     }
 
     fn commit(&mut self, removed: &[Arc<PageRecord>], next: Catalog) -> anyhow::Result<()> {
@@ -504,19 +379,8 @@ impl Indexer {
             sections: next.sections() as u64,
             committed: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs()),
         };
-        let (writer, bulk) = self.writer.as_mut().context("no writer")?;
-        for key in keys {
-            writer.delete_term(key);
-        }
-        let mut prepared = writer.prepare_commit()?;
-        prepared.set_payload(&serde_json::to_string(&stamp)?);
-        prepared.commit()?;
-        let bulk = *bulk;
+        self.writer.commit(keys, &stamp)?;
         self.index.publish(stamp, next)?;
-        if bulk {
-            // The threads and their memory are not needed again soon.
-            self.writer = None;
-        }
         Ok(())
     }
 }
@@ -558,11 +422,6 @@ fn read_one(folder: &Folder, job: &Job, known: Option<&PageRecord>) -> Read {
         Err(why) => read.skipped = skip(why),
     }
     read
-}
-
-/// Whether a page is listed under other words than before.
-fn is_renamed(old: &PageRecord, new: &PageRecord) -> bool {
-    old.title != new.title || old.description != new.description
 }
 
 /// Sorts outcomes into what is new, what changed, and what is there no longer.

@@ -1,0 +1,117 @@
+//! Tantivy's writer: opened when something changed, sized for it, and closed when it failed.
+
+use std::path::Path;
+
+use anyhow::Context;
+use tantivy::indexer::{LogMergePolicy, NoMergePolicy, UserOperation};
+use tantivy::{IndexWriter, TantivyDocument, Term};
+
+use super::snapshot::Stamp;
+
+/// Above this many changed files the writer uses all cores and merges at the end.
+const BULK: usize = 256;
+/// Sections of a segment that is worth merging with its like by itself; smaller ones are merged
+/// by Tantivy as they pile up.
+const LARGE: u32 = 5_000;
+/// Memory of a writer thread before it writes a segment, in bytes: enough that 14,000 pages make
+/// one segment a thread. Reserved as it is used.
+const BULK_MEMORY: usize = 256 << 20;
+/// The same for single pages: Tantivy's least.
+const LIVE_MEMORY: usize = 15 << 20;
+
+/// A writer that is open, or will be when it is needed.
+pub(super) struct Writer {
+    index: tantivy::Index,
+    open: Option<Open>,
+}
+
+struct Open {
+    writer: IndexWriter,
+    bulk: bool,
+}
+
+impl Writer {
+    /// Nothing is opened yet.
+    pub(super) fn new(index: tantivy::Index) -> Writer {
+        Writer { index, open: None }
+    }
+
+    /// Gets ready to write this many files.
+    pub(super) fn open(&mut self, files: usize) -> anyhow::Result<()> {
+        let bulk = files > BULK;
+        if self.open.as_ref().is_some_and(|open| open.bulk == bulk) {
+            return Ok(());
+        }
+        self.open = None;
+        let writer: IndexWriter = if bulk {
+            let threads = std::thread::available_parallelism().map_or(1, |n| n.get()).min(8);
+            let writer = self.index.writer_with_num_threads(threads, threads * BULK_MEMORY)?;
+            writer.set_merge_policy(Box::new(NoMergePolicy));
+            writer
+        } else {
+            let writer = self.index.writer_with_num_threads(1, LIVE_MEMORY)?;
+            let mut policy = LogMergePolicy::default();
+            // Tantivy's default never merges for the sake of deleted documents alone.
+            policy.set_del_docs_ratio_before_merge(0.3);
+            writer.set_merge_policy(Box::new(policy));
+            writer
+        };
+        self.open = Some(Open { writer, bulk });
+        Ok(())
+    }
+
+    /// Adds the documents of a page, in place of those under its key if it was known.
+    pub(super) fn put(
+        &self,
+        replaced: Option<Term>,
+        documents: Vec<TantivyDocument>,
+    ) -> anyhow::Result<()> {
+        let open = self.open.as_ref().context("no writer")?;
+        let mut operations = Vec::with_capacity(documents.len() + 1);
+        operations.extend(replaced.map(UserOperation::Delete));
+        operations.extend(documents.into_iter().map(UserOperation::Add));
+        open.writer.run(operations)?;
+        Ok(())
+    }
+
+    /// Takes out what stands under these keys, and makes all of it visible at once.
+    pub(super) fn commit(&mut self, removed: Vec<Term>, stamp: &Stamp) -> anyhow::Result<()> {
+        let open = self.open.as_mut().context("no writer")?;
+        for key in removed {
+            open.writer.delete_term(key);
+        }
+        let mut prepared = open.writer.prepare_commit()?;
+        prepared.set_payload(&serde_json::to_string(stamp)?);
+        prepared.commit()?;
+        if open.bulk {
+            // The threads and their memory are not needed again soon.
+            self.open = None;
+        }
+        Ok(())
+    }
+
+    /// Merges the large segments that a bulk run leaves, one a thread, into one: long questions
+    /// are answered a fifth faster. Tells whether there was something to merge.
+    pub(super) fn compact(&mut self) -> anyhow::Result<bool> {
+        let metas = self.index.searchable_segment_metas()?;
+        let large: Vec<_> =
+            metas.iter().filter(|meta| meta.num_docs() >= LARGE).map(|meta| meta.id()).collect();
+        if large.len() < 2 {
+            return Ok(false);
+        }
+        self.open(0)?;
+        self.open.as_mut().context("no writer")?.writer.merge(&large).wait()?;
+        Ok(true)
+    }
+
+    /// Forgets what was not committed; the next change opens a new writer. What was half-written
+    /// is deleted: on a disk that is full it would keep the room that the next try needs.
+    pub(super) fn abandon(&mut self) {
+        self.open = None;
+        let Ok(metas) = self.index.load_metas() else { return };
+        let mut living = metas.list_segment_files();
+        living.insert(Path::new("meta.json").to_owned());
+        // What cannot be deleted now is deleted after the next commit.
+        let _ = self.index.directory_mut().garbage_collect(|| living);
+    }
+}
