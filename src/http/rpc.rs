@@ -16,14 +16,13 @@ use serde_json::json;
 use super::accept::Patience;
 use super::envelope::{self, Flaw, Id};
 use super::error::{self, Error, Refusal};
+use crate::mcp;
 
 /// Largest body taken; a call is a few hundred bytes.
 pub(super) const MAX_BODY: usize = 256 * 1024;
 /// How much of a body that is too large is still read, so that its sender is done and reads the
 /// answer instead of a broken connection.
 const MAX_DISCARDED: usize = 1024 * 1024;
-/// Revisions of MCP that are spoken, newest first.
-const REVISIONS: [&str; 5] = ["2026-07-28", "2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05"];
 /// Headers that decide something: two of one kind could be read differently by two readers.
 const SINGLE: [HeaderName; 5] = [
     header::CONTENT_TYPE,
@@ -231,7 +230,7 @@ async fn in_json(response: Response, id: Option<Id>) -> Response {
         let requested: String = version.chars().take(40).collect();
         let message = "this revision of MCP is not spoken here";
         let refusal = Refusal::new(status, error::UNSUPPORTED_VERSION, message).of(id);
-        let data = json!({ "supported": REVISIONS, "requested": requested });
+        let data = json!({ "supported": mcp::revisions(), "requested": requested });
         return refusal.with(data).into_response();
     }
     error::in_json(status, &text, id)

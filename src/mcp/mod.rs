@@ -19,6 +19,7 @@ mod transport;
 pub use links::Links;
 pub(crate) use links::PATH;
 pub use server::Docs;
+pub(crate) use transport::revisions;
 pub use transport::{http_service, serve_pipe, serve_stdio};
 
 /// A collection, as clients are told of it.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use rmcp::ServiceExt;
+use rmcp::model::ProtocolVersion;
 use rmcp::service::ServerInitializeError;
 use rmcp::transport::streamable_http_server::session::never::NeverSessionManager;
 use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
@@ -10,6 +11,11 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::sync::CancellationToken;
 
 use super::server::Docs;
+
+/// Revisions of MCP that are spoken, newest first.
+pub(crate) fn revisions() -> Vec<&'static str> {
+    ProtocolVersion::KNOWN_VERSIONS.iter().rev().map(ProtocolVersion::as_str).collect()
+}
 
 /// The Streamable HTTP service: no protocol sessions (each costs memory and binds a client to one
 /// replica), JSON answers, SSE only for subscriptions. Host, Origin and size are checked in front

@@ -2,6 +2,7 @@
 
 mod calls;
 mod doors;
+mod headers;
 mod pages;
 mod wire;
 
