@@ -1,17 +1,18 @@
 //! `docent index`: only build the index, and show how far it is.
 
 use std::io::{IsTerminal, Write};
+use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use anyhow::bail;
+use anyhow::{anyhow, bail};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
 use super::{collections, live, log};
 use crate::config::Settings;
-use crate::corpus::Warning;
-use crate::index::{Indexer, OpenError, Progress, Report};
+use crate::corpus::{Collection, Warning};
+use crate::index::{Index, Indexer, OpenError, Progress, Report, Unwritable};
 
 /// Warnings that are shown; the rest is counted.
 const SHOWN: usize = 20;
@@ -20,7 +21,11 @@ const SHOWN: usize = 20;
 pub(super) fn run(settings: &Settings, machine: bool) -> anyhow::Result<()> {
     log::start(settings.log.value);
     let collections = collections::collections(settings)?;
-    let (mut indexer, reason) = Indexer::open(&settings.data_dir.value, &collections, "index")?;
+    let opened = Indexer::open(&settings.data_dir.value, &collections, "index");
+    let (mut indexer, reason) = opened.map_err(|error| match error.is::<Unwritable>() {
+        true => anyhow!("{error}; {ELSEWHERE}"),
+        false => error,
+    })?;
     if let Some(reason) = reason.as_ref().filter(|_| !machine) {
         eprintln!("building the index: {reason}");
     }
@@ -34,6 +39,22 @@ pub(super) fn run(settings: &Settings, machine: bool) -> anyhow::Result<()> {
     }
     summarise(&report);
     Ok(())
+}
+
+/// What to do about a data folder that cannot be written.
+const ELSEWHERE: &str = "name a folder that can be written with --data-dir";
+
+/// The index in a data folder that cannot be written, if it can be served as it is: a container's
+/// image may bring one along.
+pub(super) fn open_as_it_is(
+    data_dir: &Path,
+    collections: &[Collection],
+    unwritable: &anyhow::Error,
+) -> anyhow::Result<Index> {
+    let index = Index::open(data_dir, collections)
+        .map_err(|reason| anyhow!("{unwritable}, and {reason}; {ELSEWHERE}"))?;
+    index.verify()?;
+    Ok(index)
 }
 
 /// Builds an index that is not there or does not fit, and says why.
@@ -89,6 +110,7 @@ fn summarise(report: &Report) {
         changes.removed.len()
     );
     list("skipped", &report.skipped);
+    list("unread", &report.busy);
     list("warning", &report.warnings);
 }
 
@@ -122,6 +144,7 @@ fn print_json(
         "bytes": report.bytes,
         "seconds": report.seconds,
         "skipped": messages(&report.skipped),
+        "unread": messages(&report.busy),
         "warnings": messages(&report.warnings),
     });
     writeln!(std::io::stdout().lock(), "{summary}")?;

@@ -9,7 +9,7 @@ use anyhow::bail;
 use super::{collections, index};
 use crate::config::{Settings, WatchMode};
 use crate::corpus::{Collection, Watch};
-use crate::index::{Follow, Held, Index, Indexer, News, OpenError};
+use crate::index::{Follow, Held, Index, Indexer, News, OpenError, Unwritable};
 use crate::mcp::{Docs, Links};
 
 /// What happens when another process holds the index.
@@ -42,16 +42,24 @@ pub(super) fn start(
                 indexer.index().clone(),
                 Links::new(collections::shelves(&collections), web),
             );
-            let follow = follow(settings, &docs);
+            let follow = follow(settings, &docs, &collections);
             std::thread::Builder::new().name("follow".into()).spawn(move || follow.run(indexer))?;
             Ok(docs)
         }
-        Err(error) if second == Second::Share && error.is::<Held>() => {
-            tracing::info!("{error}; reading it beside");
-            let index = Arc::new(wait_for(data_dir, &collections)?);
+        Err(error)
+            if error.is::<Unwritable>() || (second == Second::Share && error.is::<Held>()) =>
+        {
+            let index = Arc::new(if error.is::<Held>() {
+                tracing::info!("{error}; reading it beside");
+                wait_for(data_dir, &collections)?
+            } else {
+                let index = index::open_as_it_is(data_dir, &collections, &error)?;
+                tracing::warn!("{error}; serving the index as it is, without following the docs");
+                index
+            });
             let docs =
                 Docs::new(index.clone(), Links::new(collections::shelves(&collections), web));
-            let follow = follow(settings, &docs);
+            let follow = follow(settings, &docs, &collections);
             std::thread::Builder::new()
                 .name("follow".into())
                 .spawn(move || follow.run_beside(index, &collections, command))?;
@@ -90,8 +98,13 @@ fn wait_for(data_dir: &Path, collections: &[Collection]) -> anyhow::Result<Index
     }
 }
 
-fn follow(settings: &Settings, docs: &Docs) -> Follow {
+fn follow(settings: &Settings, docs: &Docs, collections: &[Collection]) -> Follow {
     let docs = docs.clone();
+    // Paths of this machine are for the log; clients know the collections by their names.
+    let mut names = vec![(settings.data_dir.value.clone(), "the data folder")];
+    names.extend(collections.iter().map(|c| (c.root.clone(), c.name.as_str())));
+    let names: Vec<(String, String)> =
+        names.into_iter().map(|(path, name)| (path.display().to_string(), name.into())).collect();
     let tell = move |news| match news {
         News::Moved(report) => {
             let changes = &report.changes;
@@ -109,19 +122,33 @@ fn follow(settings: &Settings, docs: &Docs) -> Follow {
             docs.announce(report.changes);
         }
         News::Trouble(problem) => {
+            let hide = |told: String, (path, name): &(String, String)| told.replace(path, name);
+            let told = names.iter().fold(problem.clone(), hide);
             let sentence = format!(
-                "The docs cannot be followed just now ({problem}); this is what was indexed before."
+                "The docs cannot be followed just now ({told}); this is what was indexed before."
             );
-            if docs.problem().as_ref() != Some(&sentence) {
+            // First what is answered, then the log: whoever reads the log may ask at once.
+            let before = docs.problem();
+            docs.set_problem(Some(sentence.clone()));
+            if before != Some(sentence) {
                 tracing::error!("{problem}; serving what is indexed");
             }
-            docs.set_problem(Some(sentence));
+        }
+        News::Damaged(reason) => {
+            if docs.problem().is_none() {
+                docs.set_problem(Some(
+                    "The index is damaged and is being made again; answers may lack something."
+                        .into(),
+                ));
+                tracing::warn!("making the index again: {reason}");
+            }
         }
         News::Recovered => {
-            if docs.problem().is_some() {
+            let before = docs.problem();
+            docs.set_problem(None);
+            if before.is_some() {
                 tracing::info!("the docs can be followed again");
             }
-            docs.set_problem(None);
         }
     };
     Follow {

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::{collections, index};
 use crate::config::{SearchArguments, Settings};
-use crate::index::{Held, Index, Indexer, OpenError};
+use crate::index::{Held, Index, Indexer, OpenError, Unwritable};
 use crate::mcp::{Docs, Links};
 
 /// Asks the same code that the tool runs.
@@ -61,6 +61,9 @@ fn open(settings: &Settings) -> anyhow::Result<Docs> {
             Err(OpenError::Missing) => return Err(error),
             Err(stale) => bail!("{error}, and {stale}"),
         },
+        Err(error) if error.is::<Unwritable>() => {
+            Arc::new(index::open_as_it_is(data_dir, &collections, &error)?)
+        }
         Err(error) => return Err(error),
     };
     Ok(Docs::new(index, links))

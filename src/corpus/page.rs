@@ -129,4 +129,6 @@ pub enum Skip {
     Gone,
     /// It cannot be read or is not text; the sentence says why.
     Unreadable(String),
+    /// The system cannot read it just now, and may be able to later; the sentence says why.
+    Busy(String),
 }

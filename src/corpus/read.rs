@@ -179,6 +179,7 @@ pub(super) fn read_inside(
     let gone = |error: std::io::Error| match error.kind() {
         std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory => Skip::Gone,
         std::io::ErrorKind::PermissionDenied => unreadable("no permission to read it"),
+        _ if walk::will_pass(&error) => Skip::Busy(error.to_string()),
         _ => unreadable("file cannot be read"),
     };
     let entry = fs::symlink_metadata(path).map_err(gone)?;

@@ -38,6 +38,9 @@ pub struct Walk {
     pub files: Vec<File>,
     /// Files and folders that look like docs but are not read.
     pub warnings: Vec<Warning>,
+    /// Folders and ignore files that the system cannot read just now: what is missing in `files`
+    /// may be there, and what is in them may be none of it.
+    pub busy: Vec<Warning>,
 }
 
 /// Lists the files of a collection.
@@ -46,7 +49,7 @@ pub fn walk(collection: &Collection) -> Walk {
     let Ok(root) = collection.root.canonicalize() else {
         let message = "the folder cannot be read".to_owned();
         warnings.push(Warning { path: String::new(), line: 0, message });
-        return Walk { files: Vec::new(), warnings };
+        return Walk { warnings, ..Walk::default() };
     };
     let found = Mutex::new(Vec::new());
     walker(&root, &filter).build_parallel().run(|| {
@@ -62,21 +65,30 @@ pub fn walk(collection: &Collection) -> Walk {
     });
     let outcomes = found.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
     let mut files = Vec::with_capacity(outcomes.len());
+    let mut busy = Vec::new();
     for outcome in outcomes {
         match outcome {
-            Ok(file) => files.push(file),
-            Err(warning) => warnings.push(warning),
+            Found::File(file) => files.push(file),
+            Found::Odd(warning) => warnings.push(warning),
+            Found::Busy(warning) => busy.push(warning),
         }
     }
     files.sort_unstable_by(|a: &File, b: &File| a.path.cmp(&b.path));
     files.dedup_by(|a, b| a.path == b.path);
     warnings.sort_unstable_by(|a, b| (&a.path, &a.message).cmp(&(&b.path, &b.message)));
-    Walk { files, warnings }
+    Walk { files, warnings, busy }
+}
+
+/// What an entry turned out to be.
+enum Found {
+    File(File),
+    Odd(Warning),
+    Busy(Warning),
 }
 
 struct Local<'a> {
-    found: &'a Mutex<Vec<Result<File, Warning>>>,
-    entries: Vec<Result<File, Warning>>,
+    found: &'a Mutex<Vec<Found>>,
+    entries: Vec<Found>,
 }
 
 impl Drop for Local<'_> {
@@ -122,20 +134,21 @@ pub(super) fn inside(root: &Path, path: &Path) -> bool {
 }
 
 /// A file, a warning, or nothing of interest.
-fn look(
-    root: &Path,
-    filter: &Filter,
-    entry: Result<DirEntry, ignore::Error>,
-) -> Option<Result<File, Warning>> {
+fn look(root: &Path, filter: &Filter, entry: Result<DirEntry, ignore::Error>) -> Option<Found> {
     let entry = match entry {
         Ok(entry) => entry,
-        Err(error) => return broken(root, &error).map(Err),
+        Err(error) => return broken(root, &error),
     };
+    // An ignore file that cannot be read just now would let in what it keeps out.
+    if let Some(error) = entry.error().and_then(passing) {
+        let path = printable(&entry.path().strip_prefix(root).ok()?.to_string_lossy());
+        return Some(Found::Busy(Warning { path, line: 0, message: error.to_string() }));
+    }
     let kind = entry.file_type()?;
     let relative = entry.path().strip_prefix(root).ok()?;
     let warn = |message: &str| {
         let path = printable(&relative.to_string_lossy());
-        Some(Err(Warning { path, line: 0, message: message.to_owned() }))
+        Some(Found::Odd(Warning { path, line: 0, message: message.to_owned() }))
     };
     if kind.is_dir() {
         let cut = entry.depth() >= MAX_DEPTH;
@@ -156,17 +169,19 @@ fn look(
     if entry.path_is_symlink() && !inside(root, entry.path()) {
         return warn("link leads outside the folder, not read");
     }
-    let Ok(meta) = entry.metadata() else {
-        return warn("file cannot be read");
+    let meta = match entry.metadata() {
+        Ok(meta) => meta,
+        Err(_) if is_gone(entry.path()) => return None,
+        Err(_) => return warn("file cannot be read"),
     };
     if meta.len() > MAX_FILE_BYTES {
         return warn("file is larger than 8 MiB, not read");
     }
-    Some(Ok(File { path, size: meta.len(), modified: meta.modified().ok() }))
+    Some(Found::File(File { path, size: meta.len(), modified: meta.modified().ok() }))
 }
 
 /// Names an entry that the walker could not look at: a dangling link, a loop, no permission.
-fn broken(root: &Path, error: &ignore::Error) -> Option<Warning> {
+fn broken(root: &Path, error: &ignore::Error) -> Option<Found> {
     fn path_of(error: &ignore::Error) -> Option<PathBuf> {
         match error {
             ignore::Error::WithPath { path, .. } => Some(path.clone()),
@@ -179,6 +194,13 @@ fn broken(root: &Path, error: &ignore::Error) -> Option<Warning> {
     }
     let path = path_of(error)?;
     let relative = path.strip_prefix(root).ok()?;
+    if let Some(error) = passing(error) {
+        let path = printable(&relative.to_string_lossy());
+        return Some(Found::Busy(Warning { path, line: 0, message: error.to_string() }));
+    }
+    if is_gone(&path) {
+        return None;
+    }
     let message = if matches!(error, ignore::Error::Partial(_)) {
         "ignore file has a broken line"
     } else if relative.as_os_str().is_empty() {
@@ -187,7 +209,32 @@ fn broken(root: &Path, error: &ignore::Error) -> Option<Warning> {
         "cannot be read (broken link, loop or no permission)"
     };
     let path = printable(&relative.to_string_lossy());
-    Some(Warning { path, line: 0, message: message.to_owned() })
+    Some(Found::Odd(Warning { path, line: 0, message: message.to_owned() }))
+}
+
+/// Was it deleted since it was listed? A link that leads nowhere is still there.
+fn is_gone(path: &Path) -> bool {
+    path.symlink_metadata().is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound)
+}
+
+/// What of an error will pass by itself.
+fn passing(error: &ignore::Error) -> Option<&std::io::Error> {
+    match error {
+        ignore::Error::Partial(errors) => errors.iter().find_map(passing),
+        ignore::Error::Io(error) => will_pass(error).then_some(error),
+        ignore::Error::WithLineNumber { err, .. }
+        | ignore::Error::WithPath { err, .. }
+        | ignore::Error::WithDepth { err, .. } => passing(err),
+        _ => None,
+    }
+}
+
+/// Does the error say something of the system at this moment, not of the file?
+pub(super) fn will_pass(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind::{OutOfMemory, StaleNetworkFileHandle, TimedOut};
+    // ENFILE and EMFILE, the same numbers on all kinds of Unix; there is no `ErrorKind` for them.
+    let out_of_descriptors = cfg!(unix) && matches!(error.raw_os_error(), Some(23 | 24));
+    out_of_descriptors || matches!(error.kind(), OutOfMemory | StaleNetworkFileHandle | TimedOut)
 }
 
 /// Is it one of the kinds of files we read?

@@ -145,7 +145,7 @@ async fn accept(
     places: &Arc<Semaphore>,
     connections: &TaskTracker,
 ) {
-    let mut full = false;
+    let (mut full, mut starved) = (false, false);
     loop {
         let stream = match listener.accept().await {
             Ok((stream, _peer)) => stream,
@@ -153,12 +153,16 @@ async fn accept(
                 // A peer that left is nobody's problem. Out of file descriptors, accepting again
                 // at once would only spin until connections have ended.
                 if !is_peers(&error) {
-                    tracing::warn!(%error, "cannot accept a connection");
+                    if !starved {
+                        tracing::warn!(%error, "cannot accept a connection");
+                    }
+                    starved = true;
                     tokio::time::sleep(Duration::from_millis(50)).await;
                 }
                 continue;
             }
         };
+        starved = false;
         let Ok(place) = places.clone().try_acquire_owned() else {
             if !full {
                 tracing::warn!(limit = server.patience.connections, "too many connections");

@@ -82,12 +82,21 @@ impl Directory for UnsyncedDirectory {
         let target = self.root.join(path);
         let mut name = target.clone().into_os_string();
         name.push(".new");
-        fs::write(&name, data)?;
-        fs::rename(&name, &target)
+        // Half a file would keep the room that a full disk lacks.
+        fs::write(&name, data).and_then(|()| fs::rename(&name, &target)).inspect_err(|_| {
+            let _ = fs::remove_file(&name);
+        })
     }
 
     fn acquire_lock(&self, lock: &Lock) -> Result<DirectoryLock, LockError> {
-        self.inner.acquire_lock(lock)
+        match self.inner.acquire_lock(lock) {
+            // A reader locks writers out for a moment; where it cannot write, a lock file that is
+            // not there is all it can have.
+            Err(LockError::IoError(error)) if cannot_write(&error) => {
+                Ok(DirectoryLock::from(Box::new(())))
+            }
+            outcome => outcome,
+        }
     }
 
     fn sync_directory(&self) -> io::Result<()> {
@@ -97,4 +106,8 @@ impl Directory for UnsyncedDirectory {
     fn watch(&self, callback: WatchCallback) -> tantivy::Result<WatchHandle> {
         self.inner.watch(callback)
     }
+}
+
+fn cannot_write(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied)
 }

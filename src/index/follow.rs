@@ -1,13 +1,14 @@
 //! Keeps an index up to date with its folders while it is being served.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use super::report::{Changes, Progress, Report};
 use super::sync::Indexer;
-use super::{Held, Index};
-use crate::corpus::{Batch, Collection, Watch, Watcher};
+use super::{Held, Index, Unwritable};
+use crate::corpus::{Batch, Collection, Warning, Watch, Watcher};
 
 /// Everything is looked at this often in any case: an event that got lost costs no more than this.
 const LOOK_AGAIN: Duration = Duration::from_secs(600);
@@ -22,6 +23,8 @@ pub enum News {
     Moved(Report),
     /// The docs cannot be followed just now; what is indexed goes on being served.
     Trouble(String),
+    /// The index on the disk is no longer what is served, and is being made again.
+    Damaged(String),
     /// They can be followed again.
     Recovered,
 }
@@ -42,7 +45,10 @@ impl Follow {
     /// Runs until told to stop; the thread is the indexer's own.
     pub fn run(self, mut indexer: Indexer) {
         while !self.stopped() {
-            if let Err(error) = self.follow(&mut indexer) {
+            // Tantivy panics on files that are not whole; the next round looks at them.
+            let followed = catch_unwind(AssertUnwindSafe(|| self.follow(&mut indexer)));
+            let followed = followed.unwrap_or_else(|_| Err(anyhow::anyhow!("the indexer failed")));
+            if let Err(error) = followed {
                 (self.tell)(News::Trouble(format!("{error:#}")));
                 let end = Instant::now() + RETRY;
                 while !self.stopped() && Instant::now() < end {
@@ -56,16 +62,20 @@ impl Follow {
     /// both have to begin anew.
     fn follow(&self, indexer: &mut Indexer) -> anyhow::Result<()> {
         let started = Watcher::new(indexer.roots(), self.watch, self.interval);
-        self.take(indexer.catch_up(&Progress::default())?);
+        self.mend(indexer)?;
+        self.take(indexer.catch_up(&Progress::default())?)?;
         let (watcher, reason) = started?;
         if let Some(reason) = reason {
             let seconds = self.interval.as_secs_f64();
             tracing::warn!("looking for changes every {seconds} s, because {reason}");
         }
         (self.tell)(News::Recovered);
-        indexer.compact()?;
+        compact(indexer);
         let mut looked = Instant::now();
         while !self.stopped() {
+            if self.mend(indexer)? {
+                (self.tell)(News::Recovered);
+            }
             if self.watch == Watch::Off {
                 std::thread::sleep(TICK);
                 continue;
@@ -73,11 +83,11 @@ impl Follow {
             let batch = watcher.next(TICK.max(self.interval)).unwrap_or_default();
             let Batch { files, rescan } = batch;
             if rescan || looked.elapsed() > LOOK_AGAIN {
-                self.take(indexer.catch_up(&Progress::default())?);
-                indexer.compact()?;
+                self.take(indexer.catch_up(&Progress::default())?)?;
+                compact(indexer);
                 looked = Instant::now();
             } else if !files.is_empty() {
-                self.take(indexer.update(&files)?);
+                self.take(indexer.update(&files)?)?;
             } else if indexer.roots().iter().any(|root| !root.is_dir()) {
                 anyhow::bail!("a docs folder is gone");
             }
@@ -85,12 +95,21 @@ impl Follow {
         Ok(())
     }
 
-    /// Follows an index that another process writes, and takes over when that process ends.
+    /// Makes the index again if it was damaged; tells whether it was.
+    fn mend(&self, indexer: &mut Indexer) -> anyhow::Result<bool> {
+        let Some(reason) = indexer.damage()? else { return Ok(false) };
+        (self.tell)(News::Damaged(reason));
+        self.take(indexer.rebuild(&Progress::default())?)?;
+        compact(indexer);
+        Ok(true)
+    }
+
+    /// Follows an index that another process writes or that cannot be written, and takes over when that process ends.
     pub fn run_beside(self, index: Arc<Index>, collections: &[Collection], command: &str) {
         while !self.stopped() {
             match Indexer::take_over(&index, collections, command) {
                 Ok(indexer) => return self.run(indexer),
-                Err(error) if error.is::<Held>() => {}
+                Err(error) if error.is::<Held>() || error.is::<Unwritable>() => {}
                 Err(error) => (self.tell)(News::Trouble(format!("{error:#}"))),
             }
             std::thread::sleep(TICK);
@@ -105,7 +124,7 @@ impl Follow {
                         report.pages = after.pages().len();
                         report.sections = after.sections();
                     }
-                    self.take(report);
+                    self.tell_of(report);
                 }
                 // The other process may be in the middle of making it anew.
                 Err(error) => tracing::debug!("the index cannot be read just now: {error:#}"),
@@ -113,7 +132,17 @@ impl Follow {
         }
     }
 
-    fn take(&self, report: Report) {
+    /// Tells of a run; files that could not be read are tried again, like all that fails.
+    fn take(&self, mut report: Report) -> anyhow::Result<()> {
+        let busy = report.busy.pop();
+        self.tell_of(report);
+        if let Some(Warning { path, message, .. }) = busy {
+            anyhow::bail!("{path} cannot be read just now: {message}");
+        }
+        Ok(())
+    }
+
+    fn tell_of(&self, report: Report) {
         if !report.changes.is_empty() {
             (self.tell)(News::Moved(report));
         }
@@ -121,5 +150,12 @@ impl Follow {
 
     fn stopped(&self) -> bool {
         self.stop.load(Ordering::Relaxed)
+    }
+}
+
+/// Merging makes answers faster, not better: when it fails, the docs are followed all the same.
+fn compact(indexer: &mut Indexer) {
+    if let Err(error) = indexer.compact() {
+        tracing::warn!("large segments could not be merged: {error:#}");
     }
 }

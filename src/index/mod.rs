@@ -6,6 +6,7 @@
 mod analyzer;
 mod blocks;
 mod catalog;
+mod damage;
 mod directory;
 mod documents;
 mod follow;
@@ -23,7 +24,7 @@ mod writer;
 pub(crate) use blocks::take as take_blocks;
 pub use catalog::Catalog;
 pub use follow::{Follow, News};
-pub use lock::Held;
+pub use lock::{Held, Unwritable};
 pub use passage::Passage;
 pub use query::QueryTerms;
 pub use report::{Changes, Progress, Report};

@@ -32,6 +32,11 @@ impl Snapshot {
         if terms.terms().is_empty() || search.limit == 0 {
             return Ok(Hits { hits: Vec::new(), terms });
         }
+        let hits = self.reading(|| self.best(&terms, search))?;
+        Ok(Hits { hits, terms })
+    }
+
+    fn best(&self, terms: &QueryTerms, search: &Search) -> anyhow::Result<Vec<Hit>> {
         let query = terms.query(&self.fields, search);
         let depth = (search.limit * DEPTH).max(LEAST_DEPTH);
         let top = self.searcher.search(&*query, &TopDocs::with_limit(depth).order_by_score())?;
@@ -50,7 +55,7 @@ impl Snapshot {
                 hits.push(Hit { record, score });
             }
         }
-        Ok(Hits { hits, terms })
+        Ok(hits)
     }
 }
 

@@ -1,6 +1,8 @@
 //! The reading side: opening an index, and its generations.
 
+use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use anyhow::Context;
@@ -68,11 +70,18 @@ pub enum OpenError {
 
 /// An index, open for reading.
 pub struct Index {
-    pub(super) index: tantivy::Index,
     pub(super) fields: Fields,
     pub(super) dir: PathBuf,
-    reader: IndexReader,
+    /// Changed for others when the index is made again while it is served.
+    files: ArcSwap<Files>,
     current: ArcSwap<Snapshot>,
+    suspicion: Suspicion,
+}
+
+/// An index on the disk, as Tantivy has it open.
+struct Files {
+    index: tantivy::Index,
+    reader: IndexReader,
 }
 
 impl Index {
@@ -113,9 +122,21 @@ impl Index {
         let (_, fields) = schema::schema();
         let reader = index.reader_builder().reload_policy(ReloadPolicy::Manual).try_into()?;
         let reader: IndexReader = reader;
-        let snapshot = Snapshot::new(reader.searcher(), fields, stamp, 0);
+        let suspicion = Suspicion::default();
+        let snapshot = Snapshot::new(reader.searcher(), fields, stamp, 0, suspicion.clone());
         let current = ArcSwap::from_pointee(snapshot);
-        Ok(Index { index, fields, dir: dir.to_owned(), reader, current })
+        let files = ArcSwap::from_pointee(Files { index, reader });
+        Ok(Index { fields, dir: dir.to_owned(), files, current, suspicion })
+    }
+
+    /// The index, as Tantivy has it open.
+    pub(super) fn tantivy(&self) -> tantivy::Index {
+        self.files.load().index.clone()
+    }
+
+    /// Whether reading failed since this was asked last: then the files are worth a look.
+    pub(super) fn was_suspected(&self) -> bool {
+        self.suspicion.0.swap(false, Ordering::Relaxed)
     }
 
     /// The newest generation. It stays whole however long it is kept.
@@ -125,36 +146,56 @@ impl Index {
 
     /// Checks the files against their checksums; names the damaged ones.
     pub fn verify(&self) -> anyhow::Result<()> {
-        let damaged = self.index.validate_checksum()?;
+        let damaged = self.tantivy().validate_checksum();
+        let damaged = damaged.context("the index has damaged files")?;
         anyhow::ensure!(damaged.is_empty(), "the index has damaged files: {damaged:?}");
         Ok(())
     }
 
     /// Moves to what another process has committed since; the pages that differ, if any.
     pub fn refresh(&self) -> anyhow::Result<bool> {
-        let payload = self.index.load_metas()?.payload.context("commit without a stamp")?;
+        let payload = self.tantivy().load_metas()?.payload.context("commit without a stamp")?;
         let stamp: Stamp = serde_json::from_str(&payload)?;
-        self.reader.reload()?;
+        let files = self.files.load_full();
+        files.reader.reload()?;
         let old = self.snapshot();
-        let searcher = self.reader.searcher();
+        let searcher = files.reader.searcher();
         if searcher.generation().segments() == old.searcher.generation().segments() {
             return Ok(false);
         }
-        let next = Snapshot::new(searcher, self.fields, stamp, old.generation + 1);
-        self.current.store(Arc::new(next));
+        self.show(searcher, stamp, None);
         Ok(true)
     }
 
     /// Moves to what this process has just committed.
     pub(super) fn publish(&self, stamp: Stamp, catalog: Catalog) -> anyhow::Result<()> {
-        self.reader.reload()?;
-        let generation = self.snapshot().generation + 1;
-        let next = Snapshot::new(self.reader.searcher(), self.fields, stamp, generation);
-        let _ = next.catalog.set(Ok(catalog));
-        self.current.store(Arc::new(next));
+        let files = self.files.load_full();
+        files.reader.reload()?;
+        self.show(files.reader.searcher(), stamp, Some(catalog));
         Ok(())
     }
+
+    /// Moves to an index that this process has made in place of its own.
+    pub(super) fn become_like(&self, fresh: &Index) -> anyhow::Result<()> {
+        let made = fresh.snapshot();
+        self.files.store(fresh.files.load_full());
+        self.show(made.searcher.clone(), made.stamp.clone(), Some(made.catalog()?.clone()));
+        Ok(())
+    }
+
+    fn show(&self, searcher: Searcher, stamp: Stamp, catalog: Option<Catalog>) {
+        let generation = self.snapshot().generation + 1;
+        let next = Snapshot::new(searcher, self.fields, stamp, generation, self.suspicion.clone());
+        if let Some(catalog) = catalog {
+            let _ = next.catalog.set(Ok(catalog));
+        }
+        self.current.store(Arc::new(next));
+    }
 }
+
+/// Raised by whoever fails to read, lowered by whoever looks into it.
+#[derive(Debug, Clone, Default)]
+struct Suspicion(Arc<AtomicBool>);
 
 /// One generation of an index: pages and sections that belong together.
 pub struct Snapshot {
@@ -164,11 +205,18 @@ pub struct Snapshot {
     generation: u64,
     /// Read back from the page records when first needed: serving starts without it.
     catalog: OnceLock<Result<Catalog, String>>,
+    suspicion: Suspicion,
 }
 
 impl Snapshot {
-    fn new(searcher: Searcher, fields: Fields, stamp: Stamp, generation: u64) -> Snapshot {
-        Snapshot { searcher, fields, stamp, generation, catalog: OnceLock::new() }
+    fn new(
+        searcher: Searcher,
+        fields: Fields,
+        stamp: Stamp,
+        generation: u64,
+        suspicion: Suspicion,
+    ) -> Snapshot {
+        Snapshot { searcher, fields, stamp, generation, catalog: OnceLock::new(), suspicion }
     }
 
     /// What the commit says of itself.
@@ -185,6 +233,22 @@ impl Snapshot {
     pub fn catalog(&self) -> anyhow::Result<&Catalog> {
         let read = || self.read_catalog().map_err(|error| format!("{error:#}"));
         self.catalog.get_or_init(read).as_ref().map_err(|error| anyhow::anyhow!("{error}"))
+    }
+
+    /// All pages, if they were ever asked for and could be read; does not touch the disk.
+    pub(super) fn known_catalog(&self) -> Option<&Catalog> {
+        self.catalog.get()?.as_ref().ok()
+    }
+
+    /// Reads from the files. Tantivy takes them to be whole, and panics where they are not: that
+    /// is an error like any other here, and makes the writer look at the files.
+    pub(super) fn reading<T>(&self, read: impl FnOnce() -> anyhow::Result<T>) -> anyhow::Result<T> {
+        let outcome = std::panic::catch_unwind(AssertUnwindSafe(read))
+            .unwrap_or_else(|_| Err(anyhow::anyhow!("the index is damaged")));
+        if outcome.is_err() {
+            self.suspicion.0.store(true, Ordering::Relaxed);
+        }
+        outcome
     }
 
     fn read_catalog(&self) -> anyhow::Result<Catalog> {
@@ -211,12 +275,14 @@ impl Snapshot {
     }
 
     fn stored(&self, term: Term) -> anyhow::Result<Vec<Stored>> {
-        let query = TermQuery::new(term, IndexRecordOption::Basic);
-        let found = self.searcher.search(&query, &DocSetCollector)?;
-        let mut addresses: Vec<_> = found.into_iter().collect();
-        // In the store's order each block is unpacked once.
-        addresses.sort_unstable();
-        addresses.into_iter().map(|address| self.load(address)).collect()
+        self.reading(|| {
+            let query = TermQuery::new(term, IndexRecordOption::Basic);
+            let found = self.searcher.search(&query, &DocSetCollector)?;
+            let mut addresses: Vec<_> = found.into_iter().collect();
+            // In the store's order each block is unpacked once.
+            addresses.sort_unstable();
+            addresses.into_iter().map(|address| self.load(address)).collect()
+        })
     }
 
     pub(super) fn load(&self, address: tantivy::DocAddress) -> anyhow::Result<Stored> {

@@ -15,6 +15,10 @@ impl Snapshot {
     /// For each term of the question that the index does not know, the most frequent word near
     /// it, as (word of the question, word of the index).
     pub fn corrections(&self, terms: &QueryTerms) -> anyhow::Result<Vec<(String, String)>> {
+        self.reading(|| self.near(terms))
+    }
+
+    fn near(&self, terms: &QueryTerms) -> anyhow::Result<Vec<(String, String)>> {
         let mut found = Vec::new();
         for (term, word) in terms.terms().iter().zip(terms.words()) {
             let letters = term.chars().count();

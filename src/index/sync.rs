@@ -13,13 +13,14 @@ use anyhow::{Context, bail};
 use tantivy::Term;
 
 use super::catalog::Catalog;
+use super::damage::Marks;
 use super::directory::UnsyncedDirectory;
 use super::documents::{documents, nanoseconds};
 use super::lock::Lock;
 use super::report::{Changes, Progress, Report, is_renamed};
 use super::schema::{self, PageRecord};
 use super::snapshot::{Index, OpenError, Stamp};
-use super::writer::Writer;
+use super::writer::{Writer, plain};
 use crate::corpus::{self, Collection, Page, Reader, Skip, Source, Warning};
 
 struct Folder {
@@ -32,7 +33,8 @@ pub struct Indexer {
     index: Arc<Index>,
     folders: Vec<Folder>,
     writer: Writer,
-    _lock: Lock,
+    marks: Marks,
+    lock: Lock,
 }
 
 /// A file that may have changed.
@@ -53,14 +55,13 @@ impl Indexer {
     ///
     /// # Errors
     ///
-    /// [`Held`](super::Held) if another process has the lock; else what the disk says.
+    /// [`Held`](super::Held) if another process has the lock, [`Unwritable`](super::Unwritable)
+    /// if nobody can have it; else what the disk says.
     pub fn open(
         dir: &Path,
         collections: &[Collection],
         command: &str,
     ) -> anyhow::Result<(Indexer, Option<OpenError>)> {
-        std::fs::create_dir_all(dir)
-            .with_context(|| format!("cannot make the data folder {}", dir.display()))?;
         let lock = Lock::take(dir, command)?;
         let whole = Index::open(dir, collections).and_then(|index| {
             // Writes are not forced to the disk: after a power cut only the checksums tell.
@@ -86,17 +87,19 @@ impl Indexer {
     ) -> anyhow::Result<Indexer> {
         let dir = index.dir.parent().context("an index without a data folder")?;
         let lock = Lock::take(dir, command)?;
-        index.refresh()?;
+        // What cannot be read is damage, and is mended like any other.
+        let _ = index.refresh();
         Ok(Indexer::with(index.clone(), collections, lock))
     }
 
     fn with(index: Arc<Index>, collections: &[Collection], lock: Lock) -> Indexer {
         let folder = |c: &Collection| Folder { collection: c.clone(), reader: Reader::new(c) };
         Indexer {
-            writer: Writer::new(index.index.clone()),
+            writer: Writer::new(index.tantivy()),
+            marks: Marks::of(&index),
             index,
             folders: collections.iter().map(folder).collect(),
-            _lock: lock,
+            lock,
         }
     }
 
@@ -110,7 +113,9 @@ impl Indexer {
         let directory = UnsyncedDirectory::open(dir).with_context(failed)?;
         let (schema, _) = schema::schema();
         let settings = tantivy::IndexSettings::default();
-        let index = tantivy::Index::create(directory, schema, settings).with_context(failed)?;
+        let index = tantivy::Index::create(directory, schema, settings)
+            .map_err(plain)
+            .with_context(failed)?;
         Index::with(index, dir, Stamp::default())
     }
 
@@ -122,6 +127,37 @@ impl Indexer {
     /// The roots of the collections, in order.
     pub fn roots(&self) -> Vec<PathBuf> {
         self.folders.iter().map(|folder| folder.collection.root.clone()).collect()
+    }
+
+    /// Why the index has to be made again with [`Indexer::rebuild`], if it has to.
+    ///
+    /// # Errors
+    ///
+    /// As [`Indexer::open`]: the data folder was deleted, and cannot be had again.
+    pub fn damage(&mut self) -> anyhow::Result<Option<String>> {
+        self.lock.renew()?;
+        Ok(self.marks.differ(&self.index))
+    }
+
+    /// Makes the index again from the docs, in place of the one on the disk. What was served goes
+    /// on being served until then.
+    ///
+    /// # Errors
+    ///
+    /// As [`Indexer::catch_up`]; the damage stays and is told again.
+    pub fn rebuild(&mut self, progress: &Progress) -> anyhow::Result<Report> {
+        let fresh = Indexer::make(&self.index.dir)?;
+        let served = std::mem::replace(&mut self.index, Arc::new(fresh));
+        self.writer = Writer::new(self.index.tantivy());
+        let made = self.catch_up(progress);
+        let fresh = std::mem::replace(&mut self.index, served);
+        let mut report = made?;
+        // Pages that are as they were are no news, if it is known what they were.
+        if let Some(before) = self.index.snapshot().known_catalog() {
+            report.changes = Changes::between(before, fresh.snapshot().catalog()?);
+        }
+        self.index.become_like(&fresh)?;
+        Ok(report)
     }
 
     /// Walks all folders and brings the index up to date; files whose size and time are known
@@ -142,6 +178,11 @@ impl Indexer {
                 bail!("the docs folder {} is gone", collection.root.display());
             }
             let walk = corpus::walk(collection);
+            // Half a list would take the other half's pages out of the index.
+            if let Some(Warning { path, message, .. }) = walk.busy.first() {
+                let path = collection.root.join(path);
+                bail!("{} cannot be read just now: {message}", path.display());
+            }
             let mut touched = BTreeSet::new();
             for file in &walk.files {
                 let known = catalog.page(&collection.name, &file.path).is_some_and(|page| {
@@ -215,11 +256,19 @@ impl Indexer {
     ///
     /// What the disk says; the index stays as it was.
     pub fn compact(&mut self) -> anyhow::Result<()> {
-        if self.writer.compact()? {
-            let snapshot = self.index.snapshot();
-            self.index.publish(snapshot.stamp().clone(), snapshot.catalog()?.clone())?;
+        match self.writer.compact() {
+            Ok(false) => Ok(()),
+            Ok(true) => {
+                let snapshot = self.index.snapshot();
+                self.index.publish(snapshot.stamp().clone(), snapshot.catalog()?.clone())?;
+                self.marks = Marks::of(&self.index);
+                Ok(())
+            }
+            Err(error) => {
+                self.writer.abandon();
+                Err(error)
+            }
         }
-        Ok(())
     }
 
     /// Whether a file that the page pulls in is newer than the last commit.
@@ -248,23 +297,17 @@ impl Indexer {
         let mut added = Vec::new();
         if !jobs.is_empty() || !removed.is_empty() || first {
             self.writer.open(jobs.len())?;
-            let run = self.read_all(&jobs, catalog, progress, &mut report);
-            match run {
-                Ok(outcomes) => {
-                    sort_out(
-                        &jobs,
-                        outcomes,
-                        &self.folders,
-                        catalog,
-                        &mut report.changes,
-                        &mut added,
-                        &mut removed,
-                    );
-                }
-                Err(error) => {
-                    self.writer.abandon();
-                    return Err(error);
-                }
+            match self.read_all(&jobs, catalog, progress, &mut report) {
+                Ok(outcomes) => sort_out(
+                    &jobs,
+                    outcomes,
+                    &self.folders,
+                    catalog,
+                    &mut report.changes,
+                    &mut added,
+                    &mut removed,
+                ),
+                Err(error) => return Err(self.give_up(error, first)),
             }
         }
         let changes = &mut report.changes;
@@ -276,14 +319,20 @@ impl Indexer {
         }
         let next = catalog.with(&removed, added);
         if let Err(error) = self.commit(&removed, next) {
-            self.writer.abandon();
-            return Err(
-                error.context("the index could not be written; what was indexed before stays")
-            );
+            return Err(self.give_up(error, first));
         }
         let after = self.index.snapshot();
         self.count(&mut report, after.catalog()?, started);
         Ok(report)
+    }
+
+    fn give_up(&mut self, error: anyhow::Error, first: bool) -> anyhow::Error {
+        self.writer.abandon();
+        error.context(if first {
+            "the index could not be written"
+        } else {
+            "the index could not be written; what was indexed before stays"
+        })
     }
 
     fn count(&self, report: &mut Report, catalog: &Catalog, started: Instant) {
@@ -323,6 +372,7 @@ impl Indexer {
                 let mut shared = shared.lock().unwrap_or_else(PoisonError::into_inner);
                 shared.1.bytes += read.bytes;
                 shared.1.skipped.extend(read.skipped);
+                shared.1.busy.extend(read.busy);
                 shared.1.warnings.extend(read.warnings);
                 shared.0.push((at, outcome));
             }
@@ -381,31 +431,41 @@ impl Indexer {
         };
         self.writer.commit(keys, &stamp)?;
         self.index.publish(stamp, next)?;
+        self.marks = Marks::of(&self.index);
         Ok(())
     }
 }
 
+#[derive(Default)]
 struct Read {
     page: Option<(Page, Source)>,
     same: bool,
     bytes: u64,
     skipped: Vec<Warning>,
+    busy: Vec<Warning>,
     warnings: Vec<Warning>,
 }
 
-fn read_one(folder: &Folder, job: &Job, known: Option<&PageRecord>) -> Read {
-    let mut read =
-        Read { page: None, same: false, bytes: 0, skipped: Vec::new(), warnings: Vec::new() };
-    let skip = |why: Skip| match why {
-        Skip::Unreadable(message) => {
-            vec![Warning { path: job.path.clone(), line: 0, message }]
+impl Read {
+    fn skip(&mut self, why: Skip, warning: impl FnOnce(String) -> Warning) {
+        match why {
+            Skip::Unreadable(message) => self.skipped.push(warning(message)),
+            Skip::Busy(message) => {
+                self.same = true;
+                self.busy.push(warning(message));
+            }
+            Skip::Draft | Skip::Gone => {}
         }
-        Skip::Draft | Skip::Gone => Vec::new(),
-    };
+    }
+}
+
+fn read_one(folder: &Folder, job: &Job, known: Option<&PageRecord>) -> Read {
+    let mut read = Read::default();
+    let warning = |message| Warning { path: job.path.clone(), line: 0, message };
     let source = match folder.reader.load(&job.path) {
         Ok(source) => source,
         Err(why) => {
-            read.skipped = skip(why);
+            read.skip(why, warning);
             return read;
         }
     };
@@ -419,7 +479,7 @@ fn read_one(folder: &Folder, job: &Job, known: Option<&PageRecord>) -> Read {
     read.warnings = warnings;
     match page {
         Ok(page) => read.page = Some((page, source)),
-        Err(why) => read.skipped = skip(why),
+        Err(why) => read.skip(why, warning),
     }
     read
 }

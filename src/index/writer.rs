@@ -3,8 +3,9 @@
 use std::path::Path;
 
 use anyhow::Context;
+use tantivy::directory::error::OpenWriteError;
 use tantivy::indexer::{LogMergePolicy, NoMergePolicy, UserOperation};
-use tantivy::{IndexWriter, TantivyDocument, Term};
+use tantivy::{IndexWriter, TantivyDocument, TantivyError, Term};
 
 use super::snapshot::Stamp;
 
@@ -45,11 +46,14 @@ impl Writer {
         self.open = None;
         let writer: IndexWriter = if bulk {
             let threads = std::thread::available_parallelism().map_or(1, |n| n.get()).min(8);
-            let writer = self.index.writer_with_num_threads(threads, threads * BULK_MEMORY)?;
+            let writer = self
+                .index
+                .writer_with_num_threads(threads, threads * BULK_MEMORY)
+                .map_err(plain)?;
             writer.set_merge_policy(Box::new(NoMergePolicy));
             writer
         } else {
-            let writer = self.index.writer_with_num_threads(1, LIVE_MEMORY)?;
+            let writer = self.index.writer_with_num_threads(1, LIVE_MEMORY).map_err(plain)?;
             let mut policy = LogMergePolicy::default();
             // Tantivy's default never merges for the sake of deleted documents alone.
             policy.set_del_docs_ratio_before_merge(0.3);
@@ -70,7 +74,7 @@ impl Writer {
         let mut operations = Vec::with_capacity(documents.len() + 1);
         operations.extend(replaced.map(UserOperation::Delete));
         operations.extend(documents.into_iter().map(UserOperation::Add));
-        open.writer.run(operations)?;
+        open.writer.run(operations).map_err(plain)?;
         Ok(())
     }
 
@@ -80,9 +84,9 @@ impl Writer {
         for key in removed {
             open.writer.delete_term(key);
         }
-        let mut prepared = open.writer.prepare_commit()?;
+        let mut prepared = open.writer.prepare_commit().map_err(plain)?;
         prepared.set_payload(&serde_json::to_string(stamp)?);
-        prepared.commit()?;
+        prepared.commit().map_err(plain)?;
         if open.bulk {
             // The threads and their memory are not needed again soon.
             self.open = None;
@@ -100,7 +104,7 @@ impl Writer {
             return Ok(false);
         }
         self.open(0)?;
-        self.open.as_mut().context("no writer")?.writer.merge(&large).wait()?;
+        self.open.as_mut().context("no writer")?.writer.merge(&large).wait().map_err(plain)?;
         Ok(true)
     }
 
@@ -113,5 +117,17 @@ impl Writer {
         living.insert(Path::new("meta.json").to_owned());
         // What cannot be deleted now is deleted after the next commit.
         let _ = self.index.directory_mut().garbage_collect(|| living);
+    }
+}
+
+/// What the system said, where it did: without the names of files that nobody knows, a disk that
+/// is full says the same each time.
+pub(super) fn plain(error: TantivyError) -> anyhow::Error {
+    match error {
+        TantivyError::IoError(error)
+        | TantivyError::OpenWriteError(OpenWriteError::IoError { io_error: error, .. }) => {
+            anyhow::anyhow!("{error}")
+        }
+        other => other.into(),
     }
 }

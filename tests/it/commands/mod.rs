@@ -1,6 +1,11 @@
 //! The commands, as processes.
 
+#[cfg(unix)]
+mod ending;
+#[cfg(unix)]
+mod failing;
 mod help;
+mod served;
 mod serving;
 mod settings;
 

@@ -1,93 +1,14 @@
 //! `serve`, `stdio`, `index` and `search`, as people run them.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
-use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStderr, Command, Stdio};
+use std::path::Path;
+use std::process::Stdio;
 
 use serde_json::{Value, json};
-use tempfile::TempDir;
 
+use super::served::{Served, manual, serve};
 use super::{errors, fails};
 use crate::harness::{docent, write};
-
-/// A server process on a port of its own; killed with the test.
-struct Served {
-    child: Child,
-    log: BufReader<ChildStderr>,
-    address: String,
-}
-
-impl Drop for Served {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-impl Served {
-    fn start(dir: &Path) -> Served {
-        let mut child = serve(dir).stderr(Stdio::piped()).spawn().expect("docent runs");
-        let mut log = BufReader::new(child.stderr.take().expect("its log"));
-        let mut said = String::new();
-        let address = loop {
-            let mut line = String::new();
-            assert!(log.read_line(&mut line).expect("a line") > 0, "docent ended: {said}");
-            if let Some(rest) = line.trim().strip_prefix("endpoint: http://") {
-                break rest.trim_end_matches("/mcp").to_owned();
-            }
-            said.push_str(&line);
-        };
-        Served { child, log, address }
-    }
-
-    fn call(&self, tool: &str, arguments: Value) -> String {
-        let body = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": tool, "arguments": arguments}});
-        let body = body.to_string();
-        let mut stream = TcpStream::connect(&self.address).expect("it listens");
-        let head = format!(
-            "POST /mcp HTTP/1.1\r\nHost: {}\r\nContent-Type: application/json\r\nAccept: application/json, text/event-stream\r\nMCP-Protocol-Version: 2025-11-25\r\nConnection: close\r\nContent-Length: {}\r\n\r\n",
-            self.address,
-            body.len()
-        );
-        stream.write_all(head.as_bytes()).expect("it reads");
-        stream.write_all(body.as_bytes()).expect("it reads");
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).expect("it answers");
-        answer
-    }
-
-    #[cfg(unix)]
-    fn terminate(&mut self) -> Option<i32> {
-        let id = self.child.id().to_string();
-        let sent = Command::new("kill").args(["-TERM", &id]).status().expect("kill runs");
-        assert!(sent.success());
-        self.child.wait().expect("it ends").code()
-    }
-}
-
-fn serve(dir: &Path) -> Command {
-    let mut command = docent();
-    command.current_dir(dir).args([
-        "serve",
-        "docs",
-        "--data-dir",
-        "data",
-        "--listen",
-        "127.0.0.1:0",
-        "--log",
-        "human",
-    ]);
-    command
-}
-
-fn manual() -> (TempDir, PathBuf) {
-    let dir = tempfile::tempdir().expect("a folder");
-    write(dir.path(), "docs/guide/ports.md", "# Ports\n\nChange `listen` to use another port.\n");
-    write(dir.path(), "docs/install.md", "# Installation\n\n## Linux\n\nUse the package.\n");
-    let path = dir.path().to_owned();
-    (dir, path)
-}
 
 #[test]
 fn a_server_answers_and_stops_when_it_is_told() {
@@ -97,7 +18,10 @@ fn a_server_answers_and_stops_when_it_is_told() {
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
     assert!(answer.contains("guide/ports.md#ports"), "{answer}");
     #[cfg(unix)]
-    assert_eq!(served.terminate(), Some(0));
+    {
+        served.signal("TERM");
+        assert_eq!(served.ends(), Some(0));
+    }
 }
 
 #[test]
@@ -289,12 +213,8 @@ fn a_kill_at_any_moment_of_indexing_leaves_a_server_that_starts() {
 #[test]
 fn a_saved_file_is_found_while_serving() {
     let (_dir, path) = manual();
-    let mut served = Served::start(&path);
-    let mut line = String::new();
+    let served = Served::start(&path);
     write(&path, "docs/new.md", "# New\n\nThe okapi is here.\n");
-    while !line.contains("docs changed") {
-        line.clear();
-        assert!(served.log.read_line(&mut line).expect("a line") > 0, "the server ended");
-    }
+    served.hears("docs changed");
     assert!(served.call("search", json!({"query": "okapi"})).contains("new.md#new"));
 }

@@ -1,5 +1,8 @@
 //! The index: what is found, what survives, what changes while it is served.
 
+#[cfg(unix)]
+mod files;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;

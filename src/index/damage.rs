@@ -1,0 +1,72 @@
+//! Notices that files of the index were damaged or deleted underneath while it is served.
+//!
+//! Tantivy writes a file once and never again: one whose size or time differs from what it was
+//! after the commit was touched by somebody else. That costs a look at some ten files where
+//! checksums would cost reading all of them; those decide only when there is a reason to ask.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use super::snapshot::{Index, Stamp};
+
+/// What the files of an index looked like when they were known to be whole.
+#[derive(Debug, Default)]
+pub(super) struct Marks(BTreeMap<PathBuf, Mark>);
+
+type Mark = (u64, Option<SystemTime>);
+
+impl Marks {
+    /// Looks at the files now; they are known to be whole.
+    pub(super) fn of(index: &Index) -> Marks {
+        let mut marks = Marks::default();
+        if let Ok(metas) = index.tantivy().load_metas() {
+            let files = metas.list_segment_files().into_iter();
+            marks.0 = files
+                .filter_map(|file| Some((mark(&index.dir, &file)?, file)))
+                .map(|(mark, file)| (file, mark))
+                .collect();
+        }
+        marks
+    }
+
+    /// Why the files on the disk are not what is served, if they are not.
+    pub(super) fn differ(&mut self, index: &Index) -> Option<String> {
+        let mut suspected = index.was_suspected();
+        let metas = match index.tantivy().load_metas() {
+            Ok(metas) => metas,
+            Err(_) if !index.dir.exists() => return Some("the index was deleted".into()),
+            Err(error) => return Some(format!("the index cannot be read ({error})")),
+        };
+        let stamp = metas.payload.as_deref().map(serde_json::from_str::<Stamp>);
+        if !stamp.is_some_and(|stamp| stamp.is_ok_and(|it| it == *index.snapshot().stamp())) {
+            return Some("the index on the disk is not the one that is served".into());
+        }
+        let mut seen = BTreeMap::new();
+        for file in metas.list_segment_files() {
+            let name = file.display();
+            match (self.0.get(&file), mark(&index.dir, &file)) {
+                (Some(_), None) => return Some(format!("{name} was deleted")),
+                // Not to be read any more: a page of it that is gone ends the process.
+                (Some(before), Some(now)) if now.0 < before.0 => {
+                    return Some(format!("{name} was cut off"));
+                }
+                (before, Some(now)) => {
+                    suspected |= before.is_some_and(|before| *before != now);
+                    seen.insert(file, now);
+                }
+                (None, None) => {}
+            }
+        }
+        if suspected && let Err(error) = index.verify() {
+            return Some(format!("{error:#}"));
+        }
+        self.0 = seen;
+        None
+    }
+}
+
+fn mark(dir: &Path, file: &Path) -> Option<Mark> {
+    let meta = std::fs::metadata(dir.join(file)).ok()?;
+    Some((meta.len(), meta.modified().ok()))
+}
