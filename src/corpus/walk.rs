@@ -315,3 +315,19 @@ fn globs(patterns: &[String], warnings: &mut Vec<Warning>) -> GlobSet {
     }
     builder.build().unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[cfg(unix)]
+    #[test]
+    fn no_file_is_to_blame_for_a_lack_of_file_descriptors() {
+        let of = |number| std::io::Error::from_raw_os_error(number);
+        for (number, passes) in [(24, true), (23, true), (2, false), (13, false), (5, false)] {
+            assert_eq!(will_pass(&of(number)), passes, "{}", of(number));
+            let error = ignore::Error::WithDepth { depth: 1, err: Box::new(of(number).into()) };
+            assert_eq!(passing(&error).is_some(), passes, "{}", of(number));
+        }
+    }
+}
