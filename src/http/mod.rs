@@ -33,6 +33,7 @@ use axum::http::{HeaderMap, HeaderName, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use rmcp::ServerHandler;
 use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
 
@@ -90,7 +91,17 @@ pub fn describe(options: &Options) -> anyhow::Result<Vec<String>> {
 
 /// All routes. Streams end on `cancel`.
 pub fn router(options: &Options, cancel: CancellationToken) -> anyhow::Result<Router> {
-    let service = Arc::new(mcp::http_service(&options.docs, cancel));
+    router_to(options.docs.clone(), options, cancel)
+}
+
+/// The same routes, with another server at the endpoint than the docs. What stands in front of
+/// it can so be held to the whole protocol, of which the docs need only a part.
+pub fn router_to(
+    handler: impl ServerHandler + Clone,
+    options: &Options,
+    cancel: CancellationToken,
+) -> anyhow::Result<Router> {
+    let service = Arc::new(mcp::http_service(handler, cancel));
     let patience = options.patience;
     let call = move |request: Request| async move {
         let hand_on = async |request| service.handle(request).await.map(Body::new);

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use rmcp::ServiceExt;
 use rmcp::model::ProtocolVersion;
 use rmcp::service::ServerInitializeError;
 use rmcp::transport::streamable_http_server::session::never::NeverSessionManager;
 use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
+use rmcp::{ServerHandler, ServiceExt};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::sync::CancellationToken;
 
@@ -20,18 +20,19 @@ pub(crate) fn revisions() -> Vec<&'static str> {
 /// The Streamable HTTP service: no protocol sessions (each costs memory and binds a client to one
 /// replica), JSON answers, SSE only for subscriptions. Host, Origin and size are checked in front
 /// of it, where the refusal can name the setting.
-pub fn http_service(
-    docs: &Docs,
+///
+/// The handler is cloned for each request.
+pub fn http_service<H: ServerHandler + Clone>(
+    handler: H,
     cancel: CancellationToken,
-) -> StreamableHttpService<Docs, NeverSessionManager> {
+) -> StreamableHttpService<H, NeverSessionManager> {
     let config = StreamableHttpServerConfig::default()
         .with_legacy_session_mode(false)
         .with_json_response(true)
         .disable_allowed_hosts()
         .disable_allowed_origins()
         .with_cancellation_token(cancel);
-    let docs = docs.clone();
-    StreamableHttpService::new(move || Ok(docs.clone()), Arc::default(), config)
+    StreamableHttpService::new(move || Ok(handler.clone()), Arc::default(), config)
 }
 
 /// Serves one client on standard input and output, until it closes its side.

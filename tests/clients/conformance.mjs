@@ -7,9 +7,8 @@ import * as docent from './lib/docent.mjs';
 import { Report } from './lib/report.mjs';
 
 const TOOLS = path.join(docent.HERE, '.tools');
-const FIXTURE_URL = process.env.CONFORMANCE_FIXTURE_URL;
 
-const everything = (suite, revision) => ({
+const all = (suite, revision) => ({
   suite,
   revision,
   select: ['--suite', 'all', '--spec-version', revision],
@@ -25,15 +24,25 @@ const required = (suite, revision) => ({
 
 // Without a baseline nothing may fail.
 const RUNS = [
-  { ...everything('next', '2025-03-26'), baseline: undefined },
-  everything('next', '2025-06-18'),
-  everything('next', '2025-11-25'),
-  everything('next', '2026-07-28'),
+  { ...all('next', '2025-03-26'), baseline: undefined },
+  all('next', '2025-06-18'),
+  all('next', '2025-11-25'),
+  all('next', '2026-07-28'),
   required('next', '2025-11-25'),
   required('next', '2026-07-28'),
-  everything('stable', '2025-06-18'),
-  everything('stable', '2025-11-25'),
+  all('stable', '2025-06-18'),
+  all('stable', '2025-11-25'),
 ];
+
+/** The same selection for the server with the fixtures. */
+function withFixtures(selection) {
+  const baseline = selection.baseline && `everything-${selection.baseline}`;
+  return { ...selection, baseline: fs.existsSync(baselineFile(baseline)) ? baseline : undefined };
+}
+
+function baselineFile(baseline) {
+  return path.join(docent.HERE, 'conformance', `${baseline}.yml`);
+}
 
 function version(suite) {
   return JSON.parse(fs.readFileSync(path.join(TOOLS, `node_modules/conformance-${suite}/package.json`))).version;
@@ -44,7 +53,7 @@ function run({ suite, revision, select, baseline }, url, name = 'conformance') {
   const report = new Report(`${name}-${version(suite)}`, 'http', revision);
   const folder = path.join(TOOLS, 'conformance', `${name}-${suite}-${revision.replace(/\W+/g, '-')}`);
   fs.rmSync(folder, { recursive: true, force: true });
-  const file = baseline && path.join(docent.HERE, 'conformance', `${baseline}.yml`);
+  const file = baseline && baselineFile(baseline);
   const done = spawnSync(
     process.execPath,
     [
@@ -87,11 +96,12 @@ function verdict(text) {
   return plain.match(/(Unexpected failures|Stale)[\s\S]*$/)?.[0].trim() ?? plain.slice(-1500).trim();
 }
 
+// The real server has none of the suite's fixture tools, prompts and resources.
 const server = await docent.http(docent.copyOfDocs());
 for (const selection of RUNS) run(selection, server.url);
 await server.stop();
 
-// A test-only server on docent's own HTTP stack that carries the suite's fixtures: everything must pass.
-if (FIXTURE_URL) {
-  for (const selection of RUNS) run({ ...selection, baseline: undefined }, FIXTURE_URL, 'conformance-fixtures');
-}
+// The same HTTP stack with a server behind it that has them all.
+const everything = await docent.everything(docent.copyOfDocs());
+for (const selection of RUNS) run(withFixtures(selection), everything.url, 'conformance-everything');
+await everything.stop();

@@ -1,5 +1,5 @@
-// Starts the real docent on a copy of ./docs, so that a check may edit its pages.
-import { spawn } from 'node:child_process';
+// Starts the real docent on a copy of ./docs, so that a check may edit its pages; and ./everything in its place.
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import fs from 'node:fs';
 import net from 'node:net';
@@ -66,21 +66,39 @@ async function freePort() {
 }
 
 /** Starts `docent serve` and waits until it is ready. */
-export async function http(docs) {
+export function http(docs) {
+  return serving(docs, BINARY, (data, address) => ['serve', docs, '--listen', address, '--data-dir', data]);
+}
+
+/** The same for ./everything, the server with the conformance suite's fixtures. */
+export function everything(docs) {
+  return serving(docs, built('everything'), (data, address) => [docs, data, address]);
+}
+
+/** Builds an example of the repository, unoptimised as `cargo test` has it; returns its path. */
+function built(example) {
+  const args = ['build', '--quiet', '--example', example, '--message-format', 'json-render-diagnostics'];
+  const done = spawnSync('cargo', args, { cwd: HERE, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] });
+  if (done.status !== 0) fail(`cargo ${args.join(' ')}: ${done.error ?? `exit code ${done.status}`}`);
+  const messages = done.stdout.trim().split('\n').map((line) => JSON.parse(line));
+  return messages.find((message) => message.target?.name === example && message.executable).executable;
+}
+
+async function serving(docs, program, argumentsFor) {
   const home = temporary();
   const origin = `http://127.0.0.1:${await freePort()}`;
   const log = path.join(home, 'docent.log');
   const out = fs.openSync(log, 'w');
-  const args = ['serve', docs, '--listen', new URL(origin).host, '--data-dir', path.join(home, 'data')];
-  const child = spawn(BINARY, args, { cwd: home, env: environment(), stdio: ['ignore', out, out] });
+  const args = argumentsFor(path.join(home, 'data'), new URL(origin).host);
+  const child = spawn(program, args, { cwd: home, env: environment(), stdio: ['ignore', out, out] });
   children.add(child);
   const ended = once(child, 'exit').finally(() => children.delete(child));
-  const why = () => `${[BINARY, ...args].join(' ')}\n${fs.readFileSync(log, 'utf8').slice(-4000)}`;
+  const why = () => `${[program, ...args].join(' ')}\n${fs.readFileSync(log, 'utf8').slice(-4000)}`;
 
   const end = Date.now() + 60_000;
   while (!(await fetch(`${origin}/readyz`).then((answer) => answer.ok, () => false))) {
-    if (child.exitCode !== null) throw new Error(`docent ended with ${child.exitCode}: ${why()}`);
-    if (Date.now() > end) throw new Error(`docent is not ready after 60 s: ${why()}`);
+    if (child.exitCode !== null) throw new Error(`the server ended with ${child.exitCode}: ${why()}`);
+    if (Date.now() > end) throw new Error(`the server is not ready after 60 s: ${why()}`);
     await sleep(50);
   }
   return {
