@@ -87,6 +87,33 @@ async fn a_revision_that_is_not_spoken_is_answered_with_those_that_are() {
 }
 
 #[tokio::test]
+async fn methods_that_a_revision_dropped_are_unknown_in_it() {
+    let server = Server::new();
+    let address = json!({"uri": "docs:///docs/index.md"});
+    for (method, mut params) in [
+        ("ping", json!({})),
+        ("logging/setLevel", json!({"level": "info"})),
+        ("resources/subscribe", address.clone()),
+        ("resources/unsubscribe", address),
+    ] {
+        let body = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params});
+        assert_eq!(server.call(body.to_string()).await.json()["result"], json!({}), "{method}");
+        params["_meta"] = json!({
+            "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+            "io.modelcontextprotocol/clientCapabilities": {},
+        });
+        let body = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params});
+        let mut request = call().header("mcp-protocol-version", "2026-07-28");
+        request = request.header("mcp-method", method);
+        if let Some(uri) = params["uri"].as_str() {
+            request = request.header("mcp-name", uri);
+        }
+        let answer = server.ask(request.body(body.to_string().into()).unwrap()).await;
+        assert_eq!(answer.refusal(), (404, -32601), "{method}");
+    }
+}
+
+#[tokio::test]
 async fn a_body_of_another_kind_is_refused() {
     let server = Server::new();
     for kind in
