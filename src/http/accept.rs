@@ -68,9 +68,9 @@ const MAX_HEADERS: usize = 64;
 /// What streams get to say goodbye after they were told to end.
 const GOODBYE: Duration = Duration::from_secs(1);
 
-/// Serves until `shutdown` resolves, then lets running calls finish and ends `streams`: that is
-/// the token the router was made with. Streams are ended last, because the token breaks off
-/// calls, too.
+/// Serves until `shutdown` resolves, then lets running calls finish, and streams say goodbye, and
+/// ends `streams`: that is the token the router was made with. It comes last, because it breaks
+/// off calls, too.
 pub async fn serve(
     listener: TcpListener,
     router: Router,
@@ -99,6 +99,8 @@ pub async fn serve(
     if tokio::time::timeout(patience.drain, server.calls.wait()).await.is_err() {
         tracing::warn!(calls = server.calls.len(), "calls were broken off");
     }
+    // Streams that were told to end by then are writing their last message.
+    let _ = tokio::time::timeout(GOODBYE, connections.wait()).await;
     streams.cancel();
     // Whoever is still there is idle, or half a request, or does not read.
     let _ = tokio::time::timeout(GOODBYE, connections.wait()).await;

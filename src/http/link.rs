@@ -5,12 +5,8 @@ use std::cell::OnceCell;
 use percent_encoding::{percent_decode_str, utf8_percent_encode};
 use rustc_hash::FxHashMap;
 
-use crate::index::{Catalog, PageRecord};
+use crate::index::{Catalog, PageRecord, route};
 use crate::mcp::PATH;
-
-/// What a link may leave out at the end of a path.
-const ENDINGS: [&str; 8] =
-    ["", ".md", ".mdx", ".markdown", "/index.md", "/index.mdx", "/_index.md", "/README.md"];
 
 /// Address of a page on this server; `base` is the path that the public URL ends with.
 pub(super) fn page(base: &str, collection: &str, path: &str) -> String {
@@ -100,12 +96,7 @@ impl<'a> Links<'a> {
     }
 
     fn look_up(&self, path: &str) -> Option<&'a str> {
-        let path = path.trim_end_matches('/');
-        let bare = path.strip_suffix(".html").unwrap_or(path);
-        let mut files = ENDINGS.iter().map(|ending| format!("{bare}{ending}"));
-        let file = files.find_map(|path| {
-            self.catalog.page(&self.page.collection, path.trim_start_matches('/'))
-        });
+        let file = self.catalog.file(&self.page.collection, path);
         file.map(|page| page.path.as_str()).or_else(|| self.routes().get(route(path)).copied())
     }
 
@@ -115,33 +106,6 @@ impl<'a> Links<'a> {
             pages.map(|page| (route(&page.route), page.path.as_str())).collect()
         })
     }
-}
-
-/// The page that a path without its ending, a route or an earlier address stands for.
-pub(super) fn stands_for<'a>(
-    catalog: &'a Catalog,
-    collection: &str,
-    path: &str,
-) -> Option<&'a PageRecord> {
-    let path = path.trim_matches('/');
-    let bare = path.strip_suffix(".html").unwrap_or(path);
-    let mut files = ENDINGS.iter().map(|ending| format!("{bare}{ending}"));
-    if let Some(page) = files.find_map(|path| catalog.page(collection, &path)) {
-        return Some(page);
-    }
-    let mut pages = catalog.collection(collection).iter();
-    let wanted = route(path);
-    let named = |page: &PageRecord| {
-        route(&page.route) == wanted || page.aliases.iter().any(|alias| route(alias) == wanted)
-    };
-    pages.find(|page| named(page)).map(|page| &**page)
-}
-
-/// A route in one spelling.
-fn route(route: &str) -> &str {
-    let route = route.trim_matches('/');
-    let route = route.strip_suffix(".html").unwrap_or(route);
-    if route == "index" { "" } else { route.strip_suffix("/index").unwrap_or(route) }
 }
 
 /// A path seen from a folder, without `.` and `..`; none if it leads out of the docs.

@@ -99,7 +99,7 @@ pub(super) async fn docs(State(site): State<Arc<Site>>, uri: Uri) -> Result<Resp
             return Ok(list(&site, shelf, &path, &pages[from..from + below]));
         }
     }
-    match link::stands_for(catalog, &shelf.name, &path) {
+    match catalog.stands_for(&shelf.name, &path) {
         Some(page) => {
             let address = link::page(&site.base, &shelf.name, &page.path);
             Ok(Redirect::temporary(&address).into_response())

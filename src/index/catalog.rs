@@ -4,6 +4,10 @@ use std::sync::Arc;
 
 use super::schema::PageRecord;
 
+/// What a name may leave out at the end of a path.
+const ENDINGS: [&str; 8] =
+    ["", ".md", ".mdx", ".markdown", "/index.md", "/index.mdx", "/_index.md", "/README.md"];
+
 /// The pages of one generation of the index, sorted by collection and path.
 #[derive(Debug, Default, Clone)]
 pub struct Catalog {
@@ -36,6 +40,27 @@ impl Catalog {
         Some(&self.pages[at])
     }
 
+    /// The page whose file a name stands for: its path, where the ending may be left out or be
+    /// that of a route.
+    pub fn file(&self, collection: &str, name: &str) -> Option<&Arc<PageRecord>> {
+        let name = name.trim_matches('/');
+        let bare = name.strip_suffix(".html").unwrap_or(name);
+        ENDINGS.iter().find_map(|ending| {
+            self.page(collection, format!("{bare}{ending}").trim_start_matches('/'))
+        })
+    }
+
+    /// The page that a path, a route or an earlier address stands for.
+    pub fn stands_for(&self, collection: &str, name: &str) -> Option<&Arc<PageRecord>> {
+        let named = |page: &&Arc<PageRecord>| {
+            let mut names = std::iter::once(&page.route).chain(&page.aliases);
+            names.any(|address| route(address) == route(name))
+        };
+        self.page(collection, name)
+            .or_else(|| self.file(collection, name))
+            .or_else(|| self.collection(collection).iter().find(named))
+    }
+
     /// Number of sections of all pages.
     pub fn sections(&self) -> usize {
         self.pages.iter().map(|page| page.sections.len()).sum()
@@ -57,6 +82,13 @@ impl Catalog {
         pages.extend(added);
         Catalog::new(pages)
     }
+}
+
+/// A route in one spelling: without slashes around it, `.html`, or the `index` of a folder.
+pub(crate) fn route(route: &str) -> &str {
+    let route = route.trim_matches('/');
+    let route = route.strip_suffix(".html").unwrap_or(route);
+    if route == "index" { "" } else { route.strip_suffix("/index").unwrap_or(route) }
 }
 
 fn order(page: &PageRecord) -> (&str, &str) {

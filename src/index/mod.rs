@@ -23,6 +23,7 @@ mod writer;
 
 pub(crate) use blocks::take as take_blocks;
 pub use catalog::Catalog;
+pub(crate) use catalog::route;
 pub use follow::{Follow, News};
 pub use lock::{Held, Unwritable};
 pub use passage::Passage;

@@ -1,6 +1,9 @@
 //! The tool `fetch`: a page or section, whole or in pieces that end where the text allows.
 
+use std::hash::{Hash, Hasher};
+
 use rmcp::model::JsonObject;
+use rustc_hash::FxHasher;
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -114,7 +117,7 @@ pub(super) fn call(docs: &Docs, given: Option<JsonObject>) -> Result<Value, Tool
     let sections = named(docs, &snapshot, &target, page)?;
     let place = match cursor {
         None => Place { section: 0, offset: 0 },
-        Some(cursor) => Place::parse(&cursor, page, &sections).ok_or_else(|| {
+        Some(cursor) => Place::parse(&cursor, &target, page, &sections).ok_or_else(|| {
             ToolError(format!(
                 "this cursor does not belong to {:?} as it is now (the page may have changed): call fetch with {{\"id\": {}}} alone to begin again",
                 shorten(&id),
@@ -194,22 +197,30 @@ struct Place {
 }
 
 impl Place {
-    /// A cursor: the place, and a mark of the page's content that makes it useless elsewhere.
-    fn cursor(self, page: &PageRecord) -> String {
-        format!("{:x}.{:x}.{}", self.section, self.offset, Place::mark(page))
+    /// A cursor: the place, and a mark of what is read that makes it useless elsewhere.
+    fn cursor(self, target: &Target, page: &PageRecord) -> String {
+        format!("{:x}.{:x}.{}", self.section, self.offset, Place::mark(target, page))
     }
 
-    fn parse(cursor: &str, page: &PageRecord, sections: &[SectionRecord]) -> Option<Place> {
+    fn parse(
+        cursor: &str,
+        target: &Target,
+        page: &PageRecord,
+        sections: &[SectionRecord],
+    ) -> Option<Place> {
         let mut parts = cursor.splitn(3, '.');
         let section = usize::from_str_radix(parts.next()?, 16).ok()?;
         let offset = usize::from_str_radix(parts.next()?, 16).ok()?;
         let text = &sections.get(section)?.text;
-        let fits = parts.next()? == Place::mark(page) && text.is_char_boundary(offset);
+        let fits = parts.next()? == Place::mark(target, page) && text.is_char_boundary(offset);
         fits.then_some(Place { section, offset })
     }
 
-    fn mark(page: &PageRecord) -> String {
-        page.hash[..4].iter().map(|byte| format!("{byte:02x}")).collect()
+    /// Of the page's content and of the id: the same place is another one in another section.
+    fn mark(target: &Target, page: &PageRecord) -> String {
+        let mut hasher = FxHasher::default();
+        (page.hash, &target.collection, &target.path, &target.anchor).hash(&mut hasher);
+        format!("{:08x}", hasher.finish() as u32)
     }
 }
 
@@ -248,7 +259,7 @@ impl Reading<'_> {
         let mut left = Vec::new();
         let mut cursor = None;
         if let Some(place) = next {
-            let next = place.cursor(self.page);
+            let next = place.cursor(self.target, self.page);
             let first = place.section + usize::from(place.offset > 0);
             left = self.sections[first.min(self.sections.len())..]
                 .iter()

@@ -26,6 +26,9 @@ pub(crate) const PATH: &AsciiSet = &CONTROLS
 /// The same for a fragment (section 3.5).
 const FRAGMENT: &AsciiSet = &PATH.remove(b'?');
 
+/// Places in a name at which an anchor may begin that are tried; no real name has more.
+const MAX_SPLITS: usize = 8;
+
 /// Scheme and empty authority of resource URIs.
 pub(super) const SCHEME: &str = "docs:///";
 
@@ -98,12 +101,16 @@ impl Links {
         name: &str,
     ) -> Option<(Target, &'a PageRecord)> {
         let name = name.trim();
-        let (name, anchor) = name.split_once('#').unwrap_or((name, ""));
-        let page = self.find_page(catalog, name)?;
-        let anchor = decode(anchor);
-        let target =
-            Target { collection: page.collection.clone(), path: page.path.clone(), anchor };
-        Some((target, page))
+        // A path may hold a `#` itself (`c#/start.md`): the longest name that is a page wins.
+        let splits = name.rmatch_indices('#').take(MAX_SPLITS);
+        let splits = splits.map(|(at, _)| (&name[..at], &name[at + 1..]));
+        std::iter::once((name, "")).chain(splits).find_map(|(name, anchor)| {
+            let page = self.find_page(catalog, name)?;
+            let anchor = decode(anchor);
+            let target =
+                Target { collection: page.collection.clone(), path: page.path.clone(), anchor };
+            Some((target, page))
+        })
     }
 
     fn find_page<'a>(&self, catalog: &'a Catalog, name: &str) -> Option<&'a PageRecord> {
@@ -132,30 +139,21 @@ impl Links {
             let (collection, path) = rest.split_once('/')?;
             return catalog.page(&decode(collection), &decode(path)).map(|page| &**page);
         }
-        let bare = |route: &str| {
-            route.trim_matches('/').trim_end_matches(".html").trim_end_matches("/index").to_owned()
-        };
         self.shelves.iter().find_map(|shelf| {
             let base = shelf.base_url.as_deref()?;
             let route = address
                 .strip_prefix(base)
                 .or_else(|| (address == base.trim_end_matches('/')).then_some(""))?;
-            let route = bare(&decode(route));
-            let mut pages = catalog.collection(&shelf.name).iter();
-            pages.find(|page| bare(&page.route) == route).map(|page| &**page)
+            lookup(catalog, &shelf.name, route)
         })
     }
 }
 
-/// A page by its path, also where the ending was left out or is that of the route.
-fn lookup<'a>(catalog: &'a Catalog, collection: &str, path: &str) -> Option<&'a PageRecord> {
-    let exact = catalog.page(collection, path);
-    let found = exact.or_else(|| {
-        let path = path.trim_end_matches('/');
-        let endings = [".md", ".mdx", "/index.md", "/_index.md", "/README.md"];
-        endings.iter().find_map(|ending| catalog.page(collection, &format!("{path}{ending}")))
-    });
-    found.map(|page| &**page)
+/// A page by its path; else by what an address makes of it: escaped, with a slash at the end,
+/// without its ending, as a route, as an earlier address.
+fn lookup<'a>(catalog: &'a Catalog, collection: &str, name: &str) -> Option<&'a PageRecord> {
+    let page = catalog.page(collection, name);
+    page.or_else(|| catalog.stands_for(collection, &decode(name))).map(|page| &**page)
 }
 
 fn with_fragment(mut address: String, anchor: &str) -> String {

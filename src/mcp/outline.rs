@@ -179,7 +179,7 @@ fn within(lines: &[String], room: usize) -> (String, usize) {
 fn tree(docs: &Docs, snapshot: &Snapshot, path: &str) -> Result<(Node, String), ToolError> {
     let catalog = snapshot.catalog()?;
     let links = docs.links();
-    let path = path.split('#').next().unwrap_or(path).trim();
+    let path = path.trim();
     if !path.is_empty()
         && let Some((target, page)) = links.find(catalog, path)
     {

@@ -179,7 +179,7 @@ fn under(
     collection: Option<&str>,
 ) -> Result<Option<String>, ToolError> {
     let catalog = snapshot.catalog()?;
-    let path = path.split('#').next().unwrap_or(path).trim();
+    let path = path.trim();
     if let Some((target, _)) = docs.links().find(catalog, path) {
         return Ok(Some(format!("{}/{}", target.collection, target.path)));
     }
