@@ -33,7 +33,7 @@ pub(super) fn run(settings: &Settings, asked: &SearchArguments) -> anyhow::Resul
         return Ok(());
     }
     let colour = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    write!(out, "{}", readable(&answer, colour))?;
+    write!(out, "{}", readable(&serde_json::from_str(&answer)?, colour))?;
     Ok(())
 }
 

@@ -91,7 +91,7 @@ pub fn describe(options: &Options) -> anyhow::Result<Vec<String>> {
 
 /// All routes. Streams end on `cancel`.
 pub fn router(options: &Options, cancel: CancellationToken) -> anyhow::Result<Router> {
-    router_to(options.docs.clone(), options, cancel)
+    routes(options.docs.clone(), Some(options.docs.clone()), options, cancel)
 }
 
 /// The same routes, with another server at the endpoint than the docs. What stands in front of
@@ -101,11 +101,21 @@ pub fn router_to(
     options: &Options,
     cancel: CancellationToken,
 ) -> anyhow::Result<Router> {
+    routes(handler, None, options, cancel)
+}
+
+/// The routes with a handler at the endpoint; `plain` answers what is plain before it.
+fn routes(
+    handler: impl ServerHandler + Clone,
+    plain: Option<Docs>,
+    options: &Options,
+    cancel: CancellationToken,
+) -> anyhow::Result<Router> {
     let service = Arc::new(mcp::http_service(handler, cancel));
     let patience = options.patience;
     let call = move |request: Request| async move {
         let hand_on = async |request| service.handle(request).await.map(Body::new);
-        rpc::answer(request, patience, hand_on).await
+        rpc::answer(request, patience, plain.as_ref(), hand_on).await
     };
     let site = Arc::new(Site::new(options)?);
 

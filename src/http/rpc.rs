@@ -16,7 +16,7 @@ use serde_json::json;
 use super::accept::Patience;
 use super::envelope::{self, Flaw, Id};
 use super::error::{self, Error, Refusal};
-use crate::mcp;
+use crate::mcp::{self, Docs, Headers};
 
 /// Largest body taken; a call is a few hundred bytes.
 pub(super) const MAX_BODY: usize = 256 * 1024;
@@ -32,10 +32,12 @@ const SINGLE: [HeaderName; 5] = [
     HeaderName::from_static("mcp-name"),
 ];
 
-/// Checks a call, hands it on, and gives errors the form that clients read.
+/// Checks a call, answers it if it is plain, else hands it on and gives errors the form that
+/// clients read.
 pub(super) async fn answer(
     request: Request,
     patience: Patience,
+    plain: Option<&Docs>,
     hand_on: impl AsyncFnOnce(Request) -> Response,
 ) -> Result<Response, Error> {
     let call = async {
@@ -46,6 +48,11 @@ pub(super) async fn answer(
         }
         let body = read(body, patience.body).await?;
         let id = envelope::check(&body).map_err(flawed)?;
+        if let Some(docs) = plain
+            && let Some(answer) = docs.answer_plainly(&repeated(&parts.headers), &body).await
+        {
+            return Ok(([(header::CONTENT_TYPE, JSON)], answer).into_response());
+        }
         let response = hand_on(Request::from_parts(parts, Body::from(body))).await;
         Ok(in_json(response, id).await)
     };
@@ -61,6 +68,14 @@ pub(super) fn method_not_allowed() -> Error {
     Refusal::new(StatusCode::METHOD_NOT_ALLOWED, error::TRANSPORT, message).into()
 }
 
+/// The headers that repeat parts of the body. One that is no text is none of those that fit.
+fn repeated(headers: &HeaderMap) -> Headers<'_> {
+    let text = |name: &HeaderName| headers.get(name).map(|value| value.to_str().unwrap_or(""));
+    let [_, _, revision, method, name] = &SINGLE;
+    Headers { revision: text(revision), method: text(method), name: text(name) }
+}
+
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const BOTH: HeaderValue = HeaderValue::from_static("application/json, text/event-stream");
 
 fn check_headers(headers: &HeaderMap) -> Result<(), Refusal> {

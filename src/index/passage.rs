@@ -6,9 +6,11 @@ use crate::corpus::tokens;
 
 /// What is left out is marked with this line.
 const GAP: &str = "…";
-/// Bytes of a section that are searched for the best place; longer sections are generated
-/// reference pages, whose rows are alike.
+/// Bytes of a section of which every block is weighed; longer sections are generated reference
+/// pages, and behind this only blocks that hold a term not seen before it are looked at.
 const SCANNED: usize = 48 << 10;
+/// Places behind that at which such a term is looked for.
+const MAX_PLACES: usize = 16;
 
 /// A part of a section, as valid Markdown.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,13 +31,7 @@ impl Passage {
             return Passage { text: text.trim().to_owned(), tokens, whole: true };
         }
         let blocks = blocks::split(text);
-        let weights: Vec<f32> = blocks
-            .iter()
-            .map(|block| match block.range.start < SCANNED {
-                true => terms.weight_in(&text[block.range.clone()]),
-                false => 0.0,
-            })
-            .collect();
+        let weights = weigh(text, &blocks, terms);
         // The first of the best: reading order decides between equals.
         let body = |at: usize| blocks[at].kind != Kind::Heading;
         let mut best = usize::from(blocks.len() > 1 && !body(0));
@@ -50,6 +46,27 @@ impl Passage {
         let text = Window { text, blocks: &blocks, budget }.around(best, terms);
         Passage { tokens: tokens::estimate(&text), text, whole: false }
     }
+}
+
+/// How much of the question each block holds.
+fn weigh(text: &str, blocks: &[Block], terms: &QueryTerms) -> Vec<f32> {
+    let weight = |block: &Block| terms.weight_in(&text[block.range.clone()]);
+    let near = blocks.partition_point(|block| block.range.start < SCANNED);
+    let mut weights: Vec<f32> = blocks[..near].iter().map(weight).collect();
+    weights.resize(blocks.len(), 0.0);
+    let Some(rest) = blocks.get(near) else { return weights };
+    let behind = text[rest.range.start..].to_ascii_lowercase();
+    let seen = terms.found_in(&text[..rest.range.start]);
+    for (term, _) in terms.terms().iter().zip(seen).filter(|(_, seen)| !seen) {
+        for at in memchr::memmem::find_iter(behind.as_bytes(), term).take(MAX_PLACES) {
+            let at = rest.range.start + at;
+            let block = blocks.partition_point(|block| block.range.end <= at);
+            if blocks.get(block).is_some_and(|block| block.range.contains(&at)) {
+                weights[block] = weight(&blocks[block]);
+            }
+        }
+    }
+    weights
 }
 
 struct Window<'a> {
@@ -202,6 +219,16 @@ mod tests {
         let passage = cut(&format!("| name | does |\n| --- | --- |\n{rows}"), "option150", 60);
         assert!(passage.text.starts_with("| name | does |\n| --- | --- |\n"), "{}", passage.text);
         assert!(passage.text.contains("| option150 | meaning 150 |"), "{}", passage.text);
+    }
+
+    #[test]
+    fn a_match_far_down_a_huge_section_is_shown() {
+        let rows: String = (0..5000).map(|n| format!("| ERR{n} | meaning {n} |\n")).collect();
+        let passage = cut(&format!("| code | is |\n| --- | --- |\n{rows}"), "err4980", 60);
+        assert!(passage.text.contains("| ERR4980 | meaning 4980 |"), "{}", passage.text);
+        let prose = "Nothing of interest stands in this paragraph.\n\n".repeat(8000);
+        let passage = cut(&format!("{prose}The Kranich flies.\n\n{prose}"), "kranich", 60);
+        assert!(passage.text.contains("The Kranich flies."), "{}", passage.text);
     }
 
     #[test]

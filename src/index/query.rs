@@ -67,6 +67,17 @@ impl QueryTerms {
         &self.words
     }
 
+    /// Which of the terms a text holds, in their order.
+    pub(super) fn found_in(&self, text: &str) -> Vec<bool> {
+        let mut found = vec![false; self.terms.len()];
+        analyzer::terms(text, |token| {
+            if let Some(at) = self.terms.iter().position(|term| *term == token.text) {
+                found[at] = true;
+            }
+        });
+        found
+    }
+
     /// How much of the question a text holds: a point for each distinct term, and a little for
     /// each further one.
     pub(super) fn weight_in(&self, text: &str) -> f32 {

@@ -33,6 +33,8 @@ const ALIASES: &[(&str, &str)] = &[
 
 /// Tokens of an answer, unless asked otherwise.
 const DEFAULT_TOKENS: u64 = 6000;
+/// Tokens of text that any answer has room for.
+const LEAST_ROOM: usize = 40;
 /// Sections that are left to read and are listed; more are counted.
 const LISTED: usize = 40;
 
@@ -105,7 +107,7 @@ pub(super) fn output_schema() -> Value {
 }
 
 /// Runs the tool.
-pub(super) fn call(docs: &Docs, given: Option<JsonObject>) -> Result<Value, ToolError> {
+pub(super) fn call(docs: &Docs, given: Option<JsonObject>) -> Result<String, ToolError> {
     let mut arguments = Arguments::new(NAME, ARGUMENTS, ALIASES, given)?;
     let id = arguments.text("id")?.ok_or_else(|| {
         ToolError("fetch needs \"id\": a page or page#section, as search gives it".into())
@@ -125,8 +127,7 @@ pub(super) fn call(docs: &Docs, given: Option<JsonObject>) -> Result<Value, Tool
             ))
         })?,
     };
-    let answer = Reading { docs, page, target: &target, sections: &sections }.answer(place, budget);
-    serde_json::to_value(answer).map_err(|error| anyhow::Error::from(error).into())
+    Ok(Reading { docs, page, target: &target, sections: &sections }.answer(place, budget)?)
 }
 
 /// The page or section that an id names, or an error that names what is near.
@@ -233,19 +234,19 @@ struct Reading<'a> {
 }
 
 impl Reading<'_> {
-    fn answer(&self, from: Place, budget: usize) -> Answer {
+    /// The answer within the budget; JSON.
+    fn answer(&self, from: Place, budget: usize) -> anyhow::Result<String> {
         // The JSON around the text costs too; further rounds mend what the guess does not cover.
         let mut room = budget.saturating_sub(self.overhead(budget));
-        let mut answer = self.fill(from, room, budget);
         for _ in 0..8 {
-            let size = serde_json::to_string(&answer).map_or(0, |json| tokens::estimate(&json));
+            let json = serde_json::to_string(&self.fill(from, room, budget))?;
+            let size = tokens::estimate(&json);
             if size <= budget {
-                break;
+                return Ok(json);
             }
             room = room.saturating_sub(size - budget + 8);
-            answer = self.fill(from, room, budget);
         }
-        answer
+        Ok(serde_json::to_string(&self.fill(from, room, budget))?)
     }
 
     fn overhead(&self, budget: usize) -> usize {
@@ -254,7 +255,7 @@ impl Reading<'_> {
     }
 
     fn fill(&self, from: Place, room: usize, budget: usize) -> Answer {
-        let (mut text, next) = self.read(from, room.max(40));
+        let (mut text, next) = self.read(from, room.max(LEAST_ROOM));
         let total: usize = self.sections.iter().map(|section| section.tokens as usize).sum();
         let mut left = Vec::new();
         let mut cursor = None;
@@ -266,12 +267,14 @@ impl Reading<'_> {
                 .map(|s| self.left(s))
                 .collect();
             let rest = left.len();
-            // The list must not eat the text: a tenth of the budget at the most.
+            // The list must not eat the text: a tenth of the budget at the most, and nothing
+            // where the text is at its least.
+            let allowed = if room > LEAST_ROOM { (budget / 10).max(40) } else { 0 };
             let mut spent = 0;
             left.truncate(LISTED);
             left.retain(|section| {
                 spent += tokens::estimate(&section.id) + tokens::estimate(&section.title) + 14;
-                spent <= (budget / 10).max(40)
+                spent <= allowed
             });
             let more = rest - left.len();
             let note = if more > 0 {

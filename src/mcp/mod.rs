@@ -10,6 +10,7 @@ mod fetch;
 mod links;
 mod notices;
 mod outline;
+mod plain;
 mod prompts;
 mod resources;
 mod search;
@@ -18,6 +19,7 @@ mod transport;
 
 pub use links::Links;
 pub(crate) use links::PATH;
+pub(crate) use plain::Headers;
 pub use server::Docs;
 pub(crate) use transport::revisions;
 pub use transport::{http_service, serve_pipe, serve_stdio};

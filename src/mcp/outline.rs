@@ -59,7 +59,7 @@ pub(super) fn output_schema() -> Value {
 }
 
 /// Runs the tool.
-pub(super) fn call(docs: &Docs, given: Option<JsonObject>) -> Result<Value, ToolError> {
+pub(super) fn call(docs: &Docs, given: Option<JsonObject>) -> Result<String, ToolError> {
     let mut arguments = Arguments::new(NAME, ARGUMENTS, ALIASES, given)?;
     let path = arguments.text("path")?.unwrap_or_default();
     let depth = arguments.number("depth", 1..=MAX_DEPTH, 0)?;
@@ -98,7 +98,7 @@ pub(super) fn call(docs: &Docs, given: Option<JsonObject>) -> Result<Value, Tool
         let before = answer["notice"].as_str().unwrap_or_default().to_owned();
         answer["notice"] = json!(format!("{problem} {before}").trim().to_owned());
     }
-    Ok(answer)
+    Ok(answer.to_string())
 }
 
 /// A folder, page or heading.

@@ -121,7 +121,7 @@ fn choices(shelves: &[Shelf]) -> Vec<(&'static str, Vec<String>)> {
 }
 
 /// Runs the tool.
-pub(super) fn call(docs: &Docs, given: Option<JsonObject>) -> Result<Value, ToolError> {
+pub(super) fn call(docs: &Docs, given: Option<JsonObject>) -> Result<String, ToolError> {
     let mut arguments = Arguments::new(NAME, ARGUMENTS, ALIASES, given)?;
     let query = arguments
         .text("query")?
@@ -142,8 +142,7 @@ pub(super) fn call(docs: &Docs, given: Option<JsonObject>) -> Result<Value, Tool
     if found.hits.is_empty() {
         notices.nothing_found(&found.terms)?;
     }
-    let answer = fit(docs, &found.hits, &found.terms, budget, notices);
-    serde_json::to_value(answer).map_err(|error| anyhow::Error::from(error).into())
+    Ok(fit(docs, &found.hits, &found.terms, budget, notices)?)
 }
 
 /// A filter's value, checked against what there is.
@@ -219,27 +218,26 @@ fn under(
     )))
 }
 
-/// Spends the budget on the hits, best first, and says what did not fit.
+/// Spends the budget on the hits, best first, and says what did not fit; JSON.
 fn fit(
     docs: &Docs,
     hits: &[Hit],
     terms: &QueryTerms,
     budget: usize,
     mut notices: Notices<'_>,
-) -> Answer {
-    let mut answer = Answer { results: Vec::with_capacity(hits.len()), notice: None };
+) -> anyhow::Result<String> {
     let mut spare = budget;
     // What is escaped in JSON costs a little more than its own text; a second round mends the
     // rare answer that this guess does not cover.
-    for _ in 0..4 {
-        answer = fill(docs, hits, terms, spare, &mut notices);
-        let size = serde_json::to_string(&answer).map_or(0, |json| tokens::estimate(&json));
+    for _ in 0..3 {
+        let json = serde_json::to_string(&fill(docs, hits, terms, spare, &mut notices))?;
+        let size = tokens::estimate(&json);
         if size <= budget {
-            break;
+            return Ok(json);
         }
         spare = spare.saturating_sub(size - budget + 8);
     }
-    answer
+    Ok(serde_json::to_string(&fill(docs, hits, terms, spare, &mut notices))?)
 }
 
 fn fill(

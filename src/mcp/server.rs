@@ -17,7 +17,6 @@ use rmcp::model::{
 };
 use rmcp::service::{NotificationContext, RequestContext, SubscriptionContext};
 use rmcp::{ErrorData, Peer, RoleServer, ServerHandler};
-use serde_json::Value;
 use tokio::sync::{Semaphore, broadcast};
 use tokio_util::sync::CancellationToken;
 
@@ -157,12 +156,17 @@ impl Docs {
         self.shared.closing.cancel();
     }
 
-    /// Runs a tool; the same for MCP and for the command line.
+    /// Runs a tool; the same for MCP and for the command line. None if there is no such tool, else
+    /// the answer as JSON.
     ///
     /// # Errors
     ///
     /// A sentence for the model: what was wrong and the next call to make.
-    pub fn call(&self, tool: &str, arguments: Option<JsonObject>) -> Option<Result<Value, String>> {
+    pub fn call(
+        &self,
+        tool: &str,
+        arguments: Option<JsonObject>,
+    ) -> Option<Result<String, String>> {
         let result = match tool {
             search::NAME => search::call(self, arguments),
             fetch::NAME => fetch::call(self, arguments),
@@ -170,6 +174,16 @@ impl Docs {
             _ => return None,
         };
         Some(result.map_err(|ToolError(message)| message))
+    }
+
+    /// [`Docs::call`] when it is this call's turn.
+    pub(super) async fn run(
+        &self,
+        tool: &str,
+        arguments: Option<JsonObject>,
+    ) -> Option<Result<String, String>> {
+        let _permit = self.shared.permits.acquire().await;
+        self.call(tool, arguments)
     }
 
     /// Sends what changed to one client, until it goes or the server does.
@@ -304,8 +318,7 @@ impl ServerHandler for Docs {
         request: CallToolRequestParams,
         _: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
-        let _permit = self.shared.permits.acquire().await;
-        let answer = self.call(&request.name, request.arguments).ok_or_else(|| {
+        let answer = self.run(&request.name, request.arguments).await.ok_or_else(|| {
             let names: Vec<&str> = self.shared.tools.iter().map(|tool| &*tool.name).collect();
             let name = super::arguments::shorten(&request.name);
             ErrorData::invalid_params(
@@ -316,9 +329,10 @@ impl ServerHandler for Docs {
         let result = match answer {
             // Each channel holds everything: some clients show the model only the one, some
             // only the other.
-            Ok(value) => {
-                let text = value.to_string();
-                let mut result = CallToolResult::success(vec![ContentBlock::text(text)]);
+            Ok(json) => {
+                let value =
+                    serde_json::from_str(&json).map_err(|e| resources::internal(e.into()))?;
+                let mut result = CallToolResult::success(vec![ContentBlock::text(json)]);
                 result.structured_content = Some(value);
                 result
             }

@@ -71,7 +71,8 @@ pub(crate) fn docs(files: &[(&str, &str)]) -> (Folder, Docs) {
 
 /// Calls a tool; its answer, or its error as a sentence.
 pub(crate) fn call(docs: &Docs, tool: &str, arguments: Value) -> Result<Value, String> {
-    docs.call(tool, arguments.as_object().cloned()).expect("the tool exists")
+    let json = docs.call(tool, arguments.as_object().cloned()).expect("the tool exists")?;
+    Ok(serde_json::from_str(&json).expect("an answer is JSON"))
 }
 
 /// Ids of the hits of a search.

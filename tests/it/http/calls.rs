@@ -183,3 +183,21 @@ async fn an_unknown_method_is_an_error_that_programs_read() {
     assert_eq!(answer.json()["error"]["code"], -32601, "{}", answer.text);
     assert_eq!(answer.json()["id"], "a");
 }
+
+#[tokio::test]
+async fn params_of_a_wrong_type_are_not_an_unknown_method() {
+    let server = Server::new();
+    for (method, params) in [
+        ("tools/call", r#"{"name":"search","arguments":"x"}"#),
+        ("tools/call", r#"{"name":5}"#),
+        ("tools/call", "{}"),
+        ("resources/read", r#"{"uri":[]}"#),
+        ("prompts/get", "{}"),
+        ("completion/complete", "{}"),
+    ] {
+        let body = format!(r#"{{"jsonrpc":"2.0","id":1,"method":"{method}","params":{params}}}"#);
+        let answer = server.call(body).await;
+        assert_eq!(answer.json()["error"]["code"], -32602, "{method} {params}: {}", answer.text);
+        assert_ne!(answer.status, 404, "{method} {params}");
+    }
+}

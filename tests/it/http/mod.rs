@@ -4,6 +4,7 @@ mod calls;
 mod doors;
 mod headers;
 mod pages;
+mod plain;
 mod wire;
 
 use axum::Router;

@@ -41,7 +41,7 @@ struct Running {
     stop: Arc<Notify>,
     streams: CancellationToken,
     done: JoinHandle<anyhow::Result<()>>,
-    _server: Option<Server>,
+    server: Option<Server>,
 }
 
 async fn run(router: Router, patience: Patience, streams: CancellationToken) -> Running {
@@ -53,13 +53,13 @@ async fn run(router: Router, patience: Patience, streams: CancellationToken) -> 
     let done = tokio::spawn(async move {
         serve(listener, router, patience, token, async move { stopped.notified().await }).await
     });
-    Running { address, stop, streams, done, _server: None }
+    Running { address, stop, streams, done, server: None }
 }
 
 async fn docs(patience: Patience) -> Running {
     let server = Server::with(|options| options.patience = patience);
     let running = run(server.router.clone(), patience, server.cancel.clone()).await;
-    Running { _server: Some(server), ..running }
+    Running { server: Some(server), ..running }
 }
 
 impl Running {
@@ -328,9 +328,12 @@ async fn a_subscription_outlives_the_time_a_call_has_and_ends_with_the_server() 
     let text = String::from_utf8_lossy(&bytes);
     assert!(waited.is_err(), "the stream ended: {text}");
     assert!(text.contains("text/event-stream"), "{text}");
+    // As `docent serve` ends: first the docs, then the connections.
+    server.server.as_ref().expect("a server of docs").options.docs.close();
     server.stop.notify_one();
     server.done.await.unwrap().unwrap();
-    rest(&mut stream).await;
+    let end = rest(&mut stream).await;
+    assert!(end.contains(r#""id":1,"result""#), "no final result: {end}");
 }
 
 /// A body without an end, which tells when nobody wants more of it.

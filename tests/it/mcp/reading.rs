@@ -95,6 +95,8 @@ fn cursors_of_other_pages_and_changed_pages_are_refused() {
         let answer = call(&docs, "fetch", json!({"id": "other.md", "cursor": cursor}));
         assert_eq!(answer.is_ok(), cursor.is_empty(), "{cursor:?}");
     }
+    let elsewhere = json!({"id": "big.md#table", "cursor": next});
+    assert!(call(&docs, "fetch", elsewhere).is_err(), "the cursor of a page read a section");
     folder.write("big.md", &format!("{}\nmore\n", page()));
     folder.catch_up();
     let error = call(&docs, "fetch", json!({"id": "big.md", "cursor": next}))
@@ -124,6 +126,42 @@ fn an_unknown_id_is_answered_with_the_nearest() {
     ] {
         let error = call(&docs, "fetch", json!({"id": id})).expect_err("no such page");
         assert!(error.starts_with("there is no page"), "{id:?}: {error}");
+    }
+}
+
+#[test]
+fn a_path_may_hold_what_ends_or_escapes_an_address() {
+    let (_folder, docs) = docs(&[
+        ("c#/a b.md", "# Sharp\n\nOne.\n\n## Über uns\n\nHarbour.\n"),
+        ("50%.md", "# Half\n\nTwo.\n"),
+    ]);
+    let found = call(&docs, "search", json!({"query": "harbour"})).expect("an answer");
+    let id = &found["results"][0]["id"];
+    assert_eq!(id, "c#/a b.md#über-uns");
+    for (asked, id) in [
+        ("c#/a b.md#über-uns", "c#/a b.md#über-uns"),
+        ("c#/a b.md", "c#/a b.md"),
+        ("c%23/a%20b.md", "c#/a b.md"),
+        ("50%.md", "50%.md"),
+        ("50%25.md/", "50%.md"),
+    ] {
+        let answer = call(&docs, "fetch", json!({"id": asked})).expect(asked);
+        assert_eq!(answer["id"], id, "{asked}");
+    }
+    let outline = call(&docs, "outline", json!({"path": "c#/"})).expect("an answer");
+    assert_eq!(outline["pages"], 1);
+    let found = call(&docs, "search", json!({"query": "one", "path": "c#/"})).expect("an answer");
+    assert_eq!(found["results"][0]["id"], "c#/a b.md#sharp");
+    let many = "#".repeat(100_000);
+    assert!(call(&docs, "fetch", json!({"id": many})).is_err());
+}
+
+#[test]
+fn earlier_addresses_name_pages() {
+    let text = "---\naliases: [/old/place/]\n---\n# New place\n\nWords.\n";
+    let (_folder, docs) = docs(&[("new.md", text)]);
+    for id in ["old/place", "/old/place/", "docs/old/place"] {
+        assert_eq!(call(&docs, "fetch", json!({"id": id})).expect(id)["id"], "new.md");
     }
 }
 
