@@ -167,7 +167,7 @@ mod tests {
         let response = refusal.of(Some(Id::Number(7))).into_response();
         assert_eq!(
             text(response).await,
-            r#"{"error":{"code":-32700,"message":"no"},"id":7,"jsonrpc":"2.0"}"#
+            r#"{"jsonrpc":"2.0","error":{"code":-32700,"message":"no"},"id":7}"#
         );
     }
 }

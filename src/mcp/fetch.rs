@@ -33,8 +33,6 @@ const ALIASES: &[(&str, &str)] = &[
 
 /// Tokens of an answer, unless asked otherwise.
 const DEFAULT_TOKENS: u64 = 6000;
-/// Tokens of text that any answer has room for.
-const LEAST_ROOM: usize = 40;
 /// Sections that are left to read and are listed; more are counted.
 const LISTED: usize = 40;
 
@@ -200,7 +198,7 @@ struct Place {
 impl Place {
     /// A cursor: the place, and a mark of what is read that makes it useless elsewhere.
     fn cursor(self, target: &Target, page: &PageRecord) -> String {
-        format!("{:x}.{:x}.{}", self.section, self.offset, Place::mark(target, page))
+        format!("{}.{}.{}", self.section, self.offset, Place::mark(target, page))
     }
 
     fn parse(
@@ -210,18 +208,19 @@ impl Place {
         sections: &[SectionRecord],
     ) -> Option<Place> {
         let mut parts = cursor.splitn(3, '.');
-        let section = usize::from_str_radix(parts.next()?, 16).ok()?;
-        let offset = usize::from_str_radix(parts.next()?, 16).ok()?;
+        let section: usize = parts.next()?.parse().ok()?;
+        let offset: usize = parts.next()?.parse().ok()?;
         let text = &sections.get(section)?.text;
         let fits = parts.next()? == Place::mark(target, page) && text.is_char_boundary(offset);
         fits.then_some(Place { section, offset })
     }
 
     /// Of the page's content and of the id: the same place is another one in another section.
+    /// 24 bits, in decimal: a cursor is written twice in an answer, and digits cost models least.
     fn mark(target: &Target, page: &PageRecord) -> String {
         let mut hasher = FxHasher::default();
         (page.hash, &target.collection, &target.path, &target.anchor).hash(&mut hasher);
-        format!("{:08x}", hasher.finish() as u32)
+        (hasher.finish() >> 40).to_string()
     }
 }
 
@@ -255,7 +254,7 @@ impl Reading<'_> {
     }
 
     fn fill(&self, from: Place, room: usize, budget: usize) -> Answer {
-        let (mut text, next) = self.read(from, room.max(LEAST_ROOM));
+        let (mut text, next) = self.read(from, room.max(40));
         let total: usize = self.sections.iter().map(|section| section.tokens as usize).sum();
         let mut left = Vec::new();
         let mut cursor = None;
@@ -267,20 +266,18 @@ impl Reading<'_> {
                 .map(|s| self.left(s))
                 .collect();
             let rest = left.len();
-            // The list must not eat the text: a tenth of the budget at the most, and nothing
-            // where the text is at its least.
-            let allowed = if room > LEAST_ROOM { (budget / 10).max(40) } else { 0 };
+            // The list must not eat the text: a tenth of the budget at the most.
             let mut spent = 0;
             left.truncate(LISTED);
             left.retain(|section| {
                 spent += tokens::estimate(&section.id) + tokens::estimate(&section.title) + 14;
-                spent <= allowed
+                spent <= (budget / 10).max(40)
             });
             let more = rest - left.len();
-            let note = if more > 0 {
-                format!(" ({more} more sections follow the ones listed)")
-            } else {
-                String::new()
+            let note = match (left.len(), more) {
+                (_, 0) => String::new(),
+                (0, more) => format!(", {more} sections to read"),
+                (_, more) => format!(", {more} more sections than listed"),
             };
             let call = json!({"id": self.id(&self.target.anchor), "cursor": next});
             text.push_str(&format!(

@@ -57,7 +57,7 @@ fn a_long_page_is_read_in_pieces_that_lose_nothing() {
         loop {
             let answer = call(&docs, "fetch", arguments.clone()).expect("an answer");
             let size = tokens::estimate(&answer.to_string());
-            assert!(size <= budget, "{budget}: {size}\n{answer}");
+            assert!(size <= budget, "{size} of {budget} tokens: {answer}");
             assert_eq!(text(&answer).matches("```").count() % 2, 0, "{answer}");
             all.push_str(text(&answer));
             all.push('\n');
@@ -65,7 +65,7 @@ fn a_long_page_is_read_in_pieces_that_lose_nothing() {
             assert!(calls < 200, "reading does not end");
             let Some(next) = answer["metadata"]["next"].as_str() else { break };
             assert!(
-                text(&answer).contains(&format!("{{\"cursor\":\"{next}\",\"id\":\"big.md\"}}")),
+                text(&answer).contains(&format!("{{\"id\":\"big.md\",\"cursor\":\"{next}\"}}")),
                 "{answer}"
             );
             assert!(!answer["metadata"]["sections"].is_null());
