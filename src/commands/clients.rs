@@ -10,6 +10,8 @@ use base64::engine::general_purpose::STANDARD;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Serialize;
 
+use super::shell;
+
 /// What a client is to be pointed at.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Target {
@@ -81,16 +83,16 @@ pub(super) fn one_line(client: Client, target: &Target) -> Option<String> {
         Client::GeminiCli => {
             let name = dashed(&name);
             let words = ["gemini", "mcp", "add", "--scope", "user", "--transport", "http", &name];
-            return Some(shell_line(words.into_iter().chain([target.url.as_str()])));
+            return Some(shell::line(words.into_iter().chain([target.url.as_str()])));
         }
         Client::Opencode => vec!["opencode", "mcp", "add", &name, "--url"],
         Client::Windsurf => vec!["devin", "mcp", "add", "-s", "user", &name],
         Client::Inspector => vec!["npx", INSPECTOR, "--transport", "http", "--server-url"],
         Client::Cursor => return Some(cursor_link(target)),
-        Client::VsCode => return Some(shell_line(["code", "--add-mcp", &vscode_json(target)])),
+        Client::VsCode => return Some(shell::line(["code", "--add-mcp", &vscode_json(target)])),
         Client::ClaudeDesktop | Client::ClaudeAi | Client::ChatGpt | Client::Zed => return None,
     };
-    Some(shell_line(words.into_iter().chain([target.url.as_str()])))
+    Some(shell::line(words.into_iter().chain([target.url.as_str()])))
 }
 
 /// Every client with its one line, or where to read on: what `docent connect` says by itself.
@@ -290,7 +292,7 @@ fn claude_code(target: &Target) -> Vec<Step> {
         ),
         Step::new(
             "Over stdio:",
-            shell_line(stdio.into_iter().chain(target.args.iter().map(String::as_str))),
+            shell::line(stdio.into_iter().chain(target.args.iter().map(String::as_str))),
         ),
         Step::say("Check with `claude mcp list`, or /mcp in a session."),
     ]
@@ -457,9 +459,9 @@ fn inspector(target: &Target) -> Vec<Step> {
     let npx = ["npx", INSPECTOR];
     vec![
         run("Over HTTP, in a browser (Node 22 or newer):", one_line(Client::Inspector, target)),
-        Step::new("Over HTTP, in a terminal:", shell_line(npx.into_iter().chain(list))),
+        Step::new("Over HTTP, in a terminal:", shell::line(npx.into_iter().chain(list))),
         Step::new("Over stdio, save this as mcp.json", named("mcpServers", &name, target.stdio())),
-        Step::new("and run:", shell_line(npx.into_iter().chain(stdio))),
+        Step::new("and run:", shell::line(npx.into_iter().chain(stdio))),
     ]
 }
 
@@ -539,20 +541,6 @@ fn percent(text: &str) -> String {
     const RESERVED: &AsciiSet =
         &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
     utf8_percent_encode(text, RESERVED).to_string()
-}
-
-/// A line for a POSIX shell; a word is quoted only if it has to be.
-fn shell_line<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
-    let quoted: Vec<String> = words.into_iter().map(shell_word).collect();
-    quoted.join(" ")
-}
-
-fn shell_word(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@%+=,".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        return word.to_owned();
-    }
-    format!("'{}'", word.replace('\'', r"'\''"))
 }
 
 /// Whether a vendor's servers could open `url`: https, and no address of a private network.
@@ -703,8 +691,7 @@ mod tests {
     }
 
     #[test]
-    fn shell_words_survive_a_shell() {
-        assert_eq!(shell_line(["a", "b c", "it's", "$x", ""]), r"a 'b c' 'it'\''s' '$x' ''");
+    fn hostile_words_are_quoted_for_the_shell() {
         let line = one_line(Client::ClaudeCode, &hostile()).unwrap();
         assert!(line.ends_with(r#"'https://docs.example.com/mcp?a='\''b'\''&c="d"'"#), "{line}");
     }

@@ -9,6 +9,7 @@ mod live;
 mod log;
 mod search;
 mod serve;
+mod shell;
 mod stdio;
 
 use std::ffi::OsString;
