@@ -66,6 +66,20 @@ struct Origin {
     port: Option<u16>,
 }
 
+/// Whether hosts and origins can be told from these settings, before anything else is begun.
+///
+/// # Errors
+///
+/// The setting that cannot be understood, by name.
+pub fn check(
+    listen: SocketAddr,
+    public_url: Option<&str>,
+    allowed_hosts: &[String],
+    allowed_origins: &[String],
+) -> anyhow::Result<()> {
+    Guard::new(listen, public_url, allowed_hosts, allowed_origins).map(drop)
+}
+
 const LOOPBACK: [&str; 3] = ["localhost", "127.0.0.1", "[::1]"];
 
 impl Guard {

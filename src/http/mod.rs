@@ -3,6 +3,7 @@
 //! | file | what it decides |
 //! |---|---|
 //! | `accept` | how long a connection is waited for, and how serving ends |
+//! | `address` | what address clients are told |
 //! | `guard` | which hosts and origins are let in (pure) |
 //! | `cors` | what browsers are told |
 //! | `rpc`, `envelope` | which bodies are calls |
@@ -11,6 +12,7 @@
 //! | `error` | what refusals and failures look like |
 
 mod accept;
+mod address;
 mod cors;
 mod envelope;
 mod error;
@@ -38,6 +40,8 @@ use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
 
 pub use accept::{Patience, serve, stopped};
+pub use address::address;
+pub use guard::check as check_guard;
 
 use crate::mcp::{self, Docs};
 use error::{Error, Refusal};
@@ -70,15 +74,8 @@ impl Options {
         Guard::new(self.listen, public_url, &self.allowed_hosts, &self.allowed_origins)
     }
 
-    /// Address of this server, without a trailing slash.
     fn address(&self) -> String {
-        match &self.public_url {
-            Some(url) => url.trim_end_matches('/').to_owned(),
-            None if self.listen.ip().is_unspecified() => {
-                format!("http://localhost:{}", self.listen.port())
-            }
-            None => format!("http://{}", self.listen),
-        }
+        address(self.public_url.as_deref(), self.listen)
     }
 }
 
