@@ -5,6 +5,7 @@
 
 mod dialect;
 mod front_matter;
+mod left_out;
 mod markdown;
 mod page;
 mod read;
@@ -13,7 +14,8 @@ pub mod tokens;
 mod walk;
 mod watch;
 
+pub use left_out::{LeftOut, left_out};
 pub use page::{Collection, Link, Page, Section, Site, Skip, Warning};
 pub use read::{Reader, Source};
-pub use walk::{File, Walk, walk};
+pub use walk::{File, Walk, check_glob, walk};
 pub use watch::{Batch, Watch, Watcher};

@@ -296,18 +296,32 @@ impl Filter {
     }
 }
 
+/// Whether a pattern of `include` or `exclude` can be read.
+///
+/// # Errors
+///
+/// What is wrong with it.
+pub fn check_glob(pattern: &str) -> Result<(), String> {
+    glob(pattern).map(drop).map_err(|error| error.kind().to_string())
+}
+
+/// The pattern itself, and all that is below: a folder's name stands for what is in it.
+fn glob(pattern: &str) -> Result<[Glob; 2], globset::Error> {
+    let pattern = pattern.trim_start_matches("./").trim_start_matches('/');
+    let whole = format!("{}/**", pattern.trim_end_matches('/'));
+    Ok([Glob::new(pattern)?, Glob::new(&whole)?])
+}
+
 fn globs(patterns: &[String], warnings: &mut Vec<Warning>) -> GlobSet {
     let mut builder = GlobSetBuilder::new();
     for pattern in patterns {
-        let pattern = pattern.trim_start_matches("./").trim_start_matches('/');
-        // A folder's name stands for all that is in it.
-        let whole = format!("{}/**", pattern.trim_end_matches('/'));
-        match (Glob::new(pattern), Glob::new(&whole)) {
-            (Ok(glob), Ok(whole)) => {
-                builder.add(glob);
-                builder.add(whole);
+        match glob(pattern) {
+            Ok(globs) => {
+                for glob in globs {
+                    builder.add(glob);
+                }
             }
-            _ => {
+            Err(_) => {
                 let message = format!("`{}` is not a glob", printable(pattern));
                 warnings.push(Warning { path: String::new(), line: 0, message });
             }
