@@ -5,11 +5,19 @@ use std::path::Path;
 use anyhow::{Context, bail};
 
 use crate::config::{CollectionSettings, Settings};
-use crate::corpus::{Collection, Site};
+use crate::corpus::{self, Collection, Site};
 use crate::mcp::Shelf;
 
 /// The collections, checked: folders that exist, names that are unique.
 pub(super) fn collections(settings: &Settings) -> anyhow::Result<Vec<Collection>> {
+    if settings.collections.is_empty() {
+        match &settings.file {
+            Some(file) => bail!("{}: no [[collections]]: name a docs folder", file.display()),
+            None => bail!(
+                "no docs to serve: name a folder (docent serve ./docs) or write a docent.toml here"
+            ),
+        }
+    }
     let mut found: Vec<Collection> = Vec::new();
     for written in &settings.collections {
         let collection = collection(written)?;
@@ -64,6 +72,13 @@ fn collection(written: &CollectionSettings) -> anyhow::Result<Collection> {
         }
         None => None,
     };
+    for (key, globs) in [("include", &written.include), ("exclude", &written.exclude)] {
+        for glob in globs {
+            if let Err(problem) = corpus::check_glob(glob) {
+                bail!("collection {name:?}: {key}: {glob:?} is not a glob: {problem}");
+            }
+        }
+    }
     Ok(Collection {
         name,
         root,

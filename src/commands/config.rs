@@ -2,15 +2,20 @@
 
 use std::io::Write;
 
-use crate::config::{Setting, Settings};
+use super::serve;
+use crate::config::{CollectionSettings, Setting, Settings};
 
-/// Prints the settings as TOML with the origin behind each value.
+/// Prints the settings as TOML with the origin behind each value, then what `serve` would refuse
+/// of them.
 pub(super) fn run(settings: &Settings) -> anyhow::Result<()> {
-    write!(std::io::stdout().lock(), "{}", show(settings)?)?;
-    Ok(())
+    let checked = serve::check(settings);
+    let names = checked.iter().flatten().map(|collection| collection.name.clone()).collect();
+    write!(std::io::stdout().lock(), "{}", show(settings, names)?)?;
+    checked.map(drop)
 }
 
-fn show(settings: &Settings) -> anyhow::Result<String> {
+/// `names` are those that the collections go by, if all of them are well.
+fn show(settings: &Settings, names: Vec<String>) -> anyhow::Result<String> {
     let mut lines: Vec<(String, String)> = Vec::new();
     let mut add = |name: &str, value: toml::Value, source: String| {
         lines.push((format!("{name} = {value}"), source));
@@ -43,9 +48,12 @@ fn show(settings: &Settings) -> anyhow::Result<String> {
     let width = lines.iter().map(|(line, _)| line.chars().count()).max().unwrap_or(0).min(60);
     let mut out: String =
         lines.iter().map(|(line, source)| format!("{line:width$}  # {source}\n")).collect();
-    for collection in &settings.collections {
+    let mut names = names.into_iter();
+    for written in &settings.collections {
+        let name = names.next().or_else(|| written.name.clone());
+        let collection = CollectionSettings { name, ..written.clone() };
         out.push_str("\n[[collections]]\n");
-        out.push_str(&toml::to_string(collection)?);
+        out.push_str(&toml::to_string(&collection)?);
     }
     Ok(out)
 }

@@ -1,23 +1,30 @@
 //! `docent connect`: configuration to paste, for each client.
 
 use std::io::Write;
+use std::net::SocketAddr;
 use std::path::Path;
 
+use anyhow::Context;
+
 use super::clients::{self, Client, Target};
-use super::collections;
-use crate::config::Settings;
+use super::{collections, shell};
+use crate::config::{Settings, Source};
+use crate::http;
+
+/// Stands for the docs folder where none is known.
+const SOME_FOLDER: &str = "/path/to/docs";
 
 /// Prints the configuration of one client, or a line for each.
-pub(super) fn run(
-    client: Option<&str>,
-    docs: Option<&Path>,
-    settings: &Settings,
-) -> anyhow::Result<()> {
+pub(super) fn run(client: Option<Client>, settings: &Settings) -> anyhow::Result<()> {
+    let target = target(settings)?;
     let text = match client {
-        None => clients::overview(&target(docs, settings)?),
-        Some(name) => clients::render(name.parse::<Client>()?, &target(docs, settings)?),
+        None => clients::overview(&target),
+        Some(client) => clients::render(client, &target),
     };
     write!(std::io::stdout().lock(), "{text}")?;
+    if target.args.iter().any(|word| word == SOME_FOLDER) {
+        eprintln!("{SOME_FOLDER} stands for the docs folder: --docs DOCS puts yours in its place");
+    }
     Ok(())
 }
 
@@ -25,6 +32,26 @@ pub(super) fn run(
 pub(super) fn claude_code_line(name: String, url: String) -> String {
     let target = Target { name, url, command: String::new(), args: Vec::new() };
     clients::one_line(Client::ClaudeCode, &target).unwrap_or_default()
+}
+
+/// The line that prints the configuration of other clients for the server that listens on
+/// `listen`: in any folder, without the variables of this process.
+pub(super) fn line(settings: &Settings, listen: SocketAddr) -> anyhow::Result<String> {
+    let mut words = vec!["docent".to_owned(), "connect".to_owned()];
+    if let Some(docs) = &settings.docs {
+        words.extend(["--docs".to_owned(), real(docs)?]);
+    }
+    if let Some(file) = &settings.file {
+        words.extend(["--config".to_owned(), real_file(file)?]);
+    }
+    let told = |source: &Source| matches!(source, Source::File(_) | Source::Default);
+    match &settings.public_url.value {
+        Some(_) if told(&settings.public_url.source) => {}
+        Some(url) => words.extend(["--public-url".to_owned(), url.clone()]),
+        None if told(&settings.listen.source) && listen == settings.listen.value => {}
+        None => words.extend(["--listen".to_owned(), listen.to_string()]),
+    }
+    Ok(shell::line(words.iter().map(String::as_str)))
 }
 
 /// How a server over these docs is called in clients.
@@ -35,20 +62,36 @@ pub(super) fn server_name(names: &[String]) -> String {
     }
 }
 
-fn target(docs: Option<&Path>, settings: &Settings) -> anyhow::Result<Target> {
-    let names: Vec<String> =
-        collections::collections(settings)?.into_iter().map(|collection| collection.name).collect();
-    let listen = settings.listen.value;
-    let web = settings.public_url.value.clone().unwrap_or_else(|| format!("http://{listen}"));
-    let absolute = |path: &Path| -> anyhow::Result<String> {
-        Ok(std::path::absolute(path)?.to_string_lossy().into_owned())
-    };
+fn target(settings: &Settings) -> anyhow::Result<Target> {
     let mut args = vec!["stdio".to_owned()];
-    match (docs, &settings.file) {
-        (Some(docs), _) => args.push(absolute(docs)?),
-        (None, Some(file)) => args.extend(["--config".to_owned(), absolute(file)?]),
-        (None, None) => {}
+    let mut names = Vec::new();
+    if settings.collections.is_empty() && settings.file.is_none() {
+        args.push(SOME_FOLDER.to_owned());
+    } else {
+        names.extend(collections::collections(settings)?.into_iter().map(|c| c.name));
+        if let Some(docs) = &settings.docs {
+            args.push(real(docs)?);
+        }
+        if let Some(file) = &settings.file {
+            args.extend(["--config".to_owned(), real_file(file)?]);
+        }
     }
+    let web = http::address(settings.public_url.value.as_deref(), settings.listen.value);
     let command = std::env::current_exe()?.to_string_lossy().into_owned();
     Ok(Target { name: server_name(&names), url: format!("{web}/mcp"), command, args })
+}
+
+/// A path that means the same in every folder.
+fn real(path: &Path) -> anyhow::Result<String> {
+    let real = path.canonicalize().with_context(|| format!("cannot find {}", path.display()))?;
+    Ok(real.to_string_lossy().into_owned())
+}
+
+/// The same for a settings file, whose paths are relative to where it was named: a link to it
+/// stays one.
+fn real_file(file: &Path) -> anyhow::Result<String> {
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let name = file.file_name().unwrap_or_default();
+    let real = Path::new(&real(folder.unwrap_or(Path::new(".")))?).join(name);
+    Ok(real.to_string_lossy().into_owned())
 }

@@ -9,9 +9,9 @@ use anyhow::{anyhow, bail};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
-use super::{collections, live, log};
+use super::{collections, log};
 use crate::config::Settings;
-use crate::corpus::{Collection, Warning};
+use crate::corpus::{self, Collection, LeftOut, Warning};
 use crate::index::{Index, Indexer, OpenError, Progress, Report, Unwritable};
 
 /// Warnings that are shown; the rest is counted.
@@ -31,9 +31,7 @@ pub(super) fn run(settings: &Settings, machine: bool) -> anyhow::Result<()> {
     }
     let report = with_bar(&mut indexer, !machine)?;
     indexer.compact()?;
-    if report.pages == 0 {
-        bail!("{}", live::nothing_to_read(&collections));
-    }
+    refuse_nothing(&report, &collections)?;
     if machine {
         return print_json(&report, reason.as_ref(), settings);
     }
@@ -58,11 +56,55 @@ pub(super) fn open_as_it_is(
 }
 
 /// Builds an index that is not there or does not fit, and says why.
-pub(super) fn build(indexer: &mut Indexer, reason: &OpenError) -> anyhow::Result<Report> {
+pub(super) fn build(
+    indexer: &mut Indexer,
+    collections: &[Collection],
+    reason: &OpenError,
+) -> anyhow::Result<()> {
     eprintln!("building the index: {reason}");
     let report = with_bar(indexer, true)?;
+    refuse_nothing(&report, collections)?;
     summarise(&report);
-    Ok(report)
+    Ok(())
+}
+
+/// Looks once more for pages where the index has none. One that has some is served as it is, and
+/// brought up to date while it is served.
+pub(super) fn fill(indexer: &mut Indexer, collections: &[Collection]) -> anyhow::Result<()> {
+    if indexer.index().snapshot().stamp().pages() > 0 {
+        return Ok(());
+    }
+    let report = with_bar(indexer, true)?;
+    refuse_nothing(&report, collections)
+}
+
+/// Refuses to go on without a single page, and says why there is none.
+pub(super) fn refuse_nothing(report: &Report, collections: &[Collection]) -> anyhow::Result<()> {
+    if report.pages > 0 {
+        return Ok(());
+    }
+    list_unread(report);
+    let roots: Vec<String> = collections.iter().map(|c| c.root.display().to_string()).collect();
+    let left_out = collections.iter().map(corpus::left_out).fold(LeftOut::default(), |a, b| a + b);
+    bail!("there are no docs in {}: {}", roots.join(", "), why_nothing(&left_out))
+}
+
+fn why_nothing(left_out: &LeftOut) -> String {
+    let files = |n: usize| if n == 1 { "1 file".to_owned() } else { format!("{n} files") };
+    let reasons: Vec<String> = [
+        (left_out.by_globs, "left out by include and exclude"),
+        (left_out.by_ignore_files, "left out by .gitignore or .docentignore"),
+        (left_out.otherwise, "drafts or cannot be read"),
+    ]
+    .into_iter()
+    .filter(|(n, _)| *n > 0)
+    .map(|(n, why)| format!("{} {} {why}", files(n), if n == 1 { "is" } else { "are" }))
+    .collect();
+    if reasons.is_empty() {
+        "no .md, .markdown, .mdx, .txt, .rst or .adoc file".to_owned()
+    } else {
+        reasons.join(", ")
+    }
 }
 
 /// Runs the indexer beside a progress bar on standard error; the bar appears on terminals only.
@@ -109,6 +151,19 @@ fn summarise(report: &Report) {
         megabytes / report.seconds.max(0.001),
         changes.removed.len()
     );
+    list_unread(report);
+}
+
+/// Names the files that have no page, and what is odd in those that have one.
+fn list_unread(report: &Report) {
+    let drafts = &report.drafts;
+    if !drafts.is_empty() {
+        let shown = drafts.iter().take(SHOWN).cloned().collect::<Vec<_>>().join(", ");
+        let more = drafts.len().saturating_sub(SHOWN);
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        let s = if drafts.len() == 1 { "" } else { "s" };
+        eprintln!("{} draft{s} skipped: {shown}{more}", drafts.len());
+    }
     list("skipped", &report.skipped);
     list("unread", &report.busy);
     list("warning", &report.warnings);
@@ -144,6 +199,7 @@ fn print_json(
         "bytes": report.bytes,
         "seconds": report.seconds,
         "skipped": messages(&report.skipped),
+        "drafts": report.drafts,
         "unread": messages(&report.busy),
         "warnings": messages(&report.warnings),
     });

@@ -32,11 +32,9 @@ pub(super) fn start(
     let data_dir = &settings.data_dir.value;
     match Indexer::open(data_dir, &collections, command) {
         Ok((mut indexer, reason)) => {
-            if let Some(reason) = &reason {
-                let report = index::build(&mut indexer, reason)?;
-                if report.pages == 0 {
-                    bail!("{}", nothing_to_read(&collections));
-                }
+            match &reason {
+                Some(reason) => index::build(&mut indexer, &collections, reason)?,
+                None => index::fill(&mut indexer, &collections)?,
             }
             let docs = Docs::new(
                 indexer.index().clone(),
@@ -67,15 +65,6 @@ pub(super) fn start(
         }
         Err(error) => Err(error),
     }
-}
-
-/// One sentence for a folder in which nothing can be read.
-pub(super) fn nothing_to_read(collections: &[Collection]) -> String {
-    let roots: Vec<String> = collections.iter().map(|c| c.root.display().to_string()).collect();
-    format!(
-        "there are no docs in {}: no .md, .markdown, .mdx, .txt, .rst or .adoc file",
-        roots.join(", ")
-    )
 }
 
 /// The index that another process is making.

@@ -9,8 +9,10 @@ use crate::config::LogFormat;
 /// Starts the log; `RUST_LOG` says how much, `info` of docent itself otherwise.
 pub(super) fn start(format: LogFormat) {
     let terminal = std::io::stderr().is_terminal();
-    let filter = EnvFilter::try_from_default_env()
-        .unwrap_or_else(|_| EnvFilter::new("warn,docent=info,tantivy=error"));
+    let asked = std::env::var(EnvFilter::DEFAULT_ENV).ok().filter(|asked| !asked.is_empty());
+    let filter = asked
+        .and_then(|asked| EnvFilter::try_new(asked).ok())
+        .unwrap_or_else(|| EnvFilter::new("warn,docent=info,tantivy=error"));
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     let json = match format {
         LogFormat::Auto => !terminal,

@@ -37,7 +37,9 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> anyhow::Result<()> {
         Command::Index(index) => index::run(&settings(index.docs.as_deref())?, index.json),
         Command::Search(search) => search::run(&settings(search.docs.as_deref())?, search),
         Command::Connect { client, docs } => {
-            connect::run(client.as_deref(), docs.as_deref(), &settings(docs.as_deref())?)
+            // A name nobody knows is told first, whatever the settings are.
+            let client = client.as_deref().map(str::parse).transpose()?;
+            connect::run(client, &settings(docs.as_deref())?)
         }
         Command::Config(docs) => config::run(&settings(docs.docs.as_deref())?),
     }

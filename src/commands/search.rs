@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::{collections, index};
 use crate::config::{SearchArguments, Settings};
+use crate::http;
 use crate::index::{Held, Index, Indexer, OpenError, Unwritable};
 use crate::mcp::{Docs, Links};
 
@@ -25,6 +26,8 @@ pub(super) fn run(settings: &Settings, asked: &SearchArguments) -> anyhow::Resul
     add("max_tokens", asked.max_tokens.map(|n| json!(n)));
     add("path", asked.path.as_ref().map(|text| json!(text)));
     add("collection", asked.collection.as_ref().map(|text| json!(text)));
+    add("version", asked.version.as_ref().map(|text| json!(text)));
+    add("language", asked.language.as_ref().map(|text| json!(text)));
     let answer = docs.call("search", Some(arguments)).context("no tool called search")?;
     let answer = answer.map_err(anyhow::Error::msg)?;
     let mut out = std::io::stdout().lock();
@@ -32,7 +35,8 @@ pub(super) fn run(settings: &Settings, asked: &SearchArguments) -> anyhow::Resul
         writeln!(out, "{answer}")?;
         return Ok(());
     }
-    let colour = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let no_colour = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    let colour = std::io::stdout().is_terminal() && !no_colour;
     write!(out, "{}", readable(&serde_json::from_str(&answer)?, colour))?;
     Ok(())
 }
@@ -40,20 +44,18 @@ pub(super) fn run(settings: &Settings, asked: &SearchArguments) -> anyhow::Resul
 /// The index as it is; brought up to date first, unless another process does that.
 fn open(settings: &Settings) -> anyhow::Result<Docs> {
     let collections = collections::collections(settings)?;
-    let web = settings
-        .public_url
-        .value
-        .clone()
-        .unwrap_or_else(|| format!("http://{}", settings.listen.value));
+    let web = http::address(settings.public_url.value.as_deref(), settings.listen.value);
     let links = Links::new(collections::shelves(&collections), Some(web));
     let data_dir = &settings.data_dir.value;
     let index = match Indexer::open(data_dir, &collections, "search") {
-        Ok((mut indexer, Some(reason))) => {
-            index::build(&mut indexer, &reason)?;
-            indexer.index().clone()
-        }
-        Ok((mut indexer, None)) => {
-            indexer.catch_up(&Default::default())?;
+        Ok((mut indexer, reason)) => {
+            match reason {
+                Some(reason) => index::build(&mut indexer, &collections, &reason)?,
+                None => {
+                    let report = indexer.catch_up(&Default::default())?;
+                    index::refuse_nothing(&report, &collections)?;
+                }
+            }
             indexer.index().clone()
         }
         Err(error) if error.is::<Held>() => match Index::open(data_dir, &collections) {
@@ -87,9 +89,7 @@ fn readable(answer: &Value, colour: bool) -> String {
         ));
         out.push_str(&format!("   {}  {}\n", paint("32", field("id")), paint("2", field("url"))));
         for line in field("text").lines() {
-            out.push_str("   ");
-            out.push_str(line);
-            out.truncate(out.trim_end().len());
+            out.push_str(format!("   {line}").trim_end());
             out.push('\n');
         }
         out.push('\n');

@@ -5,22 +5,36 @@ use std::net::SocketAddr;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use super::{connect, live, log};
+use super::{collections, connect, live, log};
 use crate::config::Settings;
+use crate::corpus::Collection;
 use crate::http;
 
 /// Runs until it is told to stop.
 pub(super) fn run(settings: &Settings) -> anyhow::Result<()> {
     log::start(settings.log.value);
+    check(settings)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(serve(settings))
+}
+
+/// What can be told of the settings before anything is begun; the collections, if all is well.
+pub(super) fn check(settings: &Settings) -> anyhow::Result<Vec<Collection>> {
+    settings.check_exposure()?;
+    http::check_guard(
+        settings.listen.value,
+        settings.public_url.value.as_deref(),
+        &settings.allowed_hosts.value,
+        &settings.allowed_origins.value,
+    )?;
+    collections::collections(settings)
 }
 
 async fn serve(settings: &Settings) -> anyhow::Result<()> {
     // The port first: nobody should wait for an index to learn that it is taken.
     let listener = listen(settings.listen.value).await?;
     let address = listener.local_addr()?;
-    let web = settings.public_url.value.clone().unwrap_or_else(|| origin(address));
+    let web = http::address(settings.public_url.value.as_deref(), address);
     let docs = tokio::task::block_in_place(|| {
         live::start(settings, "serve", Some(web.clone()), live::Second::Refuse)
     })?;
@@ -34,7 +48,7 @@ async fn serve(settings: &Settings) -> anyhow::Result<()> {
     };
     let streams = CancellationToken::new();
     let router = http::router(&options, streams.clone())?;
-    welcome(&options, &web)?;
+    welcome(&options, &web, &connect::line(settings, address)?)?;
     let stopped = http::stopped()?;
     let shutdown = async move {
         stopped.await;
@@ -54,15 +68,8 @@ async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
     })
 }
 
-fn origin(address: SocketAddr) -> String {
-    match address.ip() {
-        ip if ip.is_unspecified() => format!("http://localhost:{}", address.port()),
-        _ => format!("http://{address}"),
-    }
-}
-
-/// What the operator sees: what is served, to whom, and the line to paste into a client.
-fn welcome(options: &http::Options, web: &str) -> anyhow::Result<()> {
+/// What the operator sees: what is served, to whom, and the lines that connect clients.
+fn welcome(options: &http::Options, web: &str, others: &str) -> anyhow::Result<()> {
     let stamp = options.docs.snapshot().stamp().clone();
     eprintln!("serving {} pages, {} sections; for people: {web}/", stamp.pages(), stamp.sections);
     for line in http::describe(options)? {
@@ -72,6 +79,6 @@ fn welcome(options: &http::Options, web: &str) -> anyhow::Result<()> {
         options.docs.collections().iter().map(|shelf| shelf.name.clone()).collect();
     let line = connect::claude_code_line(connect::server_name(&names), format!("{web}/mcp"));
     eprintln!("connect Claude Code:  {line}");
-    eprintln!("other clients:        docent connect");
+    eprintln!("other clients:        {others}");
     Ok(())
 }

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
 
 /// Turns folders of Markdown docs into an MCP server.
@@ -74,6 +75,12 @@ pub struct SearchArguments {
     /// Only this collection
     #[arg(long)]
     pub collection: Option<String>,
+    /// Only collections of this version
+    #[arg(long)]
+    pub version: Option<String>,
+    /// Only pages in this language
+    #[arg(long)]
+    pub language: Option<String>,
     /// Size of the whole answer in tokens, 200 to 20000
     #[arg(long)]
     pub max_tokens: Option<u64>,
@@ -87,7 +94,14 @@ pub struct SearchArguments {
 #[command(next_help_heading = "Settings")]
 pub struct Flags {
     /// Settings file [default: docent.toml in the current folder, if there]
-    #[arg(long, global = true, env = "DOCENT_CONFIG", value_name = "FILE", hide_env_values = true)]
+    #[arg(
+        long,
+        global = true,
+        env = "DOCENT_CONFIG",
+        value_name = "FILE",
+        hide_env_values = true,
+        value_parser = path()
+    )]
     pub config: Option<PathBuf>,
     /// Folder for the index and everything docent keeps
     #[arg(
@@ -95,7 +109,8 @@ pub struct Flags {
         global = true,
         env = "DOCENT_DATA_DIR",
         value_name = "DIR",
-        hide_env_values = true
+        hide_env_values = true,
+        value_parser = path()
     )]
     pub data_dir: Option<PathBuf>,
     /// Address to listen on [default: 127.0.0.1:8080]
@@ -107,9 +122,10 @@ pub struct Flags {
         hide_env_values = true
     )]
     pub listen: Option<String>,
-    /// Address under which clients reach this server, such as <https://docs.example.com>
+    /// Address under which clients reach this server.
     #[arg(
         long,
+        help = "Address under which clients reach this server, such as https://docs.example.com",
         global = true,
         env = "DOCENT_PUBLIC_URL",
         value_name = "URL",
@@ -125,4 +141,10 @@ pub struct Flags {
     /// How changes of the docs are noticed: auto, events, poll or off
     #[arg(long, global = true, env = "DOCENT_WATCH", value_name = "MODE", hide_env_values = true)]
     pub watch: Option<String>,
+}
+
+/// A path that may be empty: a variable that is set to nothing counts as unset, and clap's own
+/// parser of paths refuses it.
+fn path() -> impl TypedValueParser<Value = PathBuf> {
+    OsStringValueParser::new().map(PathBuf::from)
 }

@@ -1,7 +1,7 @@
 //! The effective settings, checked once, at start.
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -98,8 +98,10 @@ pub struct Settings {
     pub allowed_hosts: Setting<Vec<String>>,
     /// Origins of browser clients besides those of `public_url`. Default: none.
     pub allowed_origins: Setting<Vec<String>>,
-    /// The collections, paths resolved.
+    /// The collections, paths resolved; none if nobody named a folder.
     pub collections: Vec<CollectionSettings>,
+    /// The docs folder of the command line, which stands in place of the file's collections.
+    pub docs: Option<PathBuf>,
     /// The settings file that was read.
     pub file: Option<PathBuf>,
 }
@@ -117,14 +119,14 @@ impl Settings {
         matches: &ArgMatches,
         docs: Option<&Path>,
     ) -> anyhow::Result<Settings> {
-        let path = match &flags.config {
-            Some(path) => Some(path.clone()),
+        let path = match filled(&flags.config) {
+            Some(path) => Some(path),
             None => Some(PathBuf::from("docent.toml")).filter(|p| docs.is_none() && p.exists()),
         };
         let file = path.as_deref().map(File::read).transpose()?.unwrap_or_default();
         let pick = Pick { matches, file: path.clone() };
         let base = path.as_deref().and_then(Path::parent).unwrap_or(Path::new("")).to_owned();
-        let collections = collections(docs, file.collections, &base, path.as_deref())?;
+        let collections = collections(docs, file.collections, &base);
         let listen =
             pick.text("listen", "DOCENT_LISTEN", &flags.listen, file.listen, "127.0.0.1:8080");
         let listen = listen.try_map("listen", |text| parse_listen(&text))?;
@@ -154,8 +156,8 @@ impl Settings {
         let public_url =
             pick.text("public-url", "DOCENT_PUBLIC_URL", &flags.public_url, file.public_url, "");
         let public_url = public_url.try_map("public-url", |text| parse_public_url(&text))?;
-        check_exposure(&listen, &access)?;
-        let data_dir = match pick.of("data-dir", "DOCENT_DATA_DIR", flags.data_dir.clone(), None) {
+        let given = filled(&flags.data_dir);
+        let data_dir = match pick.of("data-dir", "DOCENT_DATA_DIR", given, None) {
             Some(set) => set,
             None => default_data_dir(file.data_dir, &base, &pick, &collections)?,
         };
@@ -180,9 +182,31 @@ impl Settings {
             allowed_hosts: pick.or_default(file.allowed_hosts, Vec::new()),
             allowed_origins: pick.or_default(file.allowed_origins, Vec::new()),
             collections,
+            docs: docs.map(Path::to_owned),
             file: path,
         })
     }
+
+    /// Refuses an address that others reach, unless it was opened on purpose.
+    ///
+    /// # Errors
+    ///
+    /// One sentence that says what to set.
+    pub fn check_exposure(&self) -> anyhow::Result<()> {
+        let address = self.listen.value;
+        if !address.ip().is_loopback() && self.access.source == Source::Default {
+            bail!(
+                "{address} can be reached from other machines: say --access open to let everybody in, or listen on 127.0.0.1"
+            );
+        }
+        Ok(())
+    }
+}
+
+/// An empty value counts as unset: that is how a variable is switched off in places where it
+/// cannot be taken away.
+fn filled(path: &Option<PathBuf>) -> Option<PathBuf> {
+    path.clone().filter(|path| !path.as_os_str().is_empty())
 }
 
 impl<T> Setting<T> {
@@ -255,23 +279,14 @@ fn collections(
     docs: Option<&Path>,
     in_file: Vec<CollectionSettings>,
     base: &Path,
-    file: Option<&Path>,
-) -> anyhow::Result<Vec<CollectionSettings>> {
+) -> Vec<CollectionSettings> {
     if let Some(docs) = docs {
-        return Ok(vec![CollectionSettings { path: docs.to_owned(), ..Default::default() }]);
+        return vec![CollectionSettings { path: docs.to_owned(), ..Default::default() }];
     }
-    if in_file.is_empty() {
-        match file {
-            Some(file) => bail!("{}: no [[collections]]: name a docs folder", file.display()),
-            None => bail!(
-                "no docs to serve: name a folder (docent serve ./docs) or write a docent.toml here"
-            ),
-        }
-    }
-    Ok(in_file
+    in_file
         .into_iter()
         .map(|collection| CollectionSettings { path: base.join(&collection.path), ..collection })
-        .collect())
+        .collect()
 }
 
 fn parse_listen(text: &str) -> anyhow::Result<SocketAddr> {
@@ -289,9 +304,16 @@ fn parse_public_url(text: &str) -> anyhow::Result<Option<String>> {
     }
     let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
     let Some(rest) = rest else { bail!("{text:?} must begin with https://") };
-    let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    let name =
-        if host.starts_with('[') { host } else { host.split(':').next().unwrap_or_default() };
+    let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
+    let name = match host.strip_prefix('[') {
+        Some(inner) => {
+            let closed = inner
+                .split_once(']')
+                .filter(|(_, port)| matches!(port.bytes().next(), None | Some(b':')));
+            closed.map_or("", |(name, _)| name)
+        }
+        None => host.split(':').next().unwrap_or_default(),
+    };
     if name.is_empty()
         || host.contains('@')
         || rest.contains(['?', '#'])
@@ -299,22 +321,16 @@ fn parse_public_url(text: &str) -> anyhow::Result<Option<String>> {
     {
         bail!("{text:?} must be a plain address, such as https://docs.example.com");
     }
-    let local = name == "localhost" || name.starts_with("127.") || name.starts_with("[::1]");
+    if path.trim_end_matches('/').rsplit('/').next() == Some("mcp") {
+        bail!("{text:?} must not end with /mcp: docent puts that behind it");
+    }
+    // Names such as 127.0.0.1.nip.io only look like this machine.
+    let local = name.eq_ignore_ascii_case("localhost")
+        || name.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());
     if text.starts_with("http://") && !local {
         bail!("{text:?} must be https unless the host is this machine");
     }
     Ok(Some(text.trim_end_matches('/').to_owned()))
-}
-
-/// An address that others reach must be opened on purpose.
-fn check_exposure(listen: &Setting<SocketAddr>, access: &Setting<Access>) -> anyhow::Result<()> {
-    if !listen.value.ip().is_loopback() && access.source == Source::Default {
-        bail!(
-            "{} can be reached from other machines: say --access open to let everybody in, or listen on 127.0.0.1",
-            listen.value
-        );
-    }
-    Ok(())
 }
 
 fn default_data_dir(
@@ -330,7 +346,8 @@ fn default_data_dir(
         return Ok(Setting { value: base.join("index"), source: Source::Default });
     }
     let docs = collections.first().map(|collection| collection.path.clone()).unwrap_or_default();
-    let docs = std::path::absolute(&docs).unwrap_or(docs);
+    // One folder has one index, by whatever path it is named.
+    let docs = docs.canonicalize().or_else(|_| std::path::absolute(&docs)).unwrap_or(docs);
     let name = docs.file_name().map_or("docs".into(), |name| name.to_string_lossy().into_owned());
     let hash = blake3::hash(docs.as_os_str().as_encoded_bytes()).to_hex();
     let cache = cache_dir().context("no home folder is known: set --data-dir")?;
@@ -371,8 +388,21 @@ mod tests {
             parse_public_url("http://localhost:1").unwrap().as_deref(),
             Some("http://localhost:1")
         );
+        for good in [
+            "http://127.9.9.9:1",
+            "http://[::1]:1",
+            "https://a.example/docs",
+            "https://a.example/mcp/docs",
+        ] {
+            assert_eq!(parse_public_url(good).unwrap().as_deref(), Some(good));
+        }
         for bad in [
             "http://a.example",
+            "http://127.0.0.1.nip.io",
+            "http://127.evil.example",
+            "http://[::1].example",
+            "https://a.example/mcp",
+            "https://a.example/docs/mcp/",
             "a.example",
             "https://",
             "https://a@b",

@@ -71,6 +71,8 @@ pub struct Report {
     pub bytes: u64,
     /// Files without a page, with the reason.
     pub skipped: Vec<Warning>,
+    /// Files that say of themselves that they are drafts, by path.
+    pub drafts: Vec<String>,
     /// Files that the system cannot read just now; what is indexed of them stays.
     pub busy: Vec<Warning>,
     /// What the authors should know; the pages are in the index.

@@ -211,6 +211,7 @@ impl Indexer {
             catalog.pages().iter().filter(|p| !names.contains(p.collection.as_str())).cloned(),
         );
         let mut report = self.apply(jobs, removed, progress, started)?;
+        report.drafts.sort_unstable();
         skipped.append(&mut report.skipped);
         report.skipped = skipped;
         Ok(report)
@@ -372,6 +373,7 @@ impl Indexer {
                 let mut shared = shared.lock().unwrap_or_else(PoisonError::into_inner);
                 shared.1.bytes += read.bytes;
                 shared.1.skipped.extend(read.skipped);
+                shared.1.drafts.extend(read.draft.then(|| job.path.clone()));
                 shared.1.busy.extend(read.busy);
                 shared.1.warnings.extend(read.warnings);
                 shared.0.push((at, outcome));
@@ -442,6 +444,7 @@ struct Read {
     same: bool,
     bytes: u64,
     skipped: Vec<Warning>,
+    draft: bool,
     busy: Vec<Warning>,
     warnings: Vec<Warning>,
 }
@@ -454,7 +457,8 @@ impl Read {
                 self.same = true;
                 self.busy.push(warning(message));
             }
-            Skip::Draft | Skip::Gone => {}
+            Skip::Draft => self.draft = true,
+            Skip::Gone => {}
         }
     }
 }

@@ -1,10 +1,13 @@
 //! The commands, as processes.
 
+mod connecting;
+mod empty;
 #[cfg(unix)]
 mod ending;
 #[cfg(unix)]
 mod failing;
 mod help;
+mod searching;
 mod served;
 mod serving;
 mod settings;

@@ -1,5 +1,6 @@
 //! Settings: where they come from, and how wrong ones are refused.
 
+use super::served::{Served, manual, serve};
 use super::{errors, fails};
 use crate::harness::{docent, write};
 
@@ -119,4 +120,105 @@ fn collections_are_checked() {
         index("[[collections]]\npath = \"docs\"\nbase_url = \"x\"\n")
             .contains("must be a plain address")
     );
+}
+
+#[test]
+fn a_glob_that_cannot_be_read_is_named_with_its_key() {
+    let dir = tempfile::tempdir().expect("a folder");
+    write(dir.path(), "docs/a.md", "# A\n");
+    for key in ["include", "exclude"] {
+        let file = format!("[[collections]]\npath = \"docs\"\n{key} = [\"*.md\", \"[a\"]\n");
+        write(dir.path(), "docent.toml", &file);
+        for command in ["index", "serve", "config"] {
+            let said = fails(docent().current_dir(dir.path()).arg(command));
+            let expected = format!("docent: collection \"docs\": {key}: \"[a\" is not a glob: ");
+            assert!(said.starts_with(&expected), "{command}: {said}");
+        }
+    }
+}
+
+#[test]
+fn config_finds_the_mistakes_that_serve_finds_in_the_same_words() {
+    let dir = tempfile::tempdir().expect("a folder");
+    write(dir.path(), "docs/a.md", "# A\n");
+    let docs = "[[collections]]\npath = \"docs\"\n";
+    for (file, expected) in [
+        (format!("{docs}{docs}"), "two collections are called \"docs\""),
+        (format!("{docs}site = \"jekyll\"\n"), "is not one of: plain"),
+        (format!("{docs}name = \"a b\"\n"), "must be of letters"),
+        (format!("{docs}base_url = \"x\"\n"), "must be a plain address"),
+        ("[[collections]]\npath = \"away\"\n".to_owned(), "there is no docs folder"),
+        (format!("allowed_hosts = [\"a b\"]\n{docs}"), "allowed_hosts: \"a b\" is not a host"),
+        (format!("allowed_origins = [\"x\"]\n{docs}"), "allowed_origins: \"x\" is not an origin"),
+    ] {
+        write(dir.path(), "docent.toml", &file);
+        let by = |command: &str| fails(docent().current_dir(dir.path()).arg(command));
+        let said = by("config");
+        assert!(said.contains(expected), "{file}: {said}");
+        assert_eq!(said, by("serve"), "{file}");
+    }
+    assert!(!dir.path().join("index").exists(), "serve looked at the docs first");
+}
+
+#[test]
+fn config_shows_the_names_that_collections_go_by() {
+    let dir = tempfile::tempdir().expect("a folder");
+    write(dir.path(), "My Docs/a.md", "# A\n");
+    write(dir.path(), "docent.toml", "[[collections]]\npath = \"My Docs\"\n");
+    let output = docent().current_dir(dir.path()).arg("config").output().expect("docent runs");
+    let text = String::from_utf8(output.stdout).expect("text");
+    assert!(text.contains("\nname = \"my-docs\"\n"), "{text}");
+}
+
+#[test]
+fn public_addresses_that_would_not_work_are_refused() {
+    let dir = tempfile::tempdir().expect("a folder");
+    write(dir.path(), "docs/a.md", "# A\n");
+    let config = |url: &str| {
+        let mut command = docent();
+        command.current_dir(dir.path()).args(["config", "docs", "--public-url", url]);
+        command
+    };
+    for (url, expected) in [
+        ("http://127.0.0.1.nip.io", "must be https unless the host is this machine"),
+        ("http://[::1].example", "must be a plain address"),
+        ("https://docs.example.com/mcp", "must not end with /mcp"),
+        ("https://docs.example.com/mcp/", "must not end with /mcp"),
+    ] {
+        let said = fails(&mut config(url));
+        assert!(said.contains(expected), "{url}: {said}");
+    }
+    for url in ["http://127.0.0.1:1", "http://[::1]:1", "https://docs.example.com/mcp/docs"] {
+        assert!(config(url).output().expect("docent runs").status.success(), "{url}");
+    }
+}
+
+#[test]
+fn a_variable_that_is_empty_counts_as_unset() {
+    let dir = tempfile::tempdir().expect("a folder");
+    write(dir.path(), "docs/a.md", "# A\n");
+    write(dir.path(), "docent.toml", "[[collections]]\npath = \"docs\"\n");
+    let show = |empty: bool| {
+        let mut command = docent();
+        command.current_dir(dir.path()).arg("config");
+        for name in ["CONFIG", "DATA_DIR", "LISTEN", "PUBLIC_URL", "ACCESS", "LOG", "WATCH"] {
+            if empty {
+                command.env(format!("DOCENT_{name}"), "");
+            }
+        }
+        let output = command.output().expect("docent runs");
+        assert!(output.status.success(), "{}", errors(&output));
+        String::from_utf8(output.stdout).expect("text")
+    };
+    assert_eq!(show(true), show(false));
+}
+
+#[test]
+fn an_empty_variable_does_not_silence_the_log() {
+    let (_dir, path) = manual();
+    let mut command = serve(&path);
+    command.env("RUST_LOG", "");
+    let served = Served::run(command);
+    write(&path, "docs/new.md", "# New\n");
+    served.hears("docs changed");
 }

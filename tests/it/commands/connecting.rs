@@ -1,0 +1,179 @@
+//! `connect`, and the address that every command tells.
+
+use std::io::Read;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use super::served::Served;
+use super::{errors, fails};
+use crate::harness::{docent, write};
+
+fn docs() -> TempDir {
+    let dir = tempfile::tempdir().expect("a folder");
+    write(dir.path(), "docs/ports.md", "# Ports\n\nChange the port.\n");
+    dir
+}
+
+/// What a command that must succeed prints.
+fn prints(command: &mut Command) -> String {
+    let output = command.output().expect("docent runs");
+    assert!(output.status.success(), "{}", errors(&output));
+    String::from_utf8(output.stdout).expect("text")
+}
+
+#[test]
+fn connect_needs_no_docs() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let connect = |words: &[&str]| {
+        let mut command = docent();
+        command.current_dir(dir.path()).arg("connect").args(words);
+        command
+    };
+    let all = prints(&mut connect(&[]));
+    assert!(all.starts_with("Connect a client to http://127.0.0.1:8080/mcp\n"), "{all}");
+    let one = prints(&mut connect(&["claude-code"]));
+    assert!(
+        one.contains("claude mcp add --transport http docs http://127.0.0.1:8080/mcp"),
+        "{one}"
+    );
+    assert!(one.contains("stdio /path/to/docs\n"), "{one}");
+    let note = connect(&["zed"]).output().expect("docent runs");
+    assert!(errors(&note).contains("/path/to/docs stands for the docs folder"));
+}
+
+#[test]
+fn a_client_that_nobody_knows_is_told_whatever_the_settings_are() {
+    let dir = tempfile::tempdir().expect("a folder");
+    write(dir.path(), "docent.toml", "colour = 1\n");
+    let said = fails(docent().current_dir(dir.path()).args(["connect", "emacs"]));
+    assert!(said.starts_with("docent: unknown client \"emacs\", expected one of: "), "{said}");
+}
+
+/// Runs the line for other clients from a folder of its own; it must know the server.
+fn the_line_works(serve: Command) {
+    let served = Served::run(serve);
+    let claude = served.hears("connect Claude Code:").replace("connect Claude Code:", "");
+    let line = served.hears("other clients:").replace("other clients:", "");
+    let mut words = line.split_whitespace();
+    assert_eq!((words.next(), words.next()), (Some("docent"), Some("connect")), "{line}");
+    let elsewhere = tempfile::tempdir().expect("a folder");
+    let printed =
+        prints(docent().current_dir(elsewhere.path()).args(["connect", "claude-code"]).args(words));
+    assert!(printed.contains(claude.trim()), "{line}: {printed}");
+    let stdio = printed.lines().find(|line| line.contains(" stdio ")).expect("the stdio line");
+    assert!(!stdio.contains("/path/to/docs"), "{stdio}");
+}
+
+#[test]
+fn the_line_that_serve_prints_for_other_clients_works_in_any_folder() {
+    let dir = docs();
+    let serve = |words: &[&str]| {
+        let mut command = docent();
+        command.current_dir(dir.path()).args(["serve", "--data-dir", "data"]).args(words);
+        command
+    };
+    the_line_works(serve(&["docs", "--listen", "127.0.0.1:0"]));
+    let public = "http://localhost:1/docs";
+    the_line_works(serve(&["docs", "--listen", "127.0.0.1:0", "--public-url", public]));
+    write(
+        dir.path(),
+        "docent.toml",
+        "listen = \"127.0.0.1:0\"\n[[collections]]\nname = \"guide\"\npath = \"docs\"\n",
+    );
+    the_line_works(serve(&[]));
+    let mut by_variable = serve(&["--config", "docent.toml"]);
+    by_variable.env("DOCENT_LISTEN", "0.0.0.0:0").env("DOCENT_ACCESS", "open");
+    the_line_works(by_variable);
+}
+
+#[test]
+fn folders_are_printed_in_full() {
+    let dir = docs();
+    std::fs::create_dir(dir.path().join("beside")).expect("a folder");
+    let beside = dir.path().join("beside");
+    let real = dir.path().canonicalize().expect("the folder");
+    let printed =
+        prints(docent().current_dir(&beside).args(["connect", "claude", "--docs", "../docs"]));
+    let expected = format!("stdio {}\n", real.join("docs").display());
+    assert!(printed.contains(&expected), "{printed}");
+    write(dir.path(), "docent.toml", "[[collections]]\npath = \"docs\"\n");
+    let printed = prints(docent().current_dir(&beside).args([
+        "connect",
+        "claude",
+        "--config",
+        "../docent.toml",
+    ]));
+    let expected = format!("stdio --config {}\n", real.join("docent.toml").display());
+    assert!(printed.contains(&expected), "{printed}");
+}
+
+#[test]
+fn a_folder_has_one_index_by_whatever_path_it_is_named() {
+    let dir = docs();
+    std::fs::create_dir(dir.path().join("beside")).expect("a folder");
+    let data_dir = |from: &Path, docs: &str| {
+        let printed = prints(docent().current_dir(from).args(["config", docs]));
+        printed.lines().find(|line| line.starts_with("data_dir")).expect("the setting").to_owned()
+    };
+    let absolute = dir.path().join("docs").canonicalize().expect("the folder");
+    let absolute = data_dir(dir.path(), absolute.to_str().expect("text"));
+    assert_eq!(data_dir(&dir.path().join("beside"), "../docs"), absolute);
+    assert_eq!(data_dir(dir.path(), "docs/../docs"), absolute);
+}
+
+#[test]
+fn every_command_tells_the_address_that_serve_tells() {
+    let dir = docs();
+    let with = |words: &[&str]| {
+        let mut command = docent();
+        command.current_dir(dir.path()).env("DOCENT_ACCESS", "open").args(words);
+        command
+    };
+    let all = ["--listen", "0.0.0.0:18140"];
+    let found = prints(
+        with(&["search", "port", "--docs", "docs", "--data-dir", "data", "--json"]).args(all),
+    );
+    let found: Value = serde_json::from_str(&found).expect("JSON");
+    assert_eq!(found["results"][0]["url"], "http://localhost:18140/docs/docs/ports.md#ports");
+    let printed = prints(with(&["connect", "claude", "--docs", "docs"]).args(all));
+    assert!(printed.contains(" http://localhost:18140/mcp\n"), "{printed}");
+    let served =
+        Served::run(with(&["serve", "docs", "--data-dir", "data", "--listen", "0.0.0.0:0"]));
+    assert!(served.address.starts_with("localhost:"), "{}", served.address);
+}
+
+#[test]
+fn only_serve_minds_an_address_that_others_reach() {
+    let dir = docs();
+    let run = |words: &[&str]| {
+        let mut command = docent();
+        command.current_dir(dir.path()).env("DOCENT_LISTEN", "0.0.0.0:1").args(words);
+        command
+    };
+    prints(&mut run(&["index", "docs", "--data-dir", "data"]));
+    prints(&mut run(&["search", "port", "--docs", "docs", "--data-dir", "data"]));
+    prints(&mut run(&["connect", "--docs", "docs"]));
+    let mut stdio = run(&["stdio", "docs", "--data-dir", "data"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("docent runs");
+    let hello = r#"{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"test","version":"1"}}}"#;
+    let mut input = stdio.stdin.take().expect("its input");
+    std::io::Write::write_all(&mut input, format!("{hello}\n").as_bytes()).expect("it reads");
+    drop(input);
+    let mut answer = String::new();
+    stdio.stdout.take().expect("its output").read_to_string(&mut answer).expect("it answers");
+    assert!(answer.contains("serverInfo"), "{answer}");
+    assert!(stdio.wait().expect("it ends").success());
+    let refused = fails(&mut run(&["serve", "docs", "--data-dir", "data"]));
+    assert!(refused.contains("0.0.0.0:1 can be reached from other machines"), "{refused}");
+    // What is in effect is shown all the same; the sentence comes behind it.
+    let shown = run(&["config", "docs"]).output().expect("docent runs");
+    assert!(String::from_utf8_lossy(&shown.stdout).contains("listen = \"0.0.0.0:1\""));
+    assert_eq!(errors(&shown).trim_end(), refused);
+}

@@ -1,0 +1,50 @@
+//! `search`, as people read it and filter with it.
+
+use std::path::Path;
+
+use serde_json::Value;
+
+use super::errors;
+use crate::harness::{docent, write};
+
+fn search(dir: &Path, words: &[&str]) -> String {
+    let output = docent().current_dir(dir).arg("search").args(words).output().expect("docent runs");
+    assert!(output.status.success(), "{}", errors(&output));
+    String::from_utf8(output.stdout).expect("text")
+}
+
+#[test]
+fn blank_lines_between_paragraphs_and_in_code_stay() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let page = "# Okapi\n\nFirst paragraph.\n\nSecond paragraph.\n\n```toml\na = 1\n\nb = 2\n```\n";
+    write(dir.path(), "docs/a.md", page);
+    let printed = search(dir.path(), &["okapi", "--docs", "docs", "--data-dir", "data"]);
+    let text = "   # Okapi\n\n   First paragraph.\n\n   Second paragraph.\n\n   ```toml\n   a = 1\n\n   b = 2\n   ```\n";
+    assert!(printed.contains(text), "{printed}");
+}
+
+#[test]
+fn hits_can_be_kept_to_a_version_and_a_language() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let mut file = String::from("data_dir = \"data\"\n");
+    for (version, language) in [("1", "en"), ("2", "en"), ("2", "de")] {
+        let name = format!("v{version}-{language}");
+        write(dir.path(), &format!("{name}/a.md"), "# Okapi\n\nThe okapi is here.\n");
+        file.push_str(&format!(
+            "[[collections]]\npath = \"{name}\"\nversion = \"{version}\"\nlanguage = \"{language}\"\n"
+        ));
+    }
+    write(dir.path(), "docent.toml", &file);
+    let ids = |filters: &[&str]| {
+        let printed = search(dir.path(), &[&["okapi", "--json"], filters].concat());
+        let answer: Value = serde_json::from_str(&printed).expect("JSON");
+        let hits = answer["results"].as_array().expect("hits").clone();
+        let mut ids: Vec<String> =
+            hits.iter().map(|hit| hit["id"].as_str().expect("an id").to_owned()).collect();
+        ids.sort();
+        ids
+    };
+    assert_eq!(ids(&["--version", "1"]), ["v1-en/a.md#okapi"]);
+    assert_eq!(ids(&["--language", "de"]), ["v2-de/a.md#okapi"]);
+    assert_eq!(ids(&["--version", "2", "--language", "en"]), ["v2-en/a.md#okapi"]);
+}
