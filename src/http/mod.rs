@@ -118,7 +118,8 @@ fn routes(
 
     Ok(Router::new()
         .route(ENDPOINT, post(call).get(pages::endpoint).fallback(refuse_method))
-        .route("/", get(pages::home))
+        // A client that was given the address without the endpoint's path learns of it.
+        .route("/", get(pages::home).fallback(pages::nowhere))
         .route("/docs", get(pages::shelves))
         .route("/docs/", get(pages::shelves))
         .route("/docs/{*rest}", get(pages::docs))

@@ -23,7 +23,7 @@ pub(super) fn instructions(shelves: &[Shelf], snapshot: &Snapshot) -> String {
         if let Some(version) = &shelf.version {
             line.push_str(&format!(", version {version}"));
         }
-        line.push_str(&format!(" ({pages} pages)"));
+        line.push_str(&format!(" ({pages} page{})", if pages == 1 { "" } else { "s" }));
         if let Some(description) = &shelf.description {
             line.push_str(&format!(". {description}"));
         }

@@ -175,4 +175,12 @@ async fn other_addresses_do_not_exist() {
     }
     let call = request("POST", "/mcp/foo").header("content-type", "application/json");
     assert_eq!(server.ask(call.body(PING.into()).unwrap()).await.refusal(), (404, -32000));
+    let start = request("POST", "/").header("content-type", "application/json");
+    let answer = server.ask(start.body(PING.into()).unwrap()).await;
+    assert_eq!(answer.refusal(), (404, -32000));
+    assert!(
+        answer.text.contains("the MCP endpoint is http://127.0.0.1:8080/mcp"),
+        "{}",
+        answer.text
+    );
 }
