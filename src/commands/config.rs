@@ -2,16 +2,16 @@
 
 use std::io::Write;
 
-use super::serve;
+use super::{collections, serve};
 use crate::config::{CollectionSettings, Setting, Settings};
 
 /// Prints the settings as TOML with the origin behind each value, then what `serve` would refuse
 /// of them.
 pub(super) fn run(settings: &Settings) -> anyhow::Result<()> {
-    let checked = serve::check(settings);
-    let names = checked.iter().flatten().map(|collection| collection.name.clone()).collect();
+    let collections = collections::collections(settings);
+    let names = collections.iter().flatten().map(|collection| collection.name.clone()).collect();
     write!(std::io::stdout().lock(), "{}", show(settings, names)?)?;
-    checked.map(drop)
+    serve::check(settings)
 }
 
 /// `names` are those that the collections go by, if all of them are well.

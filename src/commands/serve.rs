@@ -7,7 +7,6 @@ use tokio_util::sync::CancellationToken;
 
 use super::{collections, connect, live, log};
 use crate::config::Settings;
-use crate::corpus::Collection;
 use crate::http;
 
 /// Runs until it is told to stop.
@@ -18,8 +17,8 @@ pub(super) fn run(settings: &Settings) -> anyhow::Result<()> {
     runtime.block_on(serve(settings))
 }
 
-/// What can be told of the settings before anything is begun; the collections, if all is well.
-pub(super) fn check(settings: &Settings) -> anyhow::Result<Vec<Collection>> {
+/// Finds every mistake in the settings that can be found before anything is begun.
+pub(super) fn check(settings: &Settings) -> anyhow::Result<()> {
     settings.check_exposure()?;
     http::check_guard(
         settings.listen.value,
@@ -27,7 +26,7 @@ pub(super) fn check(settings: &Settings) -> anyhow::Result<Vec<Collection>> {
         &settings.allowed_hosts.value,
         &settings.allowed_origins.value,
     )?;
-    collections::collections(settings)
+    collections::collections(settings).map(drop)
 }
 
 async fn serve(settings: &Settings) -> anyhow::Result<()> {

@@ -174,6 +174,10 @@ fn only_serve_minds_an_address_that_others_reach() {
     assert!(refused.contains("0.0.0.0:1 can be reached from other machines"), "{refused}");
     // What is in effect is shown all the same; the sentence comes behind it.
     let shown = run(&["config", "docs"]).output().expect("docent runs");
-    assert!(String::from_utf8_lossy(&shown.stdout).contains("listen = \"0.0.0.0:1\""));
+    let text = String::from_utf8_lossy(&shown.stdout);
+    assert!(
+        text.contains("listen = \"0.0.0.0:1\"") && text.contains("\nname = \"docs\"\n"),
+        "{text}"
+    );
     assert_eq!(errors(&shown).trim_end(), refused);
 }
