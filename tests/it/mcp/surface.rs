@@ -56,7 +56,7 @@ async fn tools_and_instructions_are_small() {
     let size = docent::corpus::tokens::estimate(&listed["tools"].to_string());
     assert!(size < 1500, "{size} tokens");
     let instructions = server.greeting["instructions"].as_str().expect("instructions");
-    assert!(instructions.len() <= 2048 && instructions.contains("(1 pages)"), "{instructions}");
+    assert!(instructions.len() <= 2048 && instructions.contains("(1 page)"), "{instructions}");
 }
 
 #[tokio::test]
