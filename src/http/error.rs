@@ -43,7 +43,7 @@ pub(super) struct Refusal {
     code: i32,
     message: Cow<'static, str>,
     id: Option<Id>,
-    data: Option<Value>,
+    data: Option<Box<Value>>,
 }
 
 impl Refusal {
@@ -64,7 +64,7 @@ impl Refusal {
 
     /// With what a program needs to know.
     pub(super) fn with(mut self, data: Value) -> Refusal {
-        self.data = Some(data);
+        self.data = Some(Box::new(data));
         self
     }
 }
@@ -97,7 +97,7 @@ impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         let mut error = json!({ "code": self.code, "message": self.message });
         if let Some(data) = self.data {
-            error["data"] = data;
+            error["data"] = *data;
         }
         let body = json!({ "jsonrpc": "2.0", "error": error, "id": self.id });
         let mut response = (self.status, Json(body)).into_response();
