@@ -302,7 +302,7 @@ fn numbered(slug: &str) -> Option<(&str, usize)> {
 }
 
 /// GitHub's, as `github-slugger` has it: letters, marks, digits, `_` and `-` stay.
-pub(super) fn github(title: &str) -> String {
+pub(crate) fn github(title: &str) -> String {
     let mut slug = String::with_capacity(title.len());
     for c in title.trim().chars() {
         match c {

@@ -12,6 +12,7 @@ mod documents;
 mod follow;
 mod lock;
 mod passage;
+pub mod quality;
 mod query;
 mod rank;
 mod report;
