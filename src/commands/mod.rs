@@ -4,9 +4,11 @@ mod clients;
 mod collections;
 mod config;
 mod connect;
+mod eval;
 mod index;
 mod live;
 mod log;
+mod once;
 mod search;
 mod serve;
 mod shell;
@@ -36,6 +38,7 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> anyhow::Result<()> {
         Command::Stdio(docs) => stdio::run(&settings(docs.docs.as_deref())?),
         Command::Index(index) => index::run(&settings(index.docs.as_deref())?, index.json),
         Command::Search(search) => search::run(&settings(search.docs.as_deref())?, search),
+        Command::Eval(eval) => eval::run(&settings(eval.docs.as_deref())?, eval),
         Command::Connect { client, docs } => {
             // A name nobody knows is told first, whatever the settings are.
             let client = client.as_deref().map(str::parse).transpose()?;

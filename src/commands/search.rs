@@ -1,20 +1,16 @@
 //! `docent search`: what an assistant would get, for a person.
 
 use std::io::{IsTerminal, Write};
-use std::sync::Arc;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use serde_json::{Map, Value, json};
 
-use super::{collections, index};
+use super::once;
 use crate::config::{SearchArguments, Settings};
-use crate::http;
-use crate::index::{Held, Index, Indexer, OpenError, Unwritable};
-use crate::mcp::{Docs, Links};
 
 /// Asks the same code that the tool runs.
 pub(super) fn run(settings: &Settings, asked: &SearchArguments) -> anyhow::Result<()> {
-    let docs = open(settings)?;
+    let docs = once::open(settings, "search")?;
     let mut arguments = Map::new();
     arguments.insert("query".into(), json!(asked.query.join(" ")));
     let mut add = |name: &str, value: Option<Value>| {
@@ -39,36 +35,6 @@ pub(super) fn run(settings: &Settings, asked: &SearchArguments) -> anyhow::Resul
     let colour = std::io::stdout().is_terminal() && !no_colour;
     write!(out, "{}", readable(&serde_json::from_str(&answer)?, colour))?;
     Ok(())
-}
-
-/// The index as it is; brought up to date first, unless another process does that.
-fn open(settings: &Settings) -> anyhow::Result<Docs> {
-    let collections = collections::collections(settings)?;
-    let web = http::address(settings.public_url.value.as_deref(), settings.listen.value);
-    let links = Links::new(collections::shelves(&collections), Some(web));
-    let data_dir = &settings.data_dir.value;
-    let index = match Indexer::open(data_dir, &collections, "search") {
-        Ok((mut indexer, reason)) => {
-            match reason {
-                Some(reason) => index::build(&mut indexer, &collections, &reason)?,
-                None => {
-                    let report = indexer.catch_up(&Default::default())?;
-                    index::refuse_nothing(&report, &collections)?;
-                }
-            }
-            indexer.index().clone()
-        }
-        Err(error) if error.is::<Held>() => match Index::open(data_dir, &collections) {
-            Ok(index) => Arc::new(index),
-            Err(OpenError::Missing) => return Err(error),
-            Err(stale) => bail!("{error}, and {stale}"),
-        },
-        Err(error) if error.is::<Unwritable>() => {
-            Arc::new(index::open_as_it_is(data_dir, &collections, &error)?)
-        }
-        Err(error) => return Err(error),
-    };
-    Ok(Docs::new(index, links))
 }
 
 /// The answer as a page of text.

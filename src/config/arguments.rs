@@ -28,6 +28,8 @@ pub enum Command {
     Index(IndexArguments),
     /// Show what an assistant would get for a question
     Search(SearchArguments),
+    /// Measure answers on a file of questions; fails under a floor, for CI
+    Eval(EvalArguments),
     /// Print ready-to-paste configuration for MCP clients
     Connect {
         /// Client to print for; all of them without it
@@ -85,6 +87,32 @@ pub struct SearchArguments {
     #[arg(long)]
     pub max_tokens: Option<u64>,
     /// Print exactly the tool's structured content
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `docent eval`.
+#[derive(Debug, Args)]
+pub struct EvalArguments {
+    /// Questions, a JSON object a line; - reads standard input
+    #[arg(value_name = "FILE")]
+    pub questions: PathBuf,
+    /// Docs folder; without it, docent.toml in the current folder says what to ask
+    #[arg(long, value_name = "DOCS")]
+    pub docs: Option<PathBuf>,
+    /// Only questions of this kind
+    #[arg(long)]
+    pub kind: Option<String>,
+    /// Fail below this value: ndcg=0.7, section.hit@5=0.8, howto.mrr=0.5; may be repeated
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub floor: Vec<String>,
+    /// Show what moved since an earlier result, as --json printed it
+    #[arg(long, value_name = "OTHER.json")]
+    pub compare: Option<PathBuf>,
+    /// Number of questions to show: the worst, and those that moved most
+    #[arg(long, value_name = "N", default_value_t = 5)]
+    pub worst: usize,
+    /// Print the whole result for machines
     #[arg(long)]
     pub json: bool,
 }

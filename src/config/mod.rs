@@ -7,6 +7,8 @@ mod arguments;
 mod file;
 mod settings;
 
-pub use arguments::{Arguments, Command, Docs, Flags, IndexArguments, SearchArguments};
+pub use arguments::{
+    Arguments, Command, Docs, EvalArguments, Flags, IndexArguments, SearchArguments,
+};
 pub use file::CollectionSettings;
 pub use settings::{Access, LogFormat, Setting, Settings, Source, WatchMode};

@@ -4,23 +4,10 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
-use serde::Deserialize;
+use docent::index::quality::{Lookup, Measures, Question, Questions};
 use serde_json::json;
 
 use crate::harness::{call, docs};
-
-#[derive(Deserialize)]
-struct Question {
-    kind: String,
-    query: String,
-    gold: Vec<Gold>,
-}
-
-#[derive(Deserialize)]
-struct Gold {
-    path: String,
-    grade: u32,
-}
 
 /// Share of the questions of a kind whose best page must be among the first five: what words alone
 /// reach today. How-to questions in other words than the page has are the hard ones.
@@ -28,8 +15,10 @@ const FLOORS: &[(&str, f64)] =
     &[("howto", 0.4), ("keyword", 1.0), ("identifier", 1.0), ("error", 1.0), ("concept", 1.0)];
 
 fn questions() -> Vec<Question> {
-    let lines = include_str!("../questions/manual.jsonl").lines();
-    lines.map(|line| serde_json::from_str(line).expect("a question a line")).collect()
+    let read = Questions::read(include_str!("../questions/manual.jsonl"));
+    assert_eq!(read.mistakes, [], "a question a line");
+    assert!(read.ignored.is_empty(), "nothing that is not read: {:?}", read.ignored);
+    read.questions
 }
 
 fn manual() -> Vec<(String, String)> {
@@ -53,19 +42,6 @@ fn manual() -> Vec<(String, String)> {
     }
     pages.sort();
     pages
-}
-
-/// Rank of the first page that answers fully, from 1.
-fn rank(question: &Question, pages: &[String]) -> Option<usize> {
-    let full = question.gold.iter().map(|gold| gold.grade).max().unwrap_or(0);
-    let answers =
-        |page: &String| question.gold.iter().any(|gold| gold.grade == full && gold.path == *page);
-    pages.iter().position(answers).map(|at| at + 1)
-}
-
-fn mean_reciprocal_rank(ranks: &[Option<usize>]) -> f64 {
-    ranks.iter().map(|rank| rank.map_or(0.0, |rank| 1.0 / rank as f64)).sum::<f64>()
-        / ranks.len() as f64
 }
 
 /// What anybody would write in an afternoon: lower-cased words, whole pages, k1 1.2 and b 0.75.
@@ -125,49 +101,36 @@ fn the_manual_answers_and_beats_plain_bm25_over_pages() {
         pages.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect();
     let (_folder, docs) = docs(&files);
     let plain = PlainBm25::new(&pages);
+    let snapshot = docs.snapshot();
+    let lookup = Lookup::new(&snapshot, Some("docs")).expect("the index is read");
     let mut ours = Vec::new();
     let mut theirs = Vec::new();
-    let mut kinds: BTreeMap<String, (usize, usize)> = BTreeMap::new();
+    let mut kinds: BTreeMap<String, Vec<Measures>> = BTreeMap::new();
     let mut misses = Vec::new();
     for question in questions() {
-        for gold in &question.gold {
-            assert!(pages.iter().any(|(path, _)| *path == gold.path), "no page {}", gold.path);
-        }
+        let targets = lookup.targets(&question).expect("the index is read");
+        let targets = targets.expect("the manual has the page and the heading");
         let answer = call(&docs, "search", json!({"query": question.query, "limit": 20}))
             .expect("an answer");
-        let mut found: Vec<String> = Vec::new();
-        for hit in answer["results"].as_array().expect("results") {
-            let page =
-                hit["id"].as_str().expect("an id").split('#').next().unwrap_or_default().to_owned();
-            if !found.contains(&page) {
-                found.push(page);
-            }
+        let ids = answer["results"].as_array().expect("results").iter();
+        let ids: Vec<&str> = ids.map(|hit| hit["id"].as_str().expect("an id")).collect();
+        let places: Vec<_> = ids.iter().map(|id| lookup.place(id).expect("a place")).collect();
+        let measures = targets.judge(&places).page;
+        let kind = question.kind.expect("a kind");
+        if measures.hit_5 < 1.0 {
+            misses.push(format!("{kind}: {} got {:?}", question.query, &ids[..ids.len().min(5)]));
         }
-        let place = rank(&question, &found);
-        let (hits, all) = kinds.entry(question.kind.clone()).or_default();
-        *all += 1;
-        if place.is_some_and(|place| place <= 5) {
-            *hits += 1;
-        } else {
-            misses.push(format!(
-                "{}: {} got {:?}",
-                question.kind,
-                question.query,
-                &found[..found.len().min(5)]
-            ));
-        }
-        ours.push(place);
-        theirs.push(rank(&question, &plain.search(&question.query)));
+        kinds.entry(kind).or_default().push(measures);
+        ours.push(measures);
+        let plain = plain.search(&question.query);
+        theirs.push(targets.judge_pages(&plain.iter().map(String::as_str).collect::<Vec<_>>()));
     }
     for (kind, floor) in FLOORS {
-        let (hits, all) = kinds.remove(*kind).expect("questions of this kind");
-        assert!(
-            hits as f64 / all as f64 >= *floor,
-            "{kind}: {hits} of {all}\n{}",
-            misses.join("\n")
-        );
+        let measures = kinds.remove(*kind).expect("questions of this kind");
+        let share = Measures::mean(&measures).hit_5;
+        assert!(share >= *floor, "{kind}: {share} of {}\n{}", measures.len(), misses.join("\n"));
     }
     assert!(kinds.is_empty(), "kinds without a floor: {kinds:?}");
-    let (ours, theirs) = (mean_reciprocal_rank(&ours), mean_reciprocal_rank(&theirs));
+    let (ours, theirs) = (Measures::mean(&ours).mrr, Measures::mean(&theirs).mrr);
     assert!(ours > theirs, "MRR@10 {ours:.3}, plain BM25 over pages {theirs:.3}");
 }

@@ -4,6 +4,7 @@ mod connecting;
 mod empty;
 #[cfg(unix)]
 mod ending;
+mod evaluating;
 #[cfg(unix)]
 mod failing;
 mod help;
