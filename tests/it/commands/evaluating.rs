@@ -194,16 +194,16 @@ fn a_later_run_says_what_moved_question_by_question() {
     write(dir.path(), "before.json", &printed(&before));
     let same = printed(&run(dir.path(), &["questions.jsonl", "--compare", "before.json"]));
     assert!(same.contains("no question moved"), "{same}");
-    // The wombat moves to the ports; the zebra goes away; a fourth question has no past.
+    // The wombat moves to the ports; the zebra goes away; a new first question has no past.
     write(dir.path(), "docs/guide/keys.md", "# Keys\n\nSet zebra.\n");
     write(dir.path(), "docs/guide/ports.md", &PORTS.replace("Set zebra", "Set the wombat"));
-    let fourth = r#"{"query": "ibex", "gold": [{"path": "guide/keys.md", "grade": 1}]}"#;
-    write(dir.path(), "questions.jsonl", &format!("{QUESTIONS}{fourth}\n"));
+    let first = r#"{"query": "ibex", "gold": [{"path": "guide/keys.md", "grade": 1}]}"#;
+    write(dir.path(), "questions.jsonl", &format!("{first}\n{QUESTIONS}"));
     let later = printed(&run(dir.path(), &["questions.jsonl", "--compare", "before.json"]));
     for part in [
         "compared with before.json: 3 questions with the same answers in both, 1 only here, 0 only there",
-        "1 gained, most first; nDCG@10 of pages, of sections:\n  0.000 → 1.000  0.000 → 1.000  line 4: wombat\n",
-        "1 lost, most first; nDCG@10 of pages, of sections:\n  1.000 → 0.000  1.000 → 0.000  line 1: zebra\n",
+        "1 gained, most first; nDCG@10 of pages, of sections:\n  0.000 → 1.000  0.000 → 1.000  line 5: wombat\n",
+        "1 lost, most first; nDCG@10 of pages, of sections:\n  1.000 → 0.000  1.000 → 0.000  line 2: zebra\n",
     ] {
         assert!(later.contains(part), "{part}\n{later}");
     }
