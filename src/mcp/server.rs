@@ -31,17 +31,11 @@ const STATIC_TTL_MS: u64 = 3_600_000;
 /// Notices a slow listener may fall behind before it is told that everything may have changed.
 const BACKLOG: usize = 64;
 
-/// Methods that are answered here and have parameters.
-const METHODS: [&str; 8] = [
-    "initialize",
-    "tools/call",
-    "resources/read",
-    "resources/subscribe",
-    "resources/unsubscribe",
-    "prompts/get",
-    "completion/complete",
-    "logging/setLevel",
-];
+/// Methods that are answered here and need parameters.
+const METHODS: [&str; 4] = ["tools/call", "resources/read", "prompts/get", "completion/complete"];
+/// The same of those that 2026-07-28 dropped.
+const DROPPED_METHODS: [&str; 4] =
+    ["initialize", "resources/subscribe", "resources/unsubscribe", "logging/setLevel"];
 
 /// The docs, as a handler; cheap to clone.
 #[derive(Clone)]
@@ -250,6 +244,12 @@ impl Docs {
     }
 }
 
+/// Whether a request is of a revision without handshakes.
+fn is_modern(context: &RequestContext<RoleServer>) -> bool {
+    let newest = ProtocolVersion::V_2026_07_28;
+    context.protocol_version().is_some_and(|spoken| spoken.as_str() >= newest.as_str())
+}
+
 /// A change, as clients are told of it.
 struct Notice {
     listed: bool,
@@ -398,10 +398,12 @@ impl ServerHandler for Docs {
     async fn on_custom_request(
         &self,
         request: CustomRequest,
-        _: RequestContext<RoleServer>,
+        context: RequestContext<RoleServer>,
     ) -> Result<CustomResult, ErrorData> {
         let CustomRequest { method, .. } = request;
-        if METHODS.contains(&method.as_str()) {
+        let known = METHODS.contains(&method.as_str())
+            || (!is_modern(&context) && DROPPED_METHODS.contains(&method.as_str()));
+        if known {
             let message =
                 format!("the params of {method} are missing something or of a wrong type");
             return Err(ErrorData::invalid_params(message, None));
@@ -435,9 +437,8 @@ impl ServerHandler for Docs {
         request: SetLevelRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<(), ErrorData> {
-        // Of the methods that 2026-07-28 dropped, this is the one that the SDK does not turn away.
-        let newest = ProtocolVersion::V_2026_07_28;
-        if context.protocol_version().is_some_and(|spoken| spoken.as_str() >= newest.as_str()) {
+        // Of the dropped methods this is the one that the SDK does not turn away.
+        if is_modern(&context) {
             return Err(ErrorData::method_not_found::<SetLevelRequestMethod>());
         }
         *self.level.lock().unwrap_or_else(PoisonError::into_inner) = request.level;

@@ -78,8 +78,11 @@ impl Scanner<'_> {
         self.pos = at + 1 + spaces;
         let start = self.out.len();
         self.inline();
-        let text = self.out[start..].trim_start().len();
-        self.out.drain(start..self.out.len() - text);
+        // Unless an element broke the line, or took back more than it.
+        if self.line_out <= start && start <= self.out.len() {
+            let text = self.out[start..].trim_start().len();
+            self.out.drain(start..self.out.len() - text);
+        }
         if self.out[self.line_out..].trim() == ":" {
             // Nothing is left of the first line: the text starts on the next one.
             self.drop_line();

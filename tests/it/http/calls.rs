@@ -111,6 +111,18 @@ async fn methods_that_a_revision_dropped_are_unknown_in_it() {
         let answer = server.ask(request.body(body.to_string().into()).unwrap()).await;
         assert_eq!(answer.refusal(), (404, -32601), "{method}");
     }
+    // They are unknown with parameters that they would not have taken, too.
+    for method in ["initialize", "logging/setLevel", "resources/subscribe"] {
+        let meta = json!({
+            "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+            "io.modelcontextprotocol/clientCapabilities": {},
+        });
+        let body = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": {"_meta": meta}});
+        let request = call().header("mcp-protocol-version", "2026-07-28");
+        let request = request.header("mcp-method", method).body(body.to_string().into());
+        let answer = server.ask(request.unwrap()).await;
+        assert_eq!(answer.refusal(), (404, -32601), "{method}");
+    }
 }
 
 #[tokio::test]
