@@ -6,6 +6,7 @@ use tantivy::TantivyDocument;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+use super::rank;
 use super::schema::{self, Fields, PageRecord, SectionEntry, SectionRecord, Stored};
 use crate::corpus::{Collection, Page, Section, Source, tokens};
 
@@ -124,6 +125,10 @@ impl Maker<'_> {
             }
         }
         text.clear();
+        let prior = rank::prior(&self.page.path, section);
+        if prior != 100 {
+            document.add_u64(self.fields.prior, prior);
+        }
         for part in [&heading, &heading, &section.prose, &section.code] {
             text.push_str(part);
             text.push('\n');

@@ -5,10 +5,12 @@
 
 mod analyzer;
 mod blocks;
+mod candidates;
 mod catalog;
 mod damage;
 mod directory;
 mod documents;
+mod expand;
 mod follow;
 mod lock;
 mod passage;
@@ -20,6 +22,7 @@ mod schema;
 mod snapshot;
 mod suggest;
 mod sync;
+mod synonyms;
 mod writer;
 
 pub(crate) use blocks::take as take_blocks;
@@ -29,6 +32,7 @@ pub use follow::{Follow, News};
 pub use lock::{Held, Unwritable};
 pub use passage::Passage;
 pub use query::QueryTerms;
+pub(crate) use query::spelling;
 pub use report::{Changes, Progress, Report};
 pub(crate) use schema::PROMPT;
 pub use schema::{PageRecord, SectionEntry, SectionRecord};

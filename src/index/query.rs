@@ -3,12 +3,12 @@
 
 use rustc_hash::{FxHashMap, FxHashSet};
 use tantivy::Term;
-use tantivy::query::{BooleanQuery, ConstScoreQuery, Occur, Query, TermQuery};
+use tantivy::query::{BooleanQuery, BoostQuery, ConstScoreQuery, Occur, Query, TermQuery};
 use tantivy::schema::IndexRecordOption;
 
-use super::Search;
 use super::analyzer;
-use super::schema::Fields;
+use super::schema::{Fields, SectionRecord};
+use super::{Search, rank};
 
 /// Characters of a question that count; more is a pasted page.
 const MAX_CHARACTERS: usize = 1024;
@@ -30,8 +30,47 @@ const STOP_WORDS: &[&str] = &[
 /// The terms of a question.
 #[derive(Debug, Clone, Default)]
 pub struct QueryTerms {
-    terms: Vec<String>,
-    words: Vec<String>,
+    pub(super) terms: Vec<String>,
+    pub(super) words: Vec<String>,
+    /// Position of each in the question.
+    pub(super) places: Vec<usize>,
+    /// What is looked for; see [`Snapshot::expand`](super::Snapshot).
+    pub(super) groups: Vec<Group>,
+    /// Words that the index does not know, with the terms that took their place.
+    pub(super) corrected: Vec<(String, String)>,
+}
+
+/// A term of the question with what may stand for it.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Group {
+    /// The term itself, with the weight 1, and others with less.
+    pub(super) alternatives: Vec<(String, f32)>,
+    /// Documents that hold the most frequent of them, and of those below [`rank::OWN`].
+    frequency: [u64; 2],
+}
+
+impl Group {
+    /// A term alone, with the number of documents that hold it.
+    pub(super) fn of(term: &str, frequency: u64) -> Group {
+        let mut group = Group::default();
+        group.add(term.to_owned(), 1.0, frequency);
+        group
+    }
+
+    /// One more term, unless it is there.
+    pub(super) fn add(&mut self, term: String, weight: f32, frequency: u64) {
+        if self.alternatives.iter().all(|(known, _)| *known != term) {
+            self.alternatives.push((term, weight));
+            let most = &mut self.frequency[usize::from(weight < rank::OWN)];
+            *most = frequency.max(*most);
+        }
+    }
+
+    /// Documents that hold the word of the question, or what stands for it where none does.
+    pub(super) fn frequency(&self) -> u64 {
+        let [own, others] = self.frequency;
+        if own > 0 { own } else { others }
+    }
 }
 
 impl QueryTerms {
@@ -39,22 +78,30 @@ impl QueryTerms {
     pub fn of(query: &str) -> QueryTerms {
         let end = query.char_indices().nth(MAX_CHARACTERS).map_or(query.len(), |(at, _)| at);
         let query = &query[..end];
-        let mut all: Vec<(String, String)> = Vec::new();
+        let mut all: Vec<(String, String, usize)> = Vec::new();
         let mut seen = FxHashSet::default();
         analyzer::terms(query, |token| {
             if all.len() < MAX_TERMS && seen.insert(token.text.clone()) {
-                all.push((
-                    token.text.clone(),
-                    query[token.offset_from..token.offset_to].to_owned(),
-                ));
+                let word = query[token.offset_from..token.offset_to].to_owned();
+                all.push((token.text.clone(), word, token.position));
             }
         });
         let telling = |term: &str| !STOP_WORDS.contains(&term);
-        if all.iter().any(|(term, _)| telling(term)) {
-            all.retain(|(term, _)| telling(term));
+        if all.iter().any(|(term, ..)| telling(term)) {
+            all.retain(|(term, ..)| telling(term));
         }
-        let (terms, words) = all.into_iter().unzip();
-        QueryTerms { terms, words }
+        let mut terms = QueryTerms::default();
+        for (term, word, place) in all {
+            terms.terms.push(term);
+            terms.words.push(word);
+            terms.places.push(place);
+        }
+        terms
+    }
+
+    /// Words of the question that the index does not know, with the terms looked for instead.
+    pub fn corrected(&self) -> &[(String, String)] {
+        &self.corrected
     }
 
     /// The terms, as the index has them.
@@ -90,13 +137,21 @@ impl QueryTerms {
         counts.values().map(|n| 1.0 + 0.1 * (*n).min(5) as f32).sum()
     }
 
-    /// The query for the sections that answer.
-    pub(super) fn query(&self, fields: &Fields, search: &Search) -> Box<dyn Query> {
-        let clause = |term: &String| -> (Occur, Box<dyn Query>) {
+    /// The query for the sections that may answer: those that hold any term of at least a weight.
+    pub(super) fn query(&self, fields: &Fields, search: &Search, least: f32) -> Box<dyn Query> {
+        // A term of two groups counts once, with the greater weight.
+        let mut weights: FxHashMap<&str, f32> = FxHashMap::default();
+        let terms = self.groups.iter().flat_map(|group| &group.alternatives);
+        for (term, weight) in terms.filter(|(_, weight)| *weight >= least) {
+            let known = weights.entry(term).or_default();
+            *known = known.max(*weight);
+        }
+        let clause = |(term, weight): (&str, f32)| -> (Occur, Box<dyn Query>) {
             let term = Term::from_field_text(fields.text, term);
-            (Occur::Should, Box::new(TermQuery::new(term, IndexRecordOption::WithFreqs)))
+            let query = Box::new(TermQuery::new(term, IndexRecordOption::WithFreqs));
+            (Occur::Should, Box::new(BoostQuery::new(query, weight)))
         };
-        let clauses: Vec<_> = self.terms.iter().map(clause).collect();
+        let clauses: Vec<_> = weights.into_iter().map(clause).collect();
         let any = BooleanQuery::new(clauses);
         let collection = search.collection.as_ref().map(|name| format!("{name}/"));
         let filters = [
@@ -119,6 +174,22 @@ impl QueryTerms {
         all.push((Occur::Must, Box::new(any)));
         Box::new(BooleanQuery::new(all))
     }
+}
+
+/// How a section first writes a term.
+pub(crate) fn spelling(term: &str, section: &SectionRecord) -> Option<String> {
+    let mut found = None;
+    for text in [&section.title, &section.page, &section.text] {
+        analyzer::terms(text, |token| {
+            if found.is_none() && token.text == term {
+                found = Some(text[token.offset_from..token.offset_to].to_lowercase());
+            }
+        });
+        if found.is_some() {
+            break;
+        }
+    }
+    found
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use super::analyzer;
 
 /// Raised with every change of the fields or of a stored record: an index of another format is
 /// rebuilt.
-pub(crate) const FORMAT: u32 = 1;
+pub(crate) const FORMAT: u32 = 2;
 
 /// Handles of the fields.
 #[derive(Clone, Copy, Debug)]
@@ -30,6 +30,8 @@ pub(super) struct Fields {
     pub(super) text: Field,
     /// Hash of the page's name: groups sections by page without touching the store.
     pub(super) page: Field,
+    /// Factor, in hundredths, that the section has whatever is asked; none is 100.
+    pub(super) prior: Field,
     /// The [`SectionRecord`] or [`PageRecord`].
     pub(super) record: Field,
 }
@@ -49,6 +51,7 @@ pub(super) fn schema() -> (Schema, Fields) {
         kind: builder.add_text_field("kind", STRING),
         text: builder.add_text_field("text", words(IndexRecordOption::WithFreqsAndPositions)),
         page: builder.add_u64_field("page", FAST),
+        prior: builder.add_u64_field("prior", FAST),
         record: builder.add_bytes_field("record", STORED),
     };
     (builder.build(), fields)

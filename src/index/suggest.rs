@@ -1,72 +1,14 @@
-//! What to say when nothing was found: words of the index that are near, headings that are near.
+//! What is near to what was asked for: pages, headings, names.
 
-use rustc_hash::FxHashMap;
-
-use super::QueryTerms;
 use super::schema::PageRecord;
 use super::snapshot::Snapshot;
 
 /// Largest distance at which a word is offered: one edit in short words, two in long ones.
-fn reach(word: &str) -> usize {
+pub(super) fn reach(word: &str) -> usize {
     if word.chars().count() < 8 { 1 } else { 2 }
 }
 
 impl Snapshot {
-    /// For each term of the question that the index does not know, the most frequent word near
-    /// it, as (word of the question, word of the index).
-    pub fn corrections(&self, terms: &QueryTerms) -> anyhow::Result<Vec<(String, String)>> {
-        self.reading(|| self.near(terms))
-    }
-
-    fn near(&self, terms: &QueryTerms) -> anyhow::Result<Vec<(String, String)>> {
-        let mut found = Vec::new();
-        for (term, word) in terms.terms().iter().zip(terms.words()) {
-            let letters = term.chars().count();
-            if letters < 4 || self.frequency(term)? > 0 {
-                continue;
-            }
-            if let Some(near) = self.nearest_term(term)? {
-                found.push((word.clone(), near));
-            }
-        }
-        Ok(found)
-    }
-
-    fn frequency(&self, term: &str) -> anyhow::Result<u64> {
-        let term = tantivy::Term::from_field_text(self.fields.text, term);
-        Ok(self.searcher.doc_freq(&term)?)
-    }
-
-    /// The most frequent term within reach that starts with the same letter.
-    fn nearest_term(&self, term: &str) -> anyhow::Result<Option<String>> {
-        let mut candidates: FxHashMap<String, (usize, u64)> = FxHashMap::default();
-        let Some(first) = term.chars().next() else { return Ok(None) };
-        let from = first.to_string();
-        for segment in self.searcher.segment_readers() {
-            let inverted = segment.inverted_index(self.fields.text)?;
-            let mut stream = inverted.terms().range().ge(from.as_bytes()).into_stream()?;
-            while stream.advance() {
-                let Ok(candidate) = std::str::from_utf8(stream.key()) else { continue };
-                if !candidate.starts_with(first) {
-                    break;
-                }
-                let far = candidate.len().abs_diff(term.len()) > 2 * reach(term);
-                if far {
-                    continue;
-                }
-                let distance = distance(term, candidate);
-                if distance <= reach(term) {
-                    let frequency = u64::from(stream.value().doc_freq);
-                    candidates.entry(candidate.to_owned()).or_insert((distance, 0)).1 += frequency;
-                }
-            }
-        }
-        let best = candidates.into_iter().min_by_key(|(word, (distance, frequency))| {
-            (*distance, std::cmp::Reverse(*frequency), word.clone())
-        });
-        Ok(best.map(|(word, _)| word))
-    }
-
     /// Pages whose path or title is nearest to what was asked for, nearest first.
     pub fn nearest_pages(
         &self,
@@ -117,7 +59,7 @@ fn bounded_distance(a: &str, b: &str) -> usize {
 
 /// Edits between two words, an exchange of neighbours counting as one (restricted
 /// Damerau-Levenshtein distance).
-fn distance(a: &str, b: &str) -> usize {
+pub(super) fn distance(a: &str, b: &str) -> usize {
     let a: Vec<char> = a.chars().collect();
     let b: Vec<char> = b.chars().collect();
     let mut before: Vec<usize> = Vec::new();

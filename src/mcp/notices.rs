@@ -1,9 +1,10 @@
 //! What is said about an answer: what was dropped, what was meant, where else to look.
 
 use super::ToolError;
+use super::arguments::shorten;
 use super::server::Docs;
 use crate::corpus::tokens;
-use crate::index::{QueryTerms, Search, Snapshot, nearest};
+use crate::index::{Hit, QueryTerms, Search, Snapshot, nearest, spelling};
 
 /// Gathers the sentences of one answer.
 pub(super) struct Notices<'a> {
@@ -39,6 +40,23 @@ impl<'a> Notices<'a> {
         (!sentences.is_empty()).then(|| sentences.join(" "))
     }
 
+    /// Words that the docs do not have were taken for others; the answer must say so. How the
+    /// other is written is looked up in the hits, because the index knows its stem only.
+    pub(super) fn corrected(&mut self, terms: &QueryTerms, hits: &[Hit]) {
+        let others: Vec<String> = terms
+            .corrected()
+            .iter()
+            .map(|(word, term)| {
+                let written = hits.iter().find_map(|hit| spelling(term, &hit.record));
+                format!("{} (for {})", written.unwrap_or_else(|| term.clone()), shorten(word))
+            })
+            .collect();
+        if !others.is_empty() {
+            self.sentences
+                .push(format!("Not in these docs as asked; taken for: {}.", others.join(", ")));
+        }
+    }
+
     /// An answer without hits says what to try: other words, other places, the outline.
     pub(super) fn nothing_found(&mut self, terms: &QueryTerms) -> Result<(), ToolError> {
         if terms.terms().is_empty() {
@@ -68,12 +86,6 @@ impl<'a> Notices<'a> {
             }
         }
         self.sentences.push("Nothing here matches.".into());
-        let corrections = self.snapshot.corrections(terms)?;
-        if !corrections.is_empty() {
-            let words: Vec<String> =
-                corrections.iter().map(|(word, near)| format!("{near} (for {word})")).collect();
-            self.sentences.push(format!("Did you mean: {}?", words.join(", ")));
-        }
         let headings = self.near_headings(terms)?;
         if !headings.is_empty() {
             self.sentences.push(format!("The nearest headings are: {}.", headings.join("; ")));

@@ -139,6 +139,7 @@ pub(super) fn call(docs: &Docs, given: Option<JsonObject>) -> Result<String, Too
     }
     let found = snapshot.search(&search)?;
     let mut notices = Notices::new(docs, &snapshot, &search);
+    notices.corrected(&found.terms, &found.hits);
     if found.hits.is_empty() {
         notices.nothing_found(&found.terms)?;
     }

@@ -3,7 +3,7 @@
 use docent::corpus::tokens;
 use serde_json::{Value, json};
 
-use crate::harness::{call, docs};
+use crate::harness::{call, docs, ids};
 
 fn long_docs() -> Vec<(String, String)> {
     let filler =
@@ -83,13 +83,67 @@ fn filters_narrow_and_wrong_ones_are_explained() {
 }
 
 #[test]
+fn a_word_that_the_docs_do_not_have_is_corrected_and_the_answer_says_so() {
+    let (_folder, docs) = docs(&[
+        ("a.md", "# Ownership\n\nEach value has an owner.\n"),
+        ("b.md", "# Scaling\n\nAutoscaling adds replicas; see the JSON lines of the log.\n"),
+    ]);
+    for (query, id, taken) in [
+        ("ownersihp", "a.md#ownership", "ownership (for ownersihp)"),
+        ("onwership", "a.md#ownership", "ownership (for onwership)"),
+        ("jsonlines", "b.md#scaling", "(for jsonlines)"),
+    ] {
+        let answer = call(&docs, "search", json!({"query": query})).expect("an answer");
+        assert_eq!(answer["results"][0]["id"], id, "{query}");
+        let notice = answer["notice"].as_str().expect("a notice");
+        assert!(notice.contains(taken), "{notice}");
+    }
+    // Words that are known, or only written apart, are not remarked on.
+    for query in ["ownership", "auto scaling"] {
+        let answer = call(&docs, "search", json!({"query": query})).expect("an answer");
+        assert!(answer["notice"].is_null(), "{answer}");
+    }
+    assert_eq!(ids(&docs, "auto scaling")[0], "b.md#scaling");
+}
+
+#[test]
+fn what_docs_call_otherwise_is_found_and_what_they_call_so_comes_first() {
+    let (_folder, docs) = docs(&[
+        ("nodes.md", "# Nodes\n\nA node runs pods, and every node reports its health.\n"),
+        ("other.md", "# Gardens\n\nFlowers grow in a garden, and grass does everywhere.\n"),
+    ]);
+    assert_eq!(ids(&docs, "machine"), ["nodes.md#nodes"]);
+    let (_folder, docs) = crate::harness::docs(&[
+        ("nodes.md", "# Nodes\n\nA node runs pods, and every node reports its health.\n"),
+        ("machines.md", "# Workshop\n\nA machine for cutting stands in the workshop here.\n"),
+    ]);
+    assert_eq!(ids(&docs, "machine"), ["machines.md#workshop", "nodes.md#nodes"]);
+}
+
+#[test]
+fn a_section_that_only_points_elsewhere_steps_back() {
+    let links = "* [Rotating keys](keys.md)\n* [Rotating certificates](certificates.md)\n";
+    let (_folder, docs) = docs(&[
+        (
+            "a.md",
+            &format!("# Notes\n\nWords of another kind stand here.\n\n## See also\n\n{links}"),
+        ),
+        (
+            "keys.md",
+            "# Keys\n\nThis page says how rotating keys is done by hand, step after step, in the order that loses no request at all, whoever is calling.\n",
+        ),
+    ]);
+    assert_eq!(ids(&docs, "rotating keys"), ["keys.md#keys", "a.md#see-also"]);
+}
+
+#[test]
 fn no_hit_is_answered_with_what_to_try() {
     let (_folder, docs) = docs(&[("a.md", "# Ownership\n\nEach value has an owner.\n")]);
-    let answer = call(&docs, "search", json!({"query": "ownersihp"})).expect("an answer");
+    let answer = call(&docs, "search", json!({"query": "zebras"})).expect("an answer");
     assert_eq!(results(&answer).len(), 0);
     let notice = answer["notice"].as_str().expect("a notice");
-    assert!(notice.contains("Did you mean: ownership (for ownersihp)?"), "{notice}");
-    assert!(notice.contains("a.md"), "{notice}");
+    assert!(notice.contains("Nothing here matches"), "{notice}");
+    assert!(notice.contains("Call outline"), "{notice}");
     let empty = call(&docs, "search", json!({"query": " ?! 😀 "})).expect("an answer");
     assert!(empty["notice"].as_str().expect("a notice").contains("no words"), "{empty}");
 }

@@ -1,0 +1,150 @@
+//! What the postings say of sections that may answer: how often the terms of a question stand in
+//! each of them, and in all sections of its page.
+
+use tantivy::columnar::Column;
+use tantivy::fieldnorm::FieldNormReader;
+use tantivy::postings::Postings;
+use tantivy::schema::IndexRecordOption;
+use tantivy::{DocAddress, DocId, DocSet, SegmentReader, TERMINATED, Term};
+
+use super::query::Group;
+use super::snapshot::Snapshot;
+
+/// A section that may answer.
+#[derive(Debug, Clone)]
+pub(super) struct Candidate {
+    pub(super) address: DocAddress,
+    /// Its page, as a position in [`Candidates::pages`].
+    pub(super) page: usize,
+    /// Length in terms.
+    pub(super) length: f32,
+    /// Factor that the section has by itself, whatever is asked; see [`rank`](super::rank).
+    pub(super) prior: f32,
+}
+
+/// Sections with the counts of a question's terms.
+#[derive(Debug, Default)]
+pub(super) struct Candidates {
+    pub(super) sections: Vec<Candidate>,
+    /// Lengths of their pages in terms.
+    pub(super) pages: Vec<f32>,
+    /// For each group of terms, its weighted count in each section.
+    pub(super) in_sections: Vec<Vec<f32>>,
+    /// The same in each page.
+    pub(super) in_pages: Vec<Vec<f32>>,
+    /// Mean length of a section, and of a page.
+    pub(super) mean_section: f32,
+    pub(super) mean_page: f32,
+}
+
+impl Snapshot {
+    /// Counts the terms of the groups in these sections and in their pages.
+    pub(super) fn candidates(
+        &self,
+        groups: &[Group],
+        addresses: &[DocAddress],
+    ) -> anyhow::Result<Candidates> {
+        let mut found = Candidates {
+            in_sections: vec![Vec::new(); groups.len()],
+            in_pages: vec![Vec::new(); groups.len()],
+            ..Candidates::default()
+        };
+        let mut terms = 0;
+        for (ord, segment) in self.searcher.segment_readers().iter().enumerate() {
+            terms += segment.inverted_index(self.fields.text)?.total_num_tokens();
+            let mut docs: Vec<DocId> = addresses
+                .iter()
+                .filter(|address| address.segment_ord as usize == ord)
+                .map(|address| address.doc_id)
+                .collect();
+            if !docs.is_empty() {
+                docs.sort_unstable();
+                self.count(ord, segment, groups, &docs, &mut found)?;
+            }
+        }
+        let mean = |number: u64| terms as f32 / number.max(1) as f32;
+        found.mean_section = mean(self.stamp().sections);
+        found.mean_page = mean(self.stamp().pages());
+        Ok(found)
+    }
+
+    /// Adds the sections of one segment.
+    fn count(
+        &self,
+        ord: usize,
+        segment: &SegmentReader,
+        groups: &[Group],
+        docs: &[DocId],
+        found: &mut Candidates,
+    ) -> anyhow::Result<()> {
+        let lengths = segment.get_fieldnorms_reader(self.fields.text)?;
+        let prior = segment.fast_fields().u64("prior")?.first_or_default_col(100);
+        let spans = spans(&segment.fast_fields().u64("page")?, segment.max_doc(), docs);
+        let (first_section, first_page) = (found.sections.len(), found.pages.len());
+        for (page, span) in spans.iter().enumerate() {
+            for doc in docs.iter().filter(|doc| span.contains(doc)) {
+                found.sections.push(Candidate {
+                    address: DocAddress::new(u32::try_from(ord)?, *doc),
+                    page: first_page + page,
+                    length: length(&lengths, *doc),
+                    prior: prior.get_val(*doc) as f32 / 100.0,
+                });
+            }
+            found.pages.push(span.clone().map(|doc| length(&lengths, doc)).sum());
+        }
+        let inverted = segment.inverted_index(self.fields.text)?;
+        for (at, group) in groups.iter().enumerate() {
+            let (in_sections, in_pages) = (&mut found.in_sections[at], &mut found.in_pages[at]);
+            in_sections.resize(found.sections.len(), 0.0);
+            in_pages.resize(found.pages.len(), 0.0);
+            for (term, weight) in &group.alternatives {
+                let term = Term::from_field_text(self.fields.text, term);
+                let option = IndexRecordOption::WithFreqs;
+                let Some(mut postings) = inverted.read_postings(&term, option)? else { continue };
+                let mut section = first_section;
+                let mut doc = postings.doc();
+                for (page, span) in spans.iter().enumerate() {
+                    if doc < span.start {
+                        doc = postings.seek(span.start);
+                    }
+                    while doc < span.end {
+                        let count = weight * postings.term_freq() as f32;
+                        in_pages[first_page + page] += count;
+                        let candidate = |at: usize| found.sections[at].address.doc_id;
+                        while section < found.sections.len() && candidate(section) < doc {
+                            section += 1;
+                        }
+                        if section < found.sections.len() && candidate(section) == doc {
+                            in_sections[section] += count;
+                        }
+                        doc = postings.advance();
+                    }
+                    if doc == TERMINATED {
+                        break;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The pages of sections as ranges of documents, in order: a page is written in one go, so its
+/// sections stand together in their segment.
+fn spans(pages: &Column<u64>, end: DocId, docs: &[DocId]) -> Vec<std::ops::Range<DocId>> {
+    let mut spans: Vec<std::ops::Range<DocId>> = Vec::new();
+    for doc in docs {
+        if spans.last().is_some_and(|span| span.contains(doc)) {
+            continue;
+        }
+        let page = pages.first(*doc);
+        let from = (0..*doc).rev().take_while(|at| pages.first(*at) == page).last();
+        let to = (*doc + 1..end).find(|at| pages.first(*at) != page);
+        spans.push(from.unwrap_or(*doc)..to.unwrap_or(end));
+    }
+    spans
+}
+
+fn length(lengths: &FieldNormReader, doc: DocId) -> f32 {
+    lengths.fieldnorm(doc) as f32
+}

@@ -1,0 +1,179 @@
+//! From the words of a question to the terms that are looked for: words that the index does not
+//! know are corrected, words that were written apart or together are tried the other way, and
+//! words that docs use instead are looked for as well.
+
+use rustc_hash::FxHashMap;
+use tantivy::Term;
+
+use super::query::{Group, QueryTerms};
+use super::snapshot::Snapshot;
+use super::suggest::{distance, reach};
+use super::{analyzer, rank, synonyms};
+
+/// Shortest word that is corrected: among shorter ones anything is near anything.
+const LEAST_LETTERS: usize = 4;
+/// Shortest part that a word is split into.
+const LEAST_PART: usize = 3;
+
+impl Snapshot {
+    /// Completes the terms of a question with what this index has for them.
+    pub(super) fn expand(&self, mut terms: QueryTerms) -> anyhow::Result<QueryTerms> {
+        let mut groups = Vec::with_capacity(terms.terms.len());
+        for at in 0..terms.terms.len() {
+            let term = terms.terms[at].clone();
+            let (frequency, synonyms) = (self.frequency(&term)?, synonyms::of(&term));
+            // What is in the table is no misspelling, even where these docs never say it.
+            if frequency == 0 && synonyms.is_empty() && is_word(&term) {
+                self.correct(&mut terms, at, &mut groups)?;
+                continue;
+            }
+            let mut group = Group::of(&term, frequency);
+            if let Some((joined, frequency)) = self.joined(&terms, at)? {
+                group.add(joined, rank::JOINED, frequency);
+            }
+            for synonym in synonyms {
+                let frequency = self.frequency(synonym)?;
+                if frequency > 0 {
+                    group.add(synonym.clone(), rank::SYNONYM, frequency);
+                }
+            }
+            groups.push(group);
+        }
+        terms.groups = groups;
+        Ok(terms)
+    }
+
+    /// Puts what the index has in place of a word that it does not know.
+    fn correct(
+        &self,
+        terms: &mut QueryTerms,
+        at: usize,
+        groups: &mut Vec<Group>,
+    ) -> anyhow::Result<()> {
+        let term = terms.terms[at].clone();
+        let near = self.near_terms(&term)?;
+        if let Some(((best, frequency), others)) = near.split_first() {
+            let mut group = Group::of(best, *frequency);
+            for (other, frequency) in others {
+                group.add(other.clone(), rank::ALSO_NEAR, *frequency);
+            }
+            groups.push(group);
+            terms.corrected.push((terms.words[at].clone(), best.clone()));
+            terms.terms[at] = best.clone();
+        } else if let Some((first, second)) = self.parts(&terms.words[at])? {
+            for part in [&first, &second] {
+                groups.push(Group::of(part, self.frequency(part)?));
+            }
+            terms.corrected.push((terms.words[at].clone(), format!("{first} {second}")));
+            terms.terms[at] = first;
+        } else {
+            groups.push(Group::of(&term, 0));
+        }
+        Ok(())
+    }
+
+    /// Number of documents that hold a term.
+    pub(super) fn frequency(&self, term: &str) -> anyhow::Result<u64> {
+        let term = Term::from_field_text(self.fields.text, term);
+        Ok(self.searcher.doc_freq(&term)?)
+    }
+
+    /// Terms at the least distance within reach that start with the same letter, the most
+    /// frequent first; at most three.
+    fn near_terms(&self, term: &str) -> anyhow::Result<Vec<(String, u64)>> {
+        let Some(first) = term.chars().next() else { return Ok(Vec::new()) };
+        let reach = reach(term);
+        let letters = letters(term.as_bytes());
+        let mut near: FxHashMap<String, (usize, u64)> = FxHashMap::default();
+        for segment in self.searcher.segment_readers() {
+            let inverted = segment.inverted_index(self.fields.text)?;
+            let range = inverted.terms().range().ge(first.to_string().as_bytes());
+            let mut stream = range.into_stream()?;
+            while stream.advance() {
+                let key = stream.key();
+                // An edit changes two letters of the set at the most: that rules out nearly all.
+                if key.first() != term.as_bytes().first() {
+                    break;
+                }
+                if key.len().abs_diff(term.len()) > reach
+                    || (letters ^ self::letters(key)).count_ones() as usize > 2 * reach
+                {
+                    continue;
+                }
+                let Ok(candidate) = std::str::from_utf8(key) else { continue };
+                let distance = distance(term, candidate);
+                if distance <= reach {
+                    let frequency = u64::from(stream.value().doc_freq);
+                    near.entry(candidate.to_owned()).or_insert((distance, 0)).1 += frequency;
+                }
+            }
+        }
+        let least = near.values().map(|(distance, _)| *distance).min().unwrap_or(0);
+        let mut near: Vec<(String, u64)> = near
+            .into_iter()
+            .filter(|(_, (distance, _))| *distance == least)
+            .map(|(term, (_, frequency))| (term, frequency))
+            .collect();
+        near.sort_unstable_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+        near.truncate(3);
+        Ok(near)
+    }
+
+    /// The term of this word and the next, written as one, if the index knows it.
+    fn joined(&self, terms: &QueryTerms, at: usize) -> anyhow::Result<Option<(String, u64)>> {
+        let [first, second] = match terms.words.get(at..at + 2) {
+            Some([first, second]) if terms.places[at] + 1 == terms.places[at + 1] => {
+                [first, second]
+            }
+            _ => return Ok(None),
+        };
+        let letters = |word: &String| word.len() > 1 && word.chars().all(char::is_alphabetic);
+        if !letters(first) || !letters(second) {
+            return Ok(None);
+        }
+        let joined = stem(&format!("{first}{second}"));
+        let frequency = self.frequency(&joined)?;
+        Ok((frequency > 0).then_some((joined, frequency)))
+    }
+
+    /// Two terms that the index knows and that make the word; the split whose rarer part is the
+    /// most frequent.
+    fn parts(&self, word: &str) -> anyhow::Result<Option<(String, String)>> {
+        let mut best: Option<(u64, String, String)> = None;
+        for (at, _) in word.char_indices() {
+            let (first, second) = word.split_at(at);
+            if first.chars().count() < LEAST_PART || second.chars().count() < LEAST_PART {
+                continue;
+            }
+            let (first, second) = (stem(first), stem(second));
+            let rarer = self.frequency(&first)?.min(self.frequency(&second)?);
+            if rarer > best.as_ref().map_or(0, |(frequency, ..)| *frequency) {
+                best = Some((rarer, first, second));
+            }
+        }
+        Ok(best.map(|(_, first, second)| (first, second)))
+    }
+}
+
+/// Whether a term is a word that can be misspelt: identifiers, numbers and scripts without
+/// alphabets are as they are.
+fn is_word(term: &str) -> bool {
+    term.chars().count() >= LEAST_LETTERS
+        && term.chars().all(|c| c.is_alphabetic() && !analyzer::is_unspaced(c))
+}
+
+/// The set of letters in a term, ASCII letters apart, all others as one.
+fn letters(term: &[u8]) -> u32 {
+    term.iter().fold(0, |set, byte| {
+        set | match byte {
+            b'a'..=b'z' => 1 << (byte - b'a'),
+            _ => 1 << 26,
+        }
+    })
+}
+
+fn stem(word: &str) -> String {
+    let mut term = String::new();
+    analyzer::terms(word, |token| term.clone_from(&token.text));
+    term
+}
