@@ -220,7 +220,8 @@ impl<'a> Scanner<'a> {
                 depth += 1;
             }
         }
-        self.pos = last;
+        // What is read may end before the element does.
+        self.pos = last.min(self.src.len());
     }
 
     /// Elements whose text is changed as a whole when they are closed.

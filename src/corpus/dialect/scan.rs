@@ -23,7 +23,9 @@ pub(super) enum Frame {
 }
 
 pub(super) struct Scanner<'a> {
+    /// What is read: the page, or a part of it from its start.
     pub(super) src: &'a str,
+    page: &'a str,
     /// The next byte to read.
     pub(super) pos: usize,
     pub(super) out: String,
@@ -80,6 +82,7 @@ impl<'a> Scanner<'a> {
         special[b'^' as usize] = dialect.mkdocs;
         Scanner {
             src,
+            page: src,
             pos: 0,
             out: String::with_capacity(src.len() + 64),
             dialect,
@@ -336,7 +339,7 @@ impl<'a> Scanner<'a> {
 
     /// Offset of the last closing tag of this name, if there is one behind the current position.
     pub(super) fn last_close(&mut self, name: &str) -> Option<usize> {
-        let src = self.src;
+        let src = self.page;
         let closers = self.closers.get_or_insert_with(|| {
             let mut map = HashMap::new();
             for at in memchr::memmem::find_iter(src.as_bytes(), b"</") {
