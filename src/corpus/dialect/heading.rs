@@ -27,6 +27,8 @@ impl Scanner<'_> {
         self.pos = end;
         let kept = self.out.trim_end().len();
         self.out.truncate(kept.max(start + level));
+        // A table in a heading has ended its line.
+        self.line_out = self.line_out.min(self.out.len());
         if let Some(id) = id {
             self.anchors.push((start, id.to_owned()));
         }
