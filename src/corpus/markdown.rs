@@ -9,9 +9,28 @@ use super::{
     site::{Anchors, Rules},
 };
 
+/// Where things stand in clean Markdown: kept for the linter only.
+#[derive(Debug, Default)]
+pub(super) struct Marks {
+    /// Where the heading of each section of the page stands, or its text if it has none.
+    pub(super) sections: Vec<usize>,
+    /// All links with their targets, whatever they lead to.
+    pub(super) links: Vec<(usize, String)>,
+    /// Images without alternative text.
+    pub(super) images: Vec<usize>,
+    /// Anchors of headings that start no section: in quotes, lists and tables.
+    pub(super) anchors: Vec<String>,
+}
+
 /// Sections of clean Markdown. `anchors` are those that authors gave; `titled` says that the front
-/// matter has the page's title.
-pub(super) fn read(text: &str, anchors: &[(usize, String)], rules: Rules, titled: bool) -> Page {
+/// matter has the page's title; `marks` is filled, if given.
+pub(super) fn read(
+    text: &str,
+    anchors: &[(usize, String)],
+    rules: Rules,
+    titled: bool,
+    marks: Option<&mut Marks>,
+) -> Page {
     let options = Options::ENABLE_TABLES
         | Options::ENABLE_FOOTNOTES
         | Options::ENABLE_STRIKETHROUGH
@@ -28,6 +47,7 @@ pub(super) fn read(text: &str, anchors: &[(usize, String)], rules: Rules, titled
     let events = Parser::new_with_broken_link_callback(text, options, Some(known));
     let events = events.into_offset_iter();
     let mut splitter = Splitter::new(text, anchors, rules);
+    splitter.marks = marks;
     splitter.forget_definitions(events.reference_definitions());
     for (event, range) in events {
         splitter.event(event, range);
@@ -51,6 +71,8 @@ pub(super) fn plain(text: &str) -> Page {
 struct Part {
     section: Section,
     start: usize,
+    /// Where its heading stands, which text may stand above.
+    heading: usize,
 }
 
 struct Splitter<'a> {
@@ -66,6 +88,7 @@ struct Splitter<'a> {
     links: Vec<OpenLink>,
     /// Bytes of the text to replace when sections are cut out.
     edits: Vec<(Range<usize>, String)>,
+    marks: Option<&'a mut Marks>,
 }
 
 #[derive(Default)]
@@ -106,6 +129,7 @@ impl<'a> Splitter<'a> {
             images: Vec::new(),
             links: Vec::new(),
             edits: Vec::new(),
+            marks: None,
         }
     }
 
@@ -233,6 +257,9 @@ impl<'a> Splitter<'a> {
             let prose = &mut self.section().prose;
             prose.push_str(&title);
             prose.push('\n');
+            if let Some(marks) = &mut self.marks {
+                marks.anchors.push(anchor);
+            }
             return;
         }
         // What stands above the page's title belongs to it.
@@ -240,6 +267,9 @@ impl<'a> Splitter<'a> {
             heading.level == 1 && self.parts.len() == 1 && self.parts[0].section.level == 0;
         if !opens_page {
             self.parts.push(Part { start: heading.range.start, ..Part::default() });
+        }
+        if let Some(part) = self.parts.last_mut() {
+            part.heading = heading.range.start;
         }
         let section = self.section();
         section.anchor = anchor;
@@ -290,6 +320,9 @@ impl<'a> Splitter<'a> {
             LinkType::Shortcut => self.edits.push((range.end..range.end, destination())),
             _ => {}
         }
+        if let Some(marks) = &mut self.marks {
+            marks.links.push((range.start, target.clone()));
+        }
         if is_page(&target) {
             let words = match &self.heading {
                 Some(heading) => heading.title.get(from..),
@@ -305,6 +338,11 @@ impl<'a> Splitter<'a> {
     fn end_image(&mut self, range: Range<usize>) {
         let Some(image) = self.images.pop() else { return };
         let alt = image.start + 2..image.end.min(range.end);
+        if let Some(marks) = &mut self.marks
+            && self.text.get(alt.clone()).is_none_or(|alt| alt.trim().is_empty())
+        {
+            marks.images.push(range.start);
+        }
         self.edits.push((range.start..alt.start.min(range.end), String::new()));
         self.edits.push((alt.end.max(alt.start).min(range.end)..range.end, String::new()));
     }
@@ -330,6 +368,9 @@ impl<'a> Splitter<'a> {
                 if at > 0 || section.level > 1 {
                     trail.push((section.level, section.title.clone()));
                 }
+            }
+            if let Some(marks) = &mut self.marks {
+                marks.sections.push(part.heading);
             }
             page.sections.push(section);
         }

@@ -3,6 +3,7 @@
 //! Nothing in here knows of an index or of a client. Reading never fails: what cannot be read is
 //! skipped or read leniently, and comes back as a [`Warning`] that names the file.
 
+pub mod check;
 mod dialect;
 mod front_matter;
 mod left_out;
@@ -10,6 +11,7 @@ mod markdown;
 mod page;
 mod read;
 mod site;
+mod survey;
 pub mod tokens;
 mod walk;
 mod watch;

@@ -13,7 +13,10 @@ use ignore::gitignore::GitignoreBuilder;
 use super::{
     Collection, Page, Site, Skip, Warning,
     dialect::{self, Includes},
-    front_matter, markdown, site,
+    front_matter,
+    markdown::{self, Marks},
+    site,
+    survey::{Oddity, Survey},
     walk::{self, Filter, MAX_FILE_BYTES},
 };
 
@@ -119,10 +122,17 @@ impl Reader {
     /// Makes a page of a file's bytes. Takes anything; what is odd comes back as warnings.
     pub fn parse(&self, path: &str, bytes: &[u8]) -> (Result<Page, Skip>, Vec<Warning>) {
         let mut notes = Vec::new();
-        let page = self.parse_noting(path, bytes, &mut notes);
+        let page = self.parse_noting(path, bytes, &mut notes, None);
         notes.truncate(MAX_WARNINGS);
         let warning = |(line, message)| Warning { path: path.to_owned(), line, message };
         (page, notes.into_iter().map(warning).collect())
+    }
+
+    /// Makes a page as [`parse`](Self::parse) does, and tells where its parts stand in the file.
+    pub(super) fn survey(&self, path: &str, bytes: &[u8]) -> (Result<Page, Skip>, Survey) {
+        let mut survey = Survey::default();
+        let page = self.parse_noting(path, bytes, &mut Vec::new(), Some(&mut survey));
+        (page, survey)
     }
 
     fn parse_noting(
@@ -130,12 +140,24 @@ impl Reader {
         path: &str,
         bytes: &[u8],
         notes: &mut Vec<(usize, String)>,
+        mut survey: Option<&mut Survey>,
     ) -> Result<Page, Skip> {
+        let mut told = |kind, notes: &[_]| {
+            if let Some(survey) = &mut survey {
+                survey.note(kind, notes);
+            }
+        };
         let decoded = decode(bytes, notes)?;
+        told(Oddity::Encoding, notes);
         let text = dialect::strip_invisible(&decoded, notes);
-        let split = front_matter::split(&text);
-        notes.extend(split.problem);
-        let meta = split.meta;
+        told(Oddity::Invisible, notes);
+        let mut split = front_matter::split(&text);
+        notes.extend(split.problem.take());
+        told(Oddity::FrontMatter, notes);
+        let meta = std::mem::take(&mut split.meta);
+        if let Some(survey) = &mut survey {
+            survey.source = text.to_string();
+        }
         if meta.draft {
             return Err(Skip::Draft);
         }
@@ -143,11 +165,20 @@ impl Reader {
         let mut page = if matches!(kind.to_ascii_lowercase().as_str(), "md" | "markdown" | "mdx") {
             let includes = Includes::new(&self.root, path, self.version.as_deref(), &meta.params);
             let dialect = dialect::Dialect::new(self.rules.site, path);
-            let cleaned = dialect::clean(split.body, dialect, includes);
-            notes.extend(cleaned.notes.into_iter().map(|(line, it)| (line + split.lines, it)));
+            let trace = survey.is_some().then(Box::default);
+            let mut cleaned = dialect::clean(split.body, dialect, includes, trace);
+            let found = std::mem::take(&mut cleaned.notes);
+            notes.extend(found.into_iter().map(|(line, it)| (line + split.lines, it)));
             let titled = meta.title.is_some();
-            let mut page = markdown::read(&cleaned.text, &cleaned.anchors, self.rules, titled);
-            page.includes = cleaned.includes;
+            let mut marks = survey.is_some().then(Marks::default);
+            let (plain, anchors) = (&cleaned.text, &cleaned.anchors);
+            let mut page = markdown::read(plain, anchors, self.rules, titled, marks.as_mut());
+            page.includes = std::mem::take(&mut cleaned.includes);
+            if let (Some(survey), Some(marks)) = (survey, marks) {
+                survey.note(Oddity::Invisible, notes);
+                survey.settle(&split, cleaned, marks);
+                survey.titled = titled;
+            }
             page
         } else {
             markdown::plain(split.body)

@@ -113,6 +113,11 @@ fn configured(root: &Path) -> Option<(Site, String)> {
     None
 }
 
+/// The text of the generator's configuration; empty if there is none.
+pub(super) fn config(root: &Path) -> String {
+    configured(root).map(|(_, config)| config).unwrap_or_default()
+}
+
 /// The generator that a sample of pages, as (path, text), was written for.
 fn guess(pages: &[(String, String)]) -> Site {
     let ends_with = |name: &str| pages.iter().any(|(path, _)| path.ends_with(name));

@@ -22,6 +22,16 @@ impl Open {
     }
 }
 
+/// Does an attribute say what an image shows, or that there is nothing to say? `alt=""` does, and
+/// so may what a component is given.
+fn names_image(key: &str) -> bool {
+    let key = key.trim_start_matches([':', '.']).to_ascii_lowercase();
+    matches!(
+        key.as_str(),
+        "alt" | "v-bind:alt" | "aria-label" | "aria-hidden" | "title" | "caption" | "role"
+    )
+}
+
 fn is_code(name: &str) -> bool {
     matches!(name, "code" | "kbd" | "samp" | "tt")
 }
@@ -65,6 +75,9 @@ impl<'a> Scanner<'a> {
             Some(length) => {
                 if self.dialect.mkdocs {
                     self.material_mark(&rest[4..length - 3]);
+                }
+                if let Some(trace) = &mut self.trace {
+                    trace.comments.push(self.pos + 4..self.pos + length - 3);
                 }
                 self.pos += length;
             }
@@ -120,8 +133,8 @@ impl<'a> Scanner<'a> {
         let first = line.trim_matches([' ', '>']).is_empty();
         self.pos += tag.length;
         if tag.kind == Kind::Open && is_hidden(tag) && !is_void(&name) {
-            self.skip_element(tag.name);
             self.note("hidden element removed");
+            self.skip_element(tag.name);
             return;
         }
         if self.table.is_some() && self.table_tag(&name, tag) {
@@ -142,6 +155,12 @@ impl<'a> Scanner<'a> {
             "img" | "image" => {
                 if let Some(alt) = tag.get("alt").filter(|_| !self.in_anchor) {
                     self.push_text(alt);
+                }
+                if let Some(trace) = &mut self.trace
+                    && tag.kind != Kind::Close
+                    && !tag.attributes.iter().any(|(key, _)| names_image(key))
+                {
+                    trace.images.push(start);
                 }
             }
             // Badges of Vue's docs, such as `3.5+`.

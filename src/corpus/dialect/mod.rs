@@ -19,9 +19,11 @@ mod mkdocs;
 mod scan;
 mod table;
 mod tags;
+mod trace;
 
 pub(super) use include::Includes;
 pub(super) use invisible::{is_invisible, strip_invisible};
+pub(super) use trace::Trace;
 
 use super::Site;
 
@@ -70,11 +72,18 @@ pub(super) struct Cleaned {
     pub(super) notes: Vec<(usize, String)>,
     /// Files whose text was pulled in, relative to the root.
     pub(super) includes: Vec<String>,
+    /// If it was asked for.
+    pub(super) trace: Option<Box<Trace>>,
 }
 
-/// Rewrites `body` as plain Markdown.
-pub(super) fn clean(body: &str, dialect: Dialect, includes: Includes) -> Cleaned {
-    scan::Scanner::new(body, dialect, includes, 0).run()
+/// Rewrites `body` as plain Markdown. What `trace` is given is filled and comes back.
+pub(super) fn clean(
+    body: &str,
+    dialect: Dialect,
+    includes: Includes,
+    trace: Option<Box<Trace>>,
+) -> Cleaned {
+    scan::Scanner { trace, ..scan::Scanner::new(body, dialect, includes, 0) }.run()
 }
 
 /// A title of the front matter: without tags, entities and line breaks.

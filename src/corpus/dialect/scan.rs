@@ -6,7 +6,7 @@ use std::{
     collections::{HashMap, HashSet},
 };
 
-use super::{Cleaned, Dialect, Includes, heading, html::Open, table::Table};
+use super::{Cleaned, Dialect, Includes, Trace, heading, html::Open, table::Table};
 
 /// Constructs that look begun and are not, before the scanner takes the rest of their kind as
 /// plain text: each may cost a look at some kilobytes.
@@ -67,6 +67,8 @@ pub(super) struct Scanner<'a> {
     pub(super) special: [bool; 256],
     pub(super) closers: Option<HashMap<Cow<'a, str>, usize>>,
     pub(super) comments_end: bool,
+    /// Only for those who ask for it.
+    pub(super) trace: Option<Box<Trace>>,
 }
 
 impl<'a> Scanner<'a> {
@@ -110,6 +112,7 @@ impl<'a> Scanner<'a> {
             special,
             closers: None,
             comments_end: true,
+            trace: None,
         }
     }
 
@@ -129,7 +132,7 @@ impl<'a> Scanner<'a> {
         }
         let includes = self.includes.files().to_vec();
         let (text, anchors, notes) = (self.out, self.anchors, self.notes);
-        (Cleaned { text, anchors, notes, includes }, self.includes)
+        (Cleaned { text, anchors, notes, includes, trace: self.trace }, self.includes)
     }
 
     /// Remembers what is odd at the current position.
@@ -147,6 +150,9 @@ impl<'a> Scanner<'a> {
 
     fn line(&mut self) {
         self.line_src = self.pos;
+        if let Some(trace) = &mut self.trace {
+            trace.line(self.out.len(), self.pos);
+        }
         let end = self.line_end(self.pos);
         let raw = &self.src[self.pos..end];
         let (indent, text) = indentation(raw);
