@@ -84,6 +84,11 @@ pub(super) fn refuse_nothing(report: &Report, collections: &[Collection]) -> any
         return Ok(());
     }
     list_unread(report);
+    refuse_folders(collections)
+}
+
+/// Says why there is not a single page in these folders.
+pub(super) fn refuse_folders(collections: &[Collection]) -> anyhow::Result<()> {
     let roots: Vec<String> = collections.iter().map(|c| c.root.display().to_string()).collect();
     let left_out = collections.iter().map(corpus::left_out).fold(LeftOut::default(), |a, b| a + b);
     bail!("there are no docs in {}: {}", roots.join(", "), why_nothing(&left_out))

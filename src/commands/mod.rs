@@ -1,5 +1,6 @@
 //! One file per subcommand; the only place that sees every folder.
 
+mod check;
 mod clients;
 mod collections;
 mod config;
@@ -9,6 +10,7 @@ mod index;
 mod live;
 mod log;
 mod once;
+mod sarif;
 mod search;
 mod serve;
 mod shell;
@@ -16,18 +18,33 @@ mod stdio;
 
 use std::ffi::OsString;
 use std::path::Path;
+use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches};
 
 use crate::config::{Arguments, Command, Settings};
 
+/// What stopped a command.
+#[derive(Debug)]
+pub struct Failure {
+    /// A chain of sentences.
+    pub error: anyhow::Error,
+    /// What the process ends with.
+    pub code: ExitCode,
+}
+
+impl From<anyhow::Error> for Failure {
+    fn from(error: anyhow::Error) -> Failure {
+        Failure { error, code: ExitCode::FAILURE }
+    }
+}
+
 /// Runs the command that the words name.
 ///
 /// # Errors
 ///
-/// Whatever stopped it, as a chain of sentences. Words that are no command end the process with
-/// status 2, as clap does.
-pub fn run(words: impl IntoIterator<Item = OsString>) -> anyhow::Result<()> {
+/// Whatever stopped it. Words that are no command end the process with status 2, as clap does.
+pub fn run(words: impl IntoIterator<Item = OsString>) -> Result<ExitCode, Failure> {
     let matches = Arguments::command().get_matches_from(words);
     let arguments = Arguments::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     // The flags are global: their sources stand with the subcommand.
@@ -39,11 +56,18 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> anyhow::Result<()> {
         Command::Index(index) => index::run(&settings(index.docs.as_deref())?, index.json),
         Command::Search(search) => search::run(&settings(search.docs.as_deref())?, search),
         Command::Eval(eval) => eval::run(&settings(eval.docs.as_deref())?, eval),
+        // Status 1 says that there are findings: whatever keeps it from looking has another one.
+        Command::Check(asked) => {
+            let checked = settings(asked.docs.as_deref()).and_then(|it| check::run(&it, asked));
+            return checked.map_err(|error| Failure { error, code: ExitCode::from(2) });
+        }
         Command::Connect { client, docs } => {
             // A name nobody knows is told first, whatever the settings are.
-            let client = client.as_deref().map(str::parse).transpose()?;
+            let client =
+                client.as_deref().map(str::parse).transpose().map_err(anyhow::Error::from)?;
             connect::run(client, &settings(docs.as_deref())?)
         }
         Command::Config(docs) => config::run(&settings(docs.docs.as_deref())?),
-    }
+    }?;
+    Ok(ExitCode::SUCCESS)
 }

@@ -30,6 +30,8 @@ pub enum Command {
     Search(SearchArguments),
     /// Measure answers on a file of questions; fails under a floor, for CI
     Eval(EvalArguments),
+    /// Tell what in the docs will hurt answers: a linter for authors
+    Check(CheckArguments),
     /// Print ready-to-paste configuration for MCP clients
     Connect {
         /// Client to print for; all of them without it
@@ -115,6 +117,28 @@ pub struct EvalArguments {
     /// Print the whole result for machines
     #[arg(long)]
     pub json: bool,
+}
+
+/// Arguments of `docent check`.
+#[derive(Debug, Args)]
+pub struct CheckArguments {
+    /// Docs folder; without it, docent.toml in the current folder says what to check
+    pub docs: Option<PathBuf>,
+    /// Look for this only; may be repeated
+    #[arg(long, value_name = "RULE")]
+    pub rule: Vec<String>,
+    /// Do not look for this; may be repeated
+    #[arg(long, value_name = "RULE")]
+    pub ignore: Vec<String>,
+    /// Fail for warnings, too
+    #[arg(long)]
+    pub strict: bool,
+    /// Print the findings for machines
+    #[arg(long, conflicts_with = "sarif")]
+    pub json: bool,
+    /// Print the findings as SARIF 2.1.0, for code hosts
+    #[arg(long)]
+    pub sarif: bool,
 }
 
 /// Settings as flags and environment variables.

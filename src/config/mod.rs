@@ -8,7 +8,7 @@ mod file;
 mod settings;
 
 pub use arguments::{
-    Arguments, Command, Docs, EvalArguments, Flags, IndexArguments, SearchArguments,
+    Arguments, CheckArguments, Command, Docs, EvalArguments, Flags, IndexArguments, SearchArguments,
 };
 pub use file::CollectionSettings;
 pub use settings::{Access, LogFormat, Setting, Settings, Source, WatchMode};

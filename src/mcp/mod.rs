@@ -20,6 +20,7 @@ mod transport;
 pub use links::Links;
 pub(crate) use links::PATH;
 pub(crate) use plain::Headers;
+pub use search::DEFAULT_TOKENS as SEARCH_TOKENS;
 pub use server::Docs;
 pub(crate) use transport::revisions;
 pub use transport::{http_service, serve_pipe, serve_stdio};

@@ -36,7 +36,7 @@ const ALIASES: &[(&str, &str)] = &[
 ];
 
 /// Tokens of an answer, unless asked otherwise.
-const DEFAULT_TOKENS: u64 = 3000;
+pub const DEFAULT_TOKENS: u64 = 3000;
 /// Hits, unless asked otherwise.
 const DEFAULT_LIMIT: u64 = 6;
 /// A passage of fewer tokens tells nothing: the hit keeps its id, title and address only.

@@ -7,7 +7,7 @@ use crate::harness::docent;
 #[test]
 fn help_is_what_it_was() {
     let mut all = String::new();
-    for command in ["", "serve", "stdio", "index", "search", "eval", "connect", "config"] {
+    for command in ["", "serve", "stdio", "index", "search", "eval", "check", "connect", "config"] {
         let words = [command, "--help"];
         let output = docent()
             .args(words.iter().filter(|word| !word.is_empty()))
@@ -32,6 +32,7 @@ fn every_setting_is_in_the_manual() {
             include_str!("../../../corpus/commands/search.md"),
             include_str!("../../../corpus/commands/eval.md"),
             include_str!("../../../corpus/commands/index.md"),
+            include_str!("../../../corpus/commands/check.md"),
             include_str!("../../../corpus/commands/connect.md"),
             manual,
         ];

@@ -1,5 +1,6 @@
 //! The commands, as processes.
 
+mod checking;
 mod connecting;
 mod empty;
 #[cfg(unix)]
