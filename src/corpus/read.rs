@@ -173,12 +173,12 @@ impl Reader {
             let mut marks = survey.is_some().then(Marks::default);
             let (plain, anchors) = (&cleaned.text, &cleaned.anchors);
             let mut page = markdown::read(plain, anchors, self.rules, titled, marks.as_mut());
-            page.includes = std::mem::take(&mut cleaned.includes);
             if let (Some(survey), Some(marks)) = (survey, marks) {
                 survey.note(Oddity::Invisible, notes);
-                survey.settle(&split, cleaned, marks);
+                survey.settle(&split, &mut cleaned, marks);
                 survey.titled = titled;
             }
+            page.includes = cleaned.includes;
             page
         } else {
             markdown::plain(split.body)

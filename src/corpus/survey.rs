@@ -29,7 +29,7 @@ pub(super) struct Survey {
     pub(super) titled: bool,
     /// The line of each section's heading.
     pub(super) sections: Vec<usize>,
-    /// Line and target of each link.
+    /// Line and target of each link; line 0 if it comes with text of another file.
     pub(super) links: Vec<(usize, String)>,
     /// Images without alternative text.
     pub(super) images: Vec<usize>,
@@ -52,8 +52,8 @@ impl Survey {
     }
 
     /// Turns offsets in plain Markdown into lines of the file.
-    pub(super) fn settle(&mut self, split: &Split<'_>, cleaned: Cleaned, marks: Marks) {
-        let trace: Trace = cleaned.trace.map(|trace| *trace).unwrap_or_default();
+    pub(super) fn settle(&mut self, split: &Split<'_>, cleaned: &mut Cleaned, marks: Marks) {
+        let trace: Trace = cleaned.trace.take().map(|trace| *trace).unwrap_or_default();
         let feeds: Vec<usize> = memchr::memchr_iter(b'\n', split.body.as_bytes()).collect();
         let line = |at: usize| split.lines + feeds.partition_point(|feed| *feed < at) + 1;
         let of_output = |out: usize| line(trace.source(out));
@@ -61,7 +61,9 @@ impl Survey {
         let lines: Vec<&str> = split.body.split('\n').collect();
         let link = |(at, target): (usize, String)| {
             let near = of_output(at) - split.lines - 1;
-            (split.lines + 1 + written_at(&lines, near, &target), target)
+            let at =
+                written_at(&lines, near, &target).or(cleaned.includes.is_empty().then_some(near));
+            (at.map_or(0, |at| split.lines + 1 + at), target)
         };
         self.links = marks.links.into_iter().map(link).collect();
         let in_html = trace.images.iter().map(|at| line(*at));
@@ -72,14 +74,14 @@ impl Survey {
         };
         self.comments = trace.comments.iter().filter_map(comment).collect();
         self.anchors = marks.anchors;
-        self.cleaned = cleaned.text;
+        self.cleaned = std::mem::take(&mut cleaned.text);
     }
 }
 
 /// The line nearest to `near` on which `target` is written: in tables of HTML, in links over
 /// several lines and where a label stands for the target it is another one.
-fn written_at(lines: &[&str], near: usize, target: &str) -> usize {
+fn written_at(lines: &[&str], near: usize, target: &str) -> Option<usize> {
     let holds = |at: &usize| lines.get(*at).is_some_and(|line| line.contains(target));
     let around = |step| [near.checked_sub(step), Some(near + step)].into_iter().flatten();
-    (0..lines.len()).flat_map(around).find(holds).unwrap_or(near)
+    (0..lines.len()).flat_map(around).find(holds)
 }

@@ -101,7 +101,8 @@ impl<'a> Links<'a> {
 
     pub(super) fn findings(&self, sheets: &[Sheet]) -> Vec<Finding> {
         let mut found = Vec::new();
-        for link in &self.followed {
+        // Links in included text are judged in the file that they stand in.
+        for link in self.followed.iter().filter(|link| link.line > 0) {
             let from = &sheets[link.from];
             match link.lead {
                 Lead::Nowhere => {

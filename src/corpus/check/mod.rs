@@ -80,7 +80,11 @@ pub fn check(collection: &Collection, limits: Limits) -> Report {
     for sheet in &mut sheets {
         findings.append(&mut sheet.findings);
     }
-    let of_pages = |rule| matches!(rule, Rule::NoTitle | Rule::Orphan | Rule::DuplicatePage);
+    // Its anchors are those of the pages around it.
+    let of_pages = |rule| {
+        use Rule::{BrokenAnchor, DuplicatePage, NoTitle, Orphan};
+        matches!(rule, NoTitle | Orphan | DuplicatePage | BrokenAnchor)
+    };
     let is_part = |path: &String| parts.contains(path) || lies_among_parts(path);
     findings.retain(|it| !(of_pages(it.rule) && is_part(&it.path)));
     findings.sort_by(|a, b| (&a.path, a.line, a.rule).cmp(&(&b.path, b.line, b.rule)));

@@ -206,16 +206,19 @@ fn what_many_pages_miss_is_made_by_the_generator() {
 }
 
 #[test]
-fn parts_of_pages_need_no_title_and_no_links() {
+fn parts_of_pages_need_no_title_and_their_links_are_judged_once() {
     let dir = tempfile::tempdir().expect("a folder");
     let write = |path: &str, text: &str| write(dir.path(), path, text);
     write("book.toml", "");
     write("src/SUMMARY.md", "# Summary\n\n- [One](one.md)\n- [Two](two.md)\n- [Three](three.md)\n");
-    write("src/one.md", "# One\n\n{{#include part.md}}\n\n{{#include part.md}}\n");
+    write(
+        "src/one.md",
+        "# One\n\n{{#include part.md}}\n\n{{#include part.md}}\n\n## Below\n\nText.\n",
+    );
     write("src/two.md", "# Two\n\nText.\n");
     write("src/three.md", "# Three\n\nText.\n");
-    write("src/part.md", "Text without a title.\n");
-    assert_eq!(found(dir.path(), &["src"]), [""; 0]);
+    write("src/part.md", "Text without a title, [below](#below) and [gone](gone.md).\n");
+    assert_eq!(found(dir.path(), &["src"]), ["src/part.md:1 broken-link"]);
 }
 
 #[test]
