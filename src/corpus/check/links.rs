@@ -308,8 +308,11 @@ impl Map {
         }
         let path = path.trim_matches('/');
         let on_disk = |path: &str| !path.is_empty() && self.root.join(path).exists();
-        let is_file =
-            self.others.contains(&address) || on_disk(path) || on_disk(&format!("{path}.html"));
+        let is_file = self.others.contains(&address)
+            || on_disk(path)
+            || on_disk(&format!("{path}.html"))
+            // mdBook shows the first page of a book there, whatever it is called.
+            || path.strip_suffix("/index.html").is_some_and(on_disk);
         is_file.then_some(Lead::Elsewhere)
     }
 
