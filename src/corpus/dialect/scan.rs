@@ -25,7 +25,8 @@ pub(super) enum Frame {
 pub(super) struct Scanner<'a> {
     /// What is read: the page, or a part of it from its start.
     pub(super) src: &'a str,
-    page: &'a str,
+    /// The whole page.
+    pub(super) page: &'a str,
     /// The next byte to read.
     pub(super) pos: usize,
     pub(super) out: String,
