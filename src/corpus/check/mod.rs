@@ -1,6 +1,6 @@
 //! The linter: what in a docs folder will hurt the answers of an assistant, by file and line.
 //!
-//! Each page is read once, judged by itself, and reduced to a [`Sheet`](sheet::Sheet) of what the
+//! Each page is read once, judged by itself, and reduced to a `Sheet` of what the
 //! rules about several pages ask for; they come when all sheets are there.
 
 mod anchors;
