@@ -19,6 +19,6 @@ mod watch;
 pub use left_out::{LeftOut, left_out};
 pub use page::{Collection, Link, Page, Section, Site, Skip, Warning};
 pub use read::{Reader, Source};
-pub(crate) use site::github as heading_slug;
+pub(crate) use site::{github as heading_slug, resolve};
 pub use walk::{File, Walk, check_glob, walk};
 pub use watch::{Batch, Watch, Watcher};

@@ -419,6 +419,21 @@ fn mdn(title: &str) -> String {
     if slug.is_empty() { "sect".to_owned() } else { slug }
 }
 
+/// A path seen from a folder, without `.` and `..`; none if it leads out of the docs.
+pub(crate) fn resolve(folder: &str, target: &str) -> Option<String> {
+    let mut parts: Vec<&str> = Vec::new();
+    for part in folder.split('/').chain(target.split('/')) {
+        match part {
+            "" | "." => {}
+            ".." => {
+                parts.pop()?;
+            }
+            part => parts.push(part),
+        }
+    }
+    Some(parts.join("/"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

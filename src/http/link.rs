@@ -5,7 +5,7 @@ use std::cell::OnceCell;
 use percent_encoding::{percent_decode_str, utf8_percent_encode};
 use rustc_hash::FxHashMap;
 
-use crate::index::{Catalog, PageRecord, route};
+use crate::index::{Catalog, PageRecord, resolve, route};
 use crate::mcp::PATH;
 
 /// Address of a page on this server; `base` is the path that the public URL ends with.
@@ -85,14 +85,14 @@ impl<'a> Links<'a> {
     fn find(&self, address: &str) -> Option<&'a str> {
         if let Some(rooted) = address.strip_prefix('/') {
             let within = self.site.and_then(|site| rooted.strip_prefix(site));
-            let found = normal("", rooted).and_then(|path| self.look_up(&path));
-            return found.or_else(|| self.look_up(&normal("", within?.trim_start_matches('/'))?));
+            let found = resolve("", rooted).and_then(|path| self.look_up(&path));
+            return found.or_else(|| self.look_up(&resolve("", within?.trim_start_matches('/'))?));
         }
         let folder = |path: &'a str| path.rsplit_once('/').map_or("", |(folder, _)| folder);
-        let as_file = normal(folder(&self.page.path), address);
+        let as_file = resolve(folder(&self.page.path), address);
         let found = as_file.and_then(|path| self.look_up(&path));
         // A browser resolves against the route: `guide/install/` is a folder to it.
-        found.or_else(|| self.look_up(&normal(folder(&self.page.route), address)?))
+        found.or_else(|| self.look_up(&resolve(folder(&self.page.route), address)?))
     }
 
     fn look_up(&self, path: &str) -> Option<&'a str> {
@@ -106,21 +106,6 @@ impl<'a> Links<'a> {
             pages.map(|page| (route(&page.route), page.path.as_str())).collect()
         })
     }
-}
-
-/// A path seen from a folder, without `.` and `..`; none if it leads out of the docs.
-fn normal(folder: &str, path: &str) -> Option<String> {
-    let mut parts: Vec<&str> = Vec::new();
-    for part in folder.split('/').chain(path.split('/')) {
-        match part {
-            "" | "." => {}
-            ".." => {
-                parts.pop()?;
-            }
-            part => parts.push(part),
-        }
-    }
-    Some(parts.join("/"))
 }
 
 /// The scheme of an address that has one (RFC 3986 section 3.1).
@@ -137,9 +122,9 @@ mod tests {
 
     #[test]
     fn a_path_that_leads_out_of_the_docs_is_none() {
-        assert_eq!(normal("a/b", "../c.md").as_deref(), Some("a/c.md"));
-        assert_eq!(normal("a", "./../../etc/passwd"), None);
-        assert_eq!(normal("", "a//b/./c").as_deref(), Some("a/b/c"));
+        assert_eq!(resolve("a/b", "../c.md").as_deref(), Some("a/c.md"));
+        assert_eq!(resolve("a", "./../../etc/passwd"), None);
+        assert_eq!(resolve("", "a//b/./c").as_deref(), Some("a/b/c"));
     }
 
     #[test]

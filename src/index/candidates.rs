@@ -1,7 +1,7 @@
 //! What the postings say of sections that may answer: how often the terms of a question stand in
 //! each of them, and in all sections of its page.
 
-use tantivy::columnar::Column;
+use tantivy::columnar::ColumnValues;
 use tantivy::fieldnorm::FieldNormReader;
 use tantivy::postings::Postings;
 use tantivy::schema::IndexRecordOption;
@@ -79,7 +79,8 @@ impl Snapshot {
     ) -> anyhow::Result<()> {
         let lengths = segment.get_fieldnorms_reader(self.fields.text)?;
         let prior = segment.fast_fields().u64("prior")?.first_or_default_col(100);
-        let spans = spans(&segment.fast_fields().u64("page")?, segment.max_doc(), docs);
+        let pages = segment.fast_fields().u64("page")?.first_or_default_col(0);
+        let spans = spans(&*pages, segment.max_doc(), docs);
         let (first_section, first_page) = (found.sections.len(), found.pages.len());
         for (page, span) in spans.iter().enumerate() {
             for doc in docs.iter().filter(|doc| span.contains(doc)) {
@@ -131,15 +132,15 @@ impl Snapshot {
 
 /// The pages of sections as ranges of documents, in order: a page is written in one go, so its
 /// sections stand together in their segment.
-fn spans(pages: &Column<u64>, end: DocId, docs: &[DocId]) -> Vec<std::ops::Range<DocId>> {
+fn spans(pages: &dyn ColumnValues<u64>, end: DocId, docs: &[DocId]) -> Vec<std::ops::Range<DocId>> {
     let mut spans: Vec<std::ops::Range<DocId>> = Vec::new();
     for doc in docs {
         if spans.last().is_some_and(|span| span.contains(doc)) {
             continue;
         }
-        let page = pages.first(*doc);
-        let from = (0..*doc).rev().take_while(|at| pages.first(*at) == page).last();
-        let to = (*doc + 1..end).find(|at| pages.first(*at) != page);
+        let page = pages.get_val(*doc);
+        let from = (0..*doc).rev().take_while(|at| pages.get_val(*at) == page).last();
+        let to = (*doc + 1..end).find(|at| pages.get_val(*at) != page);
         spans.push(from.unwrap_or(*doc)..to.unwrap_or(end));
     }
     spans

@@ -62,6 +62,8 @@ pub(super) fn documents(
     let mut document = TantivyDocument::default();
     document.add_text(fields.under, &key);
     document.add_text(fields.kind, schema::PAGE);
+    // A column without gaps is read in a fraction of the time.
+    document.add_u64(fields.page, 0);
     let stored = Stored::Page(record.clone());
     document.add_bytes(fields.record, &postcard::to_allocvec(&stored)?);
     documents.push(document);

@@ -25,6 +25,7 @@ mod sync;
 mod synonyms;
 mod writer;
 
+pub(crate) use crate::corpus::resolve;
 pub(crate) use blocks::take as take_blocks;
 pub use catalog::Catalog;
 pub(crate) use catalog::route;

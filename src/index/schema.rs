@@ -9,7 +9,7 @@ use super::analyzer;
 
 /// Raised with every change of the fields or of a stored record: an index of another format is
 /// rebuilt.
-pub(crate) const FORMAT: u32 = 2;
+pub(crate) const FORMAT: u32 = 3;
 
 /// Handles of the fields.
 #[derive(Clone, Copy, Debug)]
@@ -28,7 +28,7 @@ pub(super) struct Fields {
     /// than boosted fields in a sum (nDCG@10 0.708 against 0.637), because short fields get a
     /// full BM25 of their own and drown the body.
     pub(super) text: Field,
-    /// Hash of the page's name: groups sections by page without touching the store.
+    /// Hash of the page's name: groups sections by page without touching the store; 0 on page records.
     pub(super) page: Field,
     /// Factor, in hundredths, that the section has whatever is asked; none is 100.
     pub(super) prior: Field,

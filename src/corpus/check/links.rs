@@ -11,7 +11,7 @@ use percent_encoding::percent_decode_str;
 
 use super::sheet::Sheet;
 use super::{Finding, Rule, anchors, finding};
-use crate::corpus::{Collection, Site, site};
+use crate::corpus::{Collection, Site, resolve, site};
 
 /// Distinct links by which the place of the folder on its site is found out.
 const SAMPLE: usize = 4000;
@@ -392,21 +392,6 @@ fn address(path: &str) -> String {
         }
     }
     path.replace(' ', "-")
-}
-
-/// `target` as a path from the root; nothing if it leaves it.
-fn resolve(folder: &str, target: &str) -> Option<String> {
-    let mut parts: Vec<&str> = Vec::new();
-    for part in folder.split('/').chain(target.split('/')) {
-        match part {
-            "" | "." => {}
-            ".." => {
-                parts.pop()?;
-            }
-            part => parts.push(part),
-        }
-    }
-    Some(parts.join("/"))
 }
 
 fn file_name(path: &str) -> &str {
