@@ -113,7 +113,7 @@ fn live(data: &Path, collections: &[Collection], root: &Path, paths: &[String]) 
     };
     let started = Instant::now();
     let thread = std::thread::spawn(move || follow.run(indexer));
-    while !matches!(news.recv().expect("news"), News::Recovered) {}
+    while !matches!(news.recv().expect("news"), News::Following) {}
     row("start to following changes", format!("{:.0} ms", started.elapsed().as_secs_f64() * 1e3));
     let mut saves: Vec<Duration> = (0..40)
         .map(|n| {

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::bail;
 
@@ -94,6 +94,7 @@ fn follow(settings: &Settings, docs: &Docs, collections: &[Collection]) -> Follo
     names.extend(collections.iter().map(|c| (c.root.clone(), c.name.as_str())));
     let names: Vec<(String, String)> =
         names.into_iter().map(|(path, name)| (path.display().to_string(), name.into())).collect();
+    let followed = AtomicBool::new(false);
     let tell = move |news| match news {
         News::Moved(report) => {
             let changes = &report.changes;
@@ -132,11 +133,13 @@ fn follow(settings: &Settings, docs: &Docs, collections: &[Collection]) -> Follo
                 tracing::warn!("making the index again: {reason}");
             }
         }
-        News::Recovered => {
+        News::Following => {
             let before = docs.problem();
             docs.set_problem(None);
             if before.is_some() {
                 tracing::info!("the docs can be followed again");
+            } else if !followed.swap(true, Ordering::Relaxed) {
+                tracing::info!("following the docs");
             }
         }
     };

@@ -8,6 +8,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use tantivy::TantivyError;
+use tantivy::directory::error::OpenReadError;
+
 use super::snapshot::{Index, Stamp};
 
 /// What the files of an index looked like when they were known to be whole.
@@ -31,25 +34,34 @@ impl Marks {
     }
 
     /// Why the files on the disk are not what is served, if they are not.
-    pub(super) fn differ(&mut self, index: &Index) -> Option<String> {
+    ///
+    /// # Errors
+    ///
+    /// What keeps the files from being looked at, such as a lack of file descriptors: that says
+    /// nothing about them.
+    pub(super) fn differ(&mut self, index: &Index) -> anyhow::Result<Option<String>> {
+        let damage = |what: String| Ok(Some(what));
         let mut suspected = index.was_suspected();
         let metas = match index.tantivy().load_metas() {
             Ok(metas) => metas,
-            Err(_) if !index.dir.exists() => return Some("the index was deleted".into()),
-            Err(error) => return Some(format!("the index cannot be read ({error})")),
+            Err(_) if !index.dir.exists() => return damage("the index was deleted".into()),
+            Err(error) => {
+                looked_at(&error)?;
+                return damage(format!("the index cannot be read ({error})"));
+            }
         };
         let stamp = metas.payload.as_deref().map(serde_json::from_str::<Stamp>);
         if !stamp.is_some_and(|stamp| stamp.is_ok_and(|it| it == *index.snapshot().stamp())) {
-            return Some("the index on the disk is not the one that is served".into());
+            return damage("the index on the disk is not the one that is served".into());
         }
         let mut seen = BTreeMap::new();
         for file in metas.list_segment_files() {
             let name = file.display();
             match (self.0.get(&file), mark(&index.dir, &file)) {
-                (Some(_), None) => return Some(format!("{name} was deleted")),
+                (Some(_), None) => return damage(format!("{name} was deleted")),
                 // Not to be read any more: a page of it that is gone ends the process.
                 (Some(before), Some(now)) if now.0 < before.0 => {
-                    return Some(format!("{name} was cut off"));
+                    return damage(format!("{name} was cut off"));
                 }
                 (before, Some(now)) => {
                     suspected |= before.is_some_and(|before| *before != now);
@@ -59,10 +71,23 @@ impl Marks {
             }
         }
         if suspected && let Err(error) = index.verify() {
-            return Some(format!("{error:#}"));
+            error.downcast_ref().map_or(Ok(()), looked_at)?;
+            return damage(format!("{error:#}"));
         }
         self.0 = seen;
-        None
+        Ok(None)
+    }
+}
+
+/// Fails if the error came from the system rather than from what stands in the files.
+fn looked_at(error: &TantivyError) -> anyhow::Result<()> {
+    match error {
+        TantivyError::OpenReadError(OpenReadError::IoError { io_error, .. })
+            if io_error.raw_os_error().is_some() =>
+        {
+            anyhow::bail!("the index cannot be looked at: {io_error}")
+        }
+        _ => Ok(()),
     }
 }
 

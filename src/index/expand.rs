@@ -22,13 +22,15 @@ impl Snapshot {
         for at in 0..terms.terms.len() {
             let term = terms.terms[at].clone();
             let (frequency, synonyms) = (self.frequency(&term)?, synonyms::of(&term));
-            // What is in the table is no misspelling, even where these docs never say it.
-            if frequency == 0 && synonyms.is_empty() && is_word(&term) {
+            let joined = self.joined(&terms, at)?;
+            // What is in the table, or makes a word with the next, is no misspelling, even where
+            // these docs never say it.
+            if frequency == 0 && synonyms.is_empty() && joined.is_none() && is_word(&term) {
                 self.correct(&mut terms, at, &mut groups)?;
                 continue;
             }
             let mut group = Group::of(&term, frequency);
-            if let Some((joined, frequency)) = self.joined(&terms, at)? {
+            if let Some((joined, frequency)) = joined {
                 group.add(joined, rank::JOINED, frequency);
             }
             for synonym in synonyms {

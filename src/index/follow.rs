@@ -25,8 +25,8 @@ pub enum News {
     Trouble(String),
     /// The index on the disk is no longer what is served, and is being made again.
     Damaged(String),
-    /// They can be followed again.
-    Recovered,
+    /// The index is up to date and follows the docs, for the first time or again.
+    Following,
 }
 
 /// How to follow.
@@ -69,12 +69,12 @@ impl Follow {
             let seconds = self.interval.as_secs_f64();
             tracing::warn!("looking for changes every {seconds} s, because {reason}");
         }
-        (self.tell)(News::Recovered);
+        (self.tell)(News::Following);
         compact(indexer);
         let mut looked = Instant::now();
         while !self.stopped() {
             if self.mend(indexer)? {
-                (self.tell)(News::Recovered);
+                (self.tell)(News::Following);
             }
             if self.watch == Watch::Off {
                 std::thread::sleep(TICK);

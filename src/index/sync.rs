@@ -136,7 +136,7 @@ impl Indexer {
     /// As [`Indexer::open`]: the data folder was deleted, and cannot be had again.
     pub fn damage(&mut self) -> anyhow::Result<Option<String>> {
         self.lock.renew()?;
-        Ok(self.marks.differ(&self.index))
+        self.marks.differ(&self.index)
     }
 
     /// Makes the index again from the docs, in place of the one on the disk. What was served goes
@@ -390,8 +390,13 @@ impl Indexer {
                 Ok(())
             })?;
         }
-        let (mut outcomes, _) = shared.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let (mut outcomes, report) = shared.into_inner().unwrap_or_else(PoisonError::into_inner);
         outcomes.sort_unstable_by_key(|(at, _)| *at);
+        // Threads end in any order; what is told has one.
+        report.drafts.sort_unstable();
+        for told in [&mut report.skipped, &mut report.busy, &mut report.warnings] {
+            told.sort_by(|a, b| (&a.path, a.line).cmp(&(&b.path, b.line)));
+        }
         Ok(outcomes)
     }
 

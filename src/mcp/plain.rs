@@ -75,14 +75,17 @@ impl Docs {
         headers: &Headers<'_>,
         body: &[u8],
     ) -> Option<Vec<u8>> {
-        let Request { id, method, params, .. } = serde_json::from_slice(body).ok()?;
-        if method != METHOD {
-            return None;
-        }
-        let modern = is_modern(headers, &params)?;
+        let (Request { id, params, .. }, modern) = read(headers, body)?;
         let answer = self.run(&params.name, params.arguments).await?;
         write(&id, modern, answer).ok()
     }
+}
+
+/// A plain call, and whether it is of the revision without handshakes.
+fn read<'a>(headers: &Headers<'_>, body: &'a [u8]) -> Option<(Request<'a>, bool)> {
+    let request: Request<'_> = serde_json::from_slice(body).ok()?;
+    let modern = is_modern(headers, &request.params)?;
+    (request.method == METHOD).then_some((request, modern))
 }
 
 /// Whether the call is of the revision without handshakes; none if headers and body disagree.
@@ -127,4 +130,51 @@ fn write(id: &Id, modern: bool, answer: Result<String, String>) -> serde_json::R
     }
     out.extend_from_slice(if fails { br#""isError":true}}"# } else { br#""isError":false}}"# });
     Ok(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const META: &str = r#""_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28",
+        "io.modelcontextprotocol/clientInfo":{"name":"t","version":"1"},
+        "io.modelcontextprotocol/clientCapabilities":{},"progressToken":1}"#;
+
+    /// Which era a call is plainly of; none if the SDK has to look at it.
+    fn era([revision, method, name]: [&str; 3], params: &str) -> Option<bool> {
+        let given = |text| Some(text).filter(|text: &&str| !text.is_empty());
+        let headers =
+            Headers { revision: given(revision), method: given(method), name: given(name) };
+        let body =
+            format!(r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{{{params}}}}}"#);
+        read(&headers, body.as_bytes()).map(|(_, modern)| modern)
+    }
+
+    #[test]
+    fn calls_that_agree_with_their_headers_are_plain() {
+        let search = r#""name":"search","arguments":{"query":"x"}"#;
+        assert_eq!(era(["", "", ""], search), Some(false));
+        assert_eq!(era(["2025-11-25", "", ""], search), Some(false));
+        let modern = format!("{search},{META}");
+        assert_eq!(era(["2026-07-28", "tools/call", "search"], &modern), Some(true));
+    }
+
+    #[test]
+    fn all_else_goes_to_the_sdk() {
+        let search = r#""name":"search","arguments":{"query":"x"}"#;
+        let modern = format!("{search},{META}");
+        for (headers, params) in [
+            (["2026-07-28", "", ""], search),
+            (["1999-01-01", "", ""], search),
+            (["", "tools/call", ""], search),
+            (["", "", ""], modern.as_str()),
+            (["2026-07-28", "tools/call", "fetch"], &modern),
+            (["2026-07-28", "tools/list", "search"], &modern),
+            (["2025-11-25", "tools/call", "search"], &modern),
+            (["", "", ""], r#""name":"search","arguments":[]"#),
+            (["", "", ""], r#""name":"search","task":{}"#),
+        ] {
+            assert_eq!(era(headers, params), None, "{headers:?} {params}");
+        }
+    }
 }

@@ -1,5 +1,6 @@
 //! A server process on a port of its own: what it says, what it answers, how it ends.
 
+use std::cell::RefCell;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
@@ -20,6 +21,7 @@ pub(super) struct Served {
     pub(super) child: Child,
     pub(super) address: String,
     log: Receiver<String>,
+    said: RefCell<Vec<String>>,
 }
 
 impl Drop for Served {
@@ -43,7 +45,7 @@ impl Served {
         std::thread::spawn(move || {
             lines.map_while(Result::ok).all(|line| sender.send(line).is_ok())
         });
-        let mut served = Served { child, address: String::new(), log };
+        let mut served = Served { child, address: String::new(), log, said: RefCell::default() };
         let line = served.hears("endpoint: http://");
         let (_, rest) = line.split_once("http://").expect("it was looked for");
         served.address = rest.trim_end_matches("/mcp").to_owned();
@@ -53,20 +55,25 @@ impl Served {
     /// Waits for a line of the log that holds these words.
     pub(super) fn hears(&self, words: &str) -> String {
         let end = Instant::now() + PATIENCE;
-        let mut said = String::new();
         while let Ok(line) = self.log.recv_timeout(end.saturating_duration_since(Instant::now())) {
+            self.said.borrow_mut().push(line.clone());
             if line.contains(words) {
                 return line;
             }
-            said.push_str(&line);
-            said.push('\n');
         }
-        panic!("docent did not say {words:?}, but: {said}");
+        panic!("docent did not say {words:?} after all this:\n{}", self.said().join("\n"));
     }
 
-    /// What the log holds by now.
+    /// Waits until it follows the docs: what is broken before that is found by the first look
+    /// instead.
+    pub(super) fn follows(&self) {
+        self.hears("following the docs");
+    }
+
+    /// The whole log up to now.
     pub(super) fn said(&self) -> Vec<String> {
-        self.log.try_iter().collect()
+        self.said.borrow_mut().extend(self.log.try_iter());
+        self.said.borrow().clone()
     }
 
     /// A connection that gives up rather than wait for ever.

@@ -210,7 +210,7 @@ fn follows(watch: Watch) {
     };
     let thread = std::thread::spawn(move || follow.run(folder.indexer));
     let next = || news.recv_timeout(Duration::from_secs(20)).expect("news arrive");
-    assert!(matches!(next(), News::Recovered));
+    assert!(matches!(next(), News::Following));
     // What is asked for comes with some piece of news, which may hold more than one change.
     let until = |what: &str, query: &str, expected: &[&str]| {
         let end = Instant::now() + Duration::from_secs(20);
@@ -246,7 +246,7 @@ fn thousands_of_files_become_one_commit() {
     };
     let thread = std::thread::spawn(move || follow.run(folder.indexer));
     let next = || news.recv_timeout(Duration::from_secs(60)).expect("news arrive");
-    assert!(matches!(next(), News::Recovered));
+    assert!(matches!(next(), News::Following));
     let before = index.snapshot().generation();
     for n in 0..2000 {
         write(&root, &format!("guide/page{n}.md"), &format!("# Page {n}\n\nokapi {n}\n"));
@@ -289,7 +289,7 @@ fn a_reader_beside_the_writer_follows_it_and_takes_over() {
 
     let dir = folder.dir;
     drop(folder.indexer);
-    assert!(matches!(next(), News::Recovered));
+    assert!(matches!(next(), News::Following));
     write(&root, "last.md", "# Last\n\nThe tapir is here.\n");
     while found(&beside, "tapir").is_empty() {
         assert!(matches!(next(), News::Moved(_)));

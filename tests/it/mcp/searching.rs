@@ -103,7 +103,35 @@ fn a_word_that_the_docs_do_not_have_is_corrected_and_the_answer_says_so() {
         let answer = call(&docs, "search", json!({"query": query})).expect("an answer");
         assert!(answer["notice"].is_null(), "{answer}");
     }
-    assert_eq!(ids(&docs, "auto scaling")[0], "b.md#scaling");
+}
+
+#[test]
+fn words_that_the_docs_write_as_one_are_found_apart() {
+    // `anto` is as near to `auto` as a word can be, and must not be taken for it.
+    let (_folder, docs) = docs(&[
+        ("a.md", "# Replicas\n\nThe autoscaler adds some of them when there is more to do.\n"),
+        ("b.md", "# People\n\nMr. Anto has little to do with it.\n"),
+    ]);
+    let answer = call(&docs, "search", json!({"query": "auto scaler"})).expect("an answer");
+    let found: Vec<_> = results(&answer).iter().map(|hit| &hit["id"]).collect();
+    assert_eq!(found, ["a.md#replicas"]);
+    assert!(answer["notice"].is_null(), "{answer}");
+}
+
+#[test]
+fn a_page_that_is_all_about_it_comes_before_one_that_mentions_it() {
+    let section = "The quota of a team is set by its owner, who may change it later.\n";
+    let about = format!(
+        "# Teams\n\n## Owners\n\n{section}\n## Quota\n\nA quota bounds a team: what is beyond the quota is refused, and the quota is counted by the hour.\n"
+    );
+    let mentions = format!(
+        "# Games\n\n## Rules\n\n{section}\n## Balls\n\nA ball is round, and what is not round is refused as a ball by the referee of the game.\n"
+    );
+    // The mention would come first by name.
+    let (_folder, docs) = docs(&[("z.md", &about), ("a.md", &mentions)]);
+    let found = ids(&docs, "quota");
+    let place = |id: &str| found.iter().position(|other| other == id);
+    assert!(place("z.md#owners") < place("a.md#rules"), "{found:?}");
 }
 
 #[test]
