@@ -6,6 +6,7 @@ use tantivy::TantivyDocument;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+use super::analyzer::{self, Language};
 use super::rank;
 use super::schema::{self, Fields, PageRecord, SectionEntry, SectionRecord, Stored};
 use crate::corpus::{Collection, Page, Section, Source, tokens};
@@ -19,11 +20,13 @@ pub(super) fn documents(
 ) -> anyhow::Result<(PageRecord, Vec<TantivyDocument>)> {
     let sections = std::mem::take(&mut page.sections);
     let language = page.language.clone().or_else(|| collection.language.clone());
+    let stemmed = Language::of(language.as_deref(), &beginning(&sections));
     let maker = Maker {
         collection,
         fields,
         page: &page,
         language: language.as_deref(),
+        stemmed,
         sections: sections.len(),
     };
     let key = maker.key();
@@ -51,6 +54,7 @@ pub(super) fn documents(
         route: page.route,
         aliases: page.aliases,
         language,
+        stemmed,
         weight: page.weight,
         updated: page.updated.or_else(|| date(source.modified)),
         size: source.size,
@@ -70,12 +74,26 @@ pub(super) fn documents(
     Ok((record, documents))
 }
 
+/// What stands at the beginning of a page, as far as its language needs it.
+fn beginning(sections: &[Section]) -> String {
+    let mut beginning = String::new();
+    for section in sections {
+        if beginning.len() >= analyzer::SAMPLE {
+            break;
+        }
+        beginning.push_str(&section.prose);
+        beginning.push('\n');
+    }
+    beginning
+}
+
 /// What the sections of a page have in common.
 struct Maker<'a> {
     collection: &'a Collection,
     fields: &'a Fields,
     page: &'a Page,
     language: Option<&'a str>,
+    stemmed: Language,
     sections: usize,
 }
 
@@ -126,7 +144,7 @@ impl Maker<'_> {
                 heading.push_str(above);
             }
         }
-        text.clear();
+        analyzer::marked(self.stemmed, text);
         let prior = rank::prior(&self.page.path, section);
         if prior != 100 {
             document.add_u64(self.fields.prior, prior);

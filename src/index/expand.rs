@@ -5,10 +5,11 @@
 use rustc_hash::FxHashMap;
 use tantivy::Term;
 
+use super::analyzer::{self, Language};
 use super::query::{Group, QueryTerms};
 use super::snapshot::Snapshot;
 use super::suggest::{distance, reach};
-use super::{analyzer, rank, synonyms};
+use super::{rank, synonyms};
 
 /// Shortest word that is corrected: among shorter ones anything is near anything.
 const LEAST_LETTERS: usize = 4;
@@ -22,14 +23,21 @@ impl Snapshot {
         for at in 0..terms.terms.len() {
             let term = terms.terms[at].clone();
             let (frequency, synonyms) = (self.frequency(&term)?, synonyms::of(&term));
+            let mut group = Group::of(&term, frequency);
+            for form in &terms.forms[at][1..] {
+                let frequency = self.frequency(form)?;
+                if frequency > 0 {
+                    group.add(form.clone(), 1.0, frequency);
+                }
+            }
             let joined = self.joined(&terms, at)?;
             // What is in the table, or makes a word with the next, is no misspelling, even where
             // these docs never say it.
-            if frequency == 0 && synonyms.is_empty() && joined.is_none() && is_word(&term) {
+            let known = group.frequency() > 0 || !synonyms.is_empty() || joined.is_some();
+            if !known && is_word(&term) {
                 self.correct(&mut terms, at, &mut groups)?;
                 continue;
             }
-            let mut group = Group::of(&term, frequency);
             if let Some((joined, frequency)) = joined {
                 group.add(joined, rank::JOINED, frequency);
             }
@@ -61,13 +69,13 @@ impl Snapshot {
             }
             groups.push(group);
             terms.corrected.push((terms.words[at].clone(), best.clone()));
-            terms.terms[at] = best.clone();
+            terms.put(at, best);
         } else if let Some((first, second)) = self.parts(&terms.words[at])? {
             for part in [&first, &second] {
                 groups.push(Group::of(part, self.frequency(part)?));
             }
             terms.corrected.push((terms.words[at].clone(), format!("{first} {second}")));
-            terms.terms[at] = first;
+            terms.put(at, &first);
         } else {
             groups.push(Group::of(&term, 0));
         }
@@ -176,6 +184,6 @@ fn letters(term: &[u8]) -> u32 {
 
 fn stem(word: &str) -> String {
     let mut term = String::new();
-    analyzer::terms(word, |token| term.clone_from(&token.text));
+    analyzer::terms(word, Language::ENGLISH, |token| term.clone_from(&token.text));
     term
 }

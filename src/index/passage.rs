@@ -186,9 +186,15 @@ impl Window<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::index::analyzer::Language;
 
     fn cut(text: &str, query: &str, budget: usize) -> Passage {
-        Passage::cut(text, tokens::estimate(text), &QueryTerms::of(query), budget)
+        Passage::cut(
+            text,
+            tokens::estimate(text),
+            &QueryTerms::of(query, &[Language::ENGLISH]),
+            budget,
+        )
     }
 
     fn long_text() -> String {

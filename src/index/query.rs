@@ -6,7 +6,7 @@ use tantivy::Term;
 use tantivy::query::{BooleanQuery, BoostQuery, ConstScoreQuery, Occur, Query, TermQuery};
 use tantivy::schema::IndexRecordOption;
 
-use super::analyzer;
+use super::analyzer::{self, Language};
 use super::schema::{Fields, SectionRecord};
 use super::{Search, rank};
 
@@ -24,13 +24,18 @@ const STOP_WORDS: &[&str] = &[
     "in", "into", "is", "it", "its", "me", "my", "of", "on", "or", "our", "pleas", "should", "so",
     "such", "t", "that", "the", "their", "them", "then", "there", "these", "they", "this", "to",
     "was", "we", "were", "what", "when", "where", "which", "who", "whi", "why", "will", "with",
-    "would", "you", "your", "s", "am", "did", "tell", "explain", "mean",
+    "would", "you", "your", "s", "am", "did", "tell", "explain", "mean", "如何", "怎么", "怎样",
+    "什么", "为何", "哪些", "哪个", "是否",
 ];
 
 /// The terms of a question.
 #[derive(Debug, Clone, Default)]
 pub struct QueryTerms {
+    /// Languages of the pages that are asked.
+    languages: Vec<Language>,
     pub(super) terms: Vec<String>,
+    /// All forms in which the index may have each, the term first.
+    pub(super) forms: Vec<Vec<String>>,
     pub(super) words: Vec<String>,
     /// Position of each in the question.
     pub(super) places: Vec<usize>,
@@ -74,29 +79,36 @@ impl Group {
 }
 
 impl QueryTerms {
-    /// Analyses a question.
-    pub fn of(query: &str) -> QueryTerms {
+    /// Analyses a question to pages in these languages.
+    pub(super) fn of(query: &str, languages: &[Language]) -> QueryTerms {
         let end = query.char_indices().nth(MAX_CHARACTERS).map_or(query.len(), |(at, _)| at);
         let query = &query[..end];
-        let mut all: Vec<(String, String, usize)> = Vec::new();
+        let mut terms = QueryTerms { languages: languages.to_vec(), ..QueryTerms::default() };
         let mut seen = FxHashSet::default();
-        analyzer::terms(query, |token| {
-            if all.len() < MAX_TERMS && seen.insert(token.text.clone()) {
-                let word = query[token.offset_from..token.offset_to].to_owned();
-                all.push((token.text.clone(), word, token.position));
+        let mut telling = Vec::new();
+        analyzer::forms(query, languages, |token, forms| {
+            if terms.terms.len() < MAX_TERMS && seen.insert(token.text.clone()) {
+                let word = &query[token.offset_from..token.offset_to];
+                telling.push(!says_nothing(&token.text, word, languages));
+                terms.terms.push(token.text.clone());
+                terms.forms.push(forms);
+                terms.words.push(word.to_owned());
+                terms.places.push(token.position);
             }
         });
-        let telling = |term: &str| !STOP_WORDS.contains(&term);
-        if all.iter().any(|(term, ..)| telling(term)) {
-            all.retain(|(term, ..)| telling(term));
-        }
-        let mut terms = QueryTerms::default();
-        for (term, word, place) in all {
-            terms.terms.push(term);
-            terms.words.push(word);
-            terms.places.push(place);
+        if telling.contains(&true) {
+            keep(&mut terms.terms, &telling);
+            keep(&mut terms.forms, &telling);
+            keep(&mut terms.words, &telling);
+            keep(&mut terms.places, &telling);
         }
         terms
+    }
+
+    /// Puts a term in the place of another.
+    pub(super) fn put(&mut self, at: usize, term: &str) {
+        self.terms[at] = term.to_owned();
+        self.forms[at] = vec![term.to_owned()];
     }
 
     /// Words of the question that the index does not know, with the terms looked for instead.
@@ -116,25 +128,29 @@ impl QueryTerms {
 
     /// Which of the terms a text holds, in their order.
     pub(super) fn found_in(&self, text: &str) -> Vec<bool> {
-        let mut found = vec![false; self.terms.len()];
-        analyzer::terms(text, |token| {
-            if let Some(at) = self.terms.iter().position(|term| *term == token.text) {
-                found[at] = true;
-            }
-        });
-        found
+        self.counts_in(text).into_iter().map(|count| count > 0).collect()
     }
 
     /// How much of the question a text holds: a point for each distinct term, and a little for
     /// each further one.
     pub(super) fn weight_in(&self, text: &str) -> f32 {
-        let mut counts: FxHashMap<usize, u32> = FxHashMap::default();
-        analyzer::terms(text, |token| {
-            if let Some(at) = self.terms.iter().position(|term| *term == token.text) {
-                *counts.entry(at).or_default() += 1;
-            }
-        });
-        counts.values().map(|n| 1.0 + 0.1 * (*n).min(5) as f32).sum()
+        let held = self.counts_in(text).into_iter().filter(|count| *count > 0);
+        held.map(|count| 1.0 + 0.1 * count.min(5) as f32).sum()
+    }
+
+    /// How often a text holds each of the terms, in the language that has most of them.
+    fn counts_in(&self, text: &str) -> Vec<u32> {
+        let mut most = vec![0; self.terms.len()];
+        for language in &self.languages {
+            let mut counts = vec![0; self.terms.len()];
+            analyzer::terms(text, *language, |token| {
+                for (count, forms) in counts.iter_mut().zip(&self.forms) {
+                    *count += u32::from(forms.contains(&token.text));
+                }
+            });
+            most.iter_mut().zip(counts).for_each(|(most, count)| *most = count.max(*most));
+        }
+        most
     }
 
     /// The query for the sections that may answer: those that hold any term of at least a weight.
@@ -176,11 +192,29 @@ impl QueryTerms {
     }
 }
 
+/// Whether a word of a question says nothing about what is asked.
+fn says_nothing(term: &str, word: &str, languages: &[Language]) -> bool {
+    let foreign = || languages.iter().any(|it| it.is_stop_word(&word.to_lowercase()));
+    STOP_WORDS.contains(&term) || term.chars().all(is_hiragana) || foreign()
+}
+
+/// Pairs of these alone are endings and particles.
+fn is_hiragana(c: char) -> bool {
+    matches!(c, '\u{3040}'..='\u{309F}')
+}
+
+/// Keeps the items that are marked.
+fn keep<T>(items: &mut Vec<T>, marks: &[bool]) {
+    let mut marks = marks.iter();
+    items.retain(|_| marks.next().is_some_and(|mark| *mark));
+}
+
 /// How a section first writes a term.
 pub(crate) fn spelling(term: &str, section: &SectionRecord) -> Option<String> {
     let mut found = None;
+    let language = Language::of(None, &section.text);
     for text in [&section.title, &section.page, &section.text] {
-        analyzer::terms(text, |token| {
+        analyzer::terms(text, language, |token| {
             if found.is_none() && token.text == term {
                 found = Some(text[token.offset_from..token.offset_to].to_lowercase());
             }
@@ -196,18 +230,29 @@ pub(crate) fn spelling(term: &str, section: &SectionRecord) -> Option<String> {
 mod tests {
     use super::*;
 
+    fn of(query: &str) -> QueryTerms {
+        QueryTerms::of(query, &[Language::ENGLISH])
+    }
+
     #[test]
     fn stop_words_go_unless_they_are_all_there_is() {
-        assert_eq!(QueryTerms::of("how do I install it?").terms(), ["instal"]);
-        assert_eq!(QueryTerms::of("to be or not to be").terms(), ["not"]);
-        assert_eq!(QueryTerms::of("how to").terms(), ["how", "to"]);
+        assert_eq!(of("how do I install it?").terms(), ["instal"]);
+        assert_eq!(of("to be or not to be").terms(), ["not"]);
+        assert_eq!(of("how to").terms(), ["how", "to"]);
+        let german = [Language::ENGLISH, Language::of(Some("de"), "")];
+        assert_eq!(
+            QueryTerms::of("wie kann ich Ordner wählen", &german).terms(),
+            ["ordner", "wahlen"]
+        );
+        assert_eq!(of("データを渡すには").terms(), ["デー", "ータ", "タを", "を渡", "渡す"]);
+        assert_eq!(of("如何安装").terms(), ["何安", "安装"]);
     }
 
     #[test]
     fn any_text_is_a_question_of_bounded_size() {
-        assert!(QueryTerms::of("((((( AND NOT \"* :").terms().len() <= 2);
-        assert_eq!(QueryTerms::of("😀 … !!").terms(), [] as [&str; 0]);
+        assert!(of("((((( AND NOT \"* :").terms().len() <= 2);
+        assert_eq!(of("😀 … !!").terms(), [] as [&str; 0]);
         let many: String = (0..5000).map(|n| format!("w{n} ")).collect();
-        assert_eq!(QueryTerms::of(&many).terms().len(), MAX_TERMS);
+        assert_eq!(of(&many).terms().len(), MAX_TERMS);
     }
 }

@@ -11,6 +11,7 @@ use rustc_hash::FxHashMap;
 use tantivy::collector::TopDocs;
 use tantivy::{DocAddress, Score};
 
+use super::analyzer;
 use super::candidates::{Candidate, Candidates};
 use super::schema::Stored;
 use super::snapshot::Snapshot;
@@ -74,7 +75,7 @@ const CHANGES: &[&str] =
 /// or holds next to nothing steps back (+0.005).
 pub(super) fn prior(path: &str, section: &Section) -> u64 {
     let title = section.title.trim().to_lowercase();
-    let words = section.prose.split_whitespace().count() + section.code.split_whitespace().count();
+    let words = words(&section.prose) + words(&section.code);
     let linked: usize = section.links.iter().map(|link| link.text.len()).sum();
     let path = path.to_lowercase();
     let mut factor = 100;
@@ -93,6 +94,12 @@ pub(super) fn prior(path: &str, section: &Section) -> u64 {
     }
 }
 
+/// Words of a text; scripts without spaces have one to two characters each.
+fn words(text: &str) -> usize {
+    let unspaced = text.chars().filter(|c| analyzer::is_unspaced(*c)).count();
+    text.split_whitespace().count() + unspaced / 2
+}
+
 impl Snapshot {
     /// The sections that answer, best first.
     ///
@@ -100,7 +107,7 @@ impl Snapshot {
     ///
     /// Only what the disk says; any text is a valid question.
     pub fn search(&self, search: &Search) -> anyhow::Result<Hits> {
-        let terms = QueryTerms::of(&search.query);
+        let terms = QueryTerms::of(&search.query, &self.stamp().languages);
         if terms.terms().is_empty() || search.limit == 0 {
             return Ok(Hits { hits: Vec::new(), terms });
         }

@@ -5,11 +5,11 @@ use tantivy::schema::{
     FAST, Field, IndexRecordOption, STORED, STRING, Schema, TextFieldIndexing, TextOptions,
 };
 
-use super::analyzer;
+use super::analyzer::{self, Language};
 
 /// Raised with every change of the fields or of a stored record: an index of another format is
 /// rebuilt.
-pub(crate) const FORMAT: u32 = 3;
+pub(crate) const FORMAT: u32 = 4;
 
 /// Handles of the fields.
 #[derive(Clone, Copy, Debug)]
@@ -112,8 +112,10 @@ pub struct PageRecord {
     pub route: String,
     /// Earlier addresses.
     pub aliases: Vec<String>,
-    /// Language of the page.
+    /// Language of the page, where the page, its folder or its owner says one.
     pub language: Option<String>,
+    /// Language whose stemmer its words got.
+    pub(super) stemmed: Language,
     /// Position among its siblings.
     pub weight: Option<i64>,
     /// Date of the last change: the front matter's, else the file's (ISO 8601).

@@ -13,7 +13,7 @@ use tantivy::query::TermQuery;
 use tantivy::schema::{IndexRecordOption, Value};
 use tantivy::{IndexReader, ReloadPolicy, Searcher, TantivyDocument, Term};
 
-use super::analyzer;
+use super::analyzer::{self, Language};
 use super::catalog::Catalog;
 use super::directory::UnsyncedDirectory;
 use super::schema::{self, Fields, SectionRecord, Stored};
@@ -30,6 +30,8 @@ pub struct Stamp {
     pub collections: Vec<(String, u64)>,
     /// Sections of all pages.
     pub sections: u64,
+    /// Languages whose stemmers the pages got, in order.
+    pub(super) languages: Vec<Language>,
     /// When it was committed, in seconds since 1970.
     pub committed: u64,
 }

@@ -426,14 +426,17 @@ impl Indexer {
             self.folders.iter().map(|folder| folder.collection.clone()).collect();
         let mut pages: BTreeMap<&str, u64> =
             collections.iter().map(|c| (c.name.as_str(), 0)).collect();
+        let mut languages = BTreeSet::new();
         for page in next.pages() {
             *pages.entry(&page.collection).or_default() += 1;
+            languages.insert(page.stemmed);
         }
         let stamp = Stamp {
             made_by: Stamp::current_maker(),
             fingerprint: Stamp::fingerprint_of(&collections),
             collections: pages.into_iter().map(|(name, n)| (name.to_owned(), n)).collect(),
             sections: next.sections() as u64,
+            languages: languages.into_iter().collect(),
             committed: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs()),
         };
         self.writer.commit(keys, &stamp)?;

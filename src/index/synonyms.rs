@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 
 use rustc_hash::FxHashMap;
 
-use super::analyzer;
+use super::analyzer::{self, Language};
 
 /// A line each: a word, a colon, words.
 const TABLE: &str = include_str!("synonyms.txt");
@@ -36,7 +36,7 @@ pub(super) fn of(term: &str) -> &'static [String] {
 
 fn stems(text: &str) -> Vec<String> {
     let mut found = Vec::new();
-    analyzer::terms(text, |token| found.push(token.text.clone()));
+    analyzer::terms(text, Language::ENGLISH, |token| found.push(token.text.clone()));
     found
 }
 

@@ -21,6 +21,7 @@ const ARROWS: &[(&str, &[&str])] = &[
 const HOMES: &[(&str, &str)] = &[
     ("tantivy", "index"),
     ("frostem", "index"),
+    ("whatlang", "index"),
     ("rmcp", "mcp"),
     ("axum", "http"),
     ("hyper", "http"),
@@ -42,6 +43,7 @@ const HOMES: &[(&str, &str)] = &[
 /// Where a library may be seen outside its home, with the reason.
 const VISITS: &[(&str, &str, &str)] = &[
     ("clap", "src/commands/mod.rs", "the words are parsed where the commands are chosen"),
+    ("unicode_normalization", "src/index/analyzer/", "words are folded where they become terms"),
     ("rmcp", "src/http/", "the wire names the type of the service it routes to"),
 ];
 

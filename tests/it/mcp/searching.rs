@@ -106,6 +106,64 @@ fn a_word_that_the_docs_do_not_have_is_corrected_and_the_answer_says_so() {
 }
 
 #[test]
+fn pages_are_found_in_the_forms_of_their_language() {
+    let german = "Mit diesen Angaben legen Sie fest, welche Ordner gelesen werden und wie oft der Server \
+        nach Änderungen sucht. Ohne eine Angabe gilt, was für die meisten Anwendungen ausreicht.";
+    let (_folder, docs) = docs(&[
+        (
+            "a.md",
+            "---\nlanguage: fr\n---\n# Réglages\n\nLes réseaux privés sont isolés des autres.\n",
+        ),
+        ("de/b.md", "# Größe\n\nDie Häuser stehen am Fluss.\n"),
+        ("c.md", &format!("# Einstellungen\n\n{german}\n")),
+        ("d.md", "# Servers\n\nConnections to servers are pooled.\n"),
+    ]);
+    for (query, id) in [
+        ("réseau privé", "a.md#réglages"),
+        ("reseaux prives", "a.md#réglages"),
+        ("Haus am Fluss", "de/b.md#größe"),
+        ("GROSSE", "de/b.md#größe"),
+        ("wie ist die Einstellung", "c.md#einstellungen"),
+        ("änderung", "c.md#einstellungen"),
+        ("connecting a server", "d.md#servers"),
+    ] {
+        let answer = call(&docs, "search", json!({"query": query})).expect("an answer");
+        assert_eq!(answer["results"][0]["id"], id, "{query}");
+        assert!(answer["notice"].is_null(), "{query}: {answer}");
+    }
+}
+
+#[test]
+fn names_are_found_with_their_signs_and_in_parts() {
+    let (_folder, docs) = docs(&[
+        ("a.md", "# A\n\nC is a language; put the env and the app into the watch list.\n"),
+        ("b.md", "# B\n\nC++ is a language; put it into `.env`, or say `--watch` twice.\n"),
+        ("c.md", "# C\n\n```python\n@app.get(\"/\")\n```\n\nAn app can get a derive for C.\n"),
+        (
+            "d.md",
+            "# D\n\n```rust\n#[derive(Debug)]\nlet x: Rc<RefCell<T>> = createServer();\n```\n",
+        ),
+        ("e.md", "# E\n\nRelease v1.2.3 reads /etc/hosts over HTTP/2. Derive an Rc of T.\n"),
+    ]);
+    for (query, id) in [
+        ("C++", "b.md#b"),
+        (".env", "b.md#b"),
+        ("--watch", "b.md#b"),
+        ("@app.get", "c.md#c"),
+        ("#[derive]", "d.md#d"),
+        ("Rc<RefCell<T>>", "d.md#d"),
+        ("refcell", "d.md#d"),
+        ("createserver", "d.md#d"),
+        ("1.2.3", "e.md#e"),
+        ("v1.2.3", "e.md#e"),
+        ("/etc/hosts", "e.md#e"),
+        ("http/2", "e.md#e"),
+    ] {
+        assert_eq!(ids(&docs, query)[0], id, "{query}");
+    }
+}
+
+#[test]
 fn words_that_the_docs_write_as_one_are_found_apart() {
     // `anto` is as near to `auto` as a word can be, and must not be taken for it.
     let (_folder, docs) = docs(&[
