@@ -8,6 +8,7 @@ use tantivy::schema::IndexRecordOption;
 use tantivy::{DocAddress, DocId, DocSet, SegmentReader, TERMINATED, Term};
 
 use super::query::Group;
+use super::rank::Traits;
 use super::snapshot::Snapshot;
 
 /// A section that may answer.
@@ -18,8 +19,8 @@ pub(super) struct Candidate {
     pub(super) page: usize,
     /// Length in terms.
     pub(super) length: f32,
-    /// Factor that the section has by itself, whatever is asked; see [`rank`](super::rank).
-    pub(super) prior: f32,
+    /// What it is by itself, whatever is asked.
+    pub(super) traits: Traits,
 }
 
 /// Sections with the counts of a question's terms.
@@ -32,6 +33,8 @@ pub(super) struct Candidates {
     pub(super) in_sections: Vec<Vec<f32>>,
     /// The same in each page.
     pub(super) in_pages: Vec<Vec<f32>>,
+    /// For each group, the weight of its best term in each section's heading; 0 for none.
+    pub(super) in_headings: Vec<Vec<f32>>,
     /// Mean length of a section, and of a page.
     pub(super) mean_section: f32,
     pub(super) mean_page: f32,
@@ -47,6 +50,7 @@ impl Snapshot {
         let mut found = Candidates {
             in_sections: vec![Vec::new(); groups.len()],
             in_pages: vec![Vec::new(); groups.len()],
+            in_headings: vec![Vec::new(); groups.len()],
             ..Candidates::default()
         };
         let mut terms = 0;
@@ -78,7 +82,7 @@ impl Snapshot {
         found: &mut Candidates,
     ) -> anyhow::Result<()> {
         let lengths = segment.get_fieldnorms_reader(self.fields.text)?;
-        let prior = segment.fast_fields().u64("prior")?.first_or_default_col(100);
+        let traits = segment.fast_fields().u64("traits")?.first_or_default_col(0);
         let pages = segment.fast_fields().u64("page")?.first_or_default_col(0);
         let spans = spans(&*pages, segment.max_doc(), docs);
         let (first_section, first_page) = (found.sections.len(), found.pages.len());
@@ -88,17 +92,34 @@ impl Snapshot {
                     address: DocAddress::new(u32::try_from(ord)?, *doc),
                     page: first_page + page,
                     length: length(&lengths, *doc),
-                    prior: prior.get_val(*doc) as f32 / 100.0,
+                    traits: Traits::from_bits(traits.get_val(*doc)),
                 });
             }
             found.pages.push(span.clone().map(|doc| length(&lengths, doc)).sum());
         }
         let inverted = segment.inverted_index(self.fields.text)?;
+        let headings = segment.inverted_index(self.fields.heading)?;
         for (at, group) in groups.iter().enumerate() {
             let (in_sections, in_pages) = (&mut found.in_sections[at], &mut found.in_pages[at]);
             in_sections.resize(found.sections.len(), 0.0);
             in_pages.resize(found.pages.len(), 0.0);
+            let in_headings = &mut found.in_headings[at];
+            in_headings.resize(found.sections.len(), 0.0);
             for (term, weight) in &group.alternatives {
+                let heading = Term::from_field_text(self.fields.heading, term);
+                let said = headings.read_postings(&heading, IndexRecordOption::Basic)?;
+                if let Some(mut said) = said {
+                    let sections = found.sections.iter().zip(in_headings.iter_mut());
+                    for (section, in_heading) in sections.skip(first_section) {
+                        let doc = section.address.doc_id;
+                        if said.doc() < doc {
+                            said.seek(doc);
+                        }
+                        if said.doc() == doc {
+                            *in_heading = weight.max(*in_heading);
+                        }
+                    }
+                }
                 let term = Term::from_field_text(self.fields.text, term);
                 let option = IndexRecordOption::WithFreqs;
                 let Some(mut postings) = inverted.read_postings(&term, option)? else { continue };

@@ -7,7 +7,8 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::analyzer::{self, Language};
-use super::rank;
+use super::query;
+use super::rank::Traits;
 use super::schema::{self, Fields, PageRecord, SectionEntry, SectionRecord, Stored};
 use crate::corpus::{Collection, Page, Section, Source, tokens};
 
@@ -144,11 +145,13 @@ impl Maker<'_> {
                 heading.push_str(above);
             }
         }
+        let own = if section.title.is_empty() { &self.page.title } else { &section.title };
         analyzer::marked(self.stemmed, text);
-        let prior = rank::prior(&self.page.path, section);
-        if prior != 100 {
-            document.add_u64(self.fields.prior, prior);
-        }
+        text.push_str(own);
+        document.add_text(self.fields.heading, &*text);
+        let traits = Traits::of(&self.page.path, section, query::telling_terms(own, self.stemmed));
+        document.add_u64(self.fields.traits, traits.bits());
+        analyzer::marked(self.stemmed, text);
         for part in [&heading, &heading, &section.prose, &section.code] {
             text.push_str(part);
             text.push('\n');

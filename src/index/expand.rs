@@ -7,9 +7,10 @@ use tantivy::Term;
 
 use super::analyzer::{self, Language};
 use super::query::{Group, QueryTerms};
+use super::rank::Weights;
 use super::snapshot::Snapshot;
 use super::suggest::{distance, reach};
-use super::{rank, synonyms};
+use super::synonyms;
 
 /// Shortest word that is corrected: among shorter ones anything is near anything.
 const LEAST_LETTERS: usize = 4;
@@ -18,7 +19,11 @@ const LEAST_PART: usize = 3;
 
 impl Snapshot {
     /// Completes the terms of a question with what this index has for them.
-    pub(super) fn expand(&self, mut terms: QueryTerms) -> anyhow::Result<QueryTerms> {
+    pub(super) fn expand(
+        &self,
+        mut terms: QueryTerms,
+        weights: &Weights,
+    ) -> anyhow::Result<QueryTerms> {
         let mut groups = Vec::with_capacity(terms.terms.len());
         for at in 0..terms.terms.len() {
             let term = terms.terms[at].clone();
@@ -35,16 +40,16 @@ impl Snapshot {
             // these docs never say it.
             let known = group.frequency() > 0 || !synonyms.is_empty() || joined.is_some();
             if !known && is_word(&term) {
-                self.correct(&mut terms, at, &mut groups)?;
+                self.correct(&mut terms, at, &mut groups, weights)?;
                 continue;
             }
             if let Some((joined, frequency)) = joined {
-                group.add(joined, rank::JOINED, frequency);
+                group.add(joined, weights.joined, frequency);
             }
             for synonym in synonyms {
                 let frequency = self.frequency(synonym)?;
                 if frequency > 0 {
-                    group.add(synonym.clone(), rank::SYNONYM, frequency);
+                    group.add(synonym.clone(), weights.synonym, frequency);
                 }
             }
             groups.push(group);
@@ -59,13 +64,14 @@ impl Snapshot {
         terms: &mut QueryTerms,
         at: usize,
         groups: &mut Vec<Group>,
+        weights: &Weights,
     ) -> anyhow::Result<()> {
         let term = terms.terms[at].clone();
         let near = self.near_terms(&term)?;
         if let Some(((best, frequency), others)) = near.split_first() {
             let mut group = Group::of(best, *frequency);
             for (other, frequency) in others {
-                group.add(other.clone(), rank::ALSO_NEAR, *frequency);
+                group.add(other.clone(), weights.near, *frequency);
             }
             groups.push(group);
             terms.corrected.push((terms.words[at].clone(), best.clone()));

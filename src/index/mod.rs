@@ -34,6 +34,7 @@ pub use lock::{Held, Unwritable};
 pub use passage::Passage;
 pub use query::QueryTerms;
 pub(crate) use query::spelling;
+pub use rank::Weights;
 pub use report::{Changes, Progress, Report};
 pub(crate) use schema::PROMPT;
 pub use schema::{PageRecord, SectionEntry, SectionRecord};

@@ -198,6 +198,18 @@ fn says_nothing(term: &str, word: &str, languages: &[Language]) -> bool {
     STOP_WORDS.contains(&term) || term.chars().all(is_hiragana) || foreign()
 }
 
+/// Number of distinct terms of a heading that say something.
+pub(super) fn telling_terms(heading: &str, language: Language) -> usize {
+    let mut terms = FxHashSet::default();
+    analyzer::terms(heading, language, |token| {
+        let word = &heading[token.offset_from..token.offset_to];
+        if !says_nothing(&token.text, word, &[language]) {
+            terms.insert(token.text.clone());
+        }
+    });
+    terms.len()
+}
+
 /// Pairs of these alone are endings and particles.
 fn is_hiragana(c: char) -> bool {
     matches!(c, '\u{3040}'..='\u{309F}')

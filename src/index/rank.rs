@@ -18,28 +18,61 @@ use super::snapshot::Snapshot;
 use super::{Hit, Hits, QueryTerms, Search};
 use crate::corpus::Section;
 
-/// Weight of a word that docs use instead of one of the question. 0.1 and 0.3 are as good; at 0.4
-/// what was asked for in the docs' own words begins to suffer.
-pub(super) const SYNONYM: f32 = 0.2;
-/// Weight of two words of the question written as one. Of little consequence (+0.001).
-pub(super) const JOINED: f32 = 0.7;
-/// Weight of further words that are as near to an unknown word as the one taken. No consequence
-/// was measured.
-pub(super) const ALSO_NEAR: f32 = 0.6;
+/// The numbers that are learned; see [`Weights::LEARNED`].
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Weights {
+    /// Weight of a word that docs use instead of one of the question, 0 to below 0.5.
+    pub synonym: f32,
+    /// Weight of two words of the question written as one, 0.5 to 1.
+    pub joined: f32,
+    /// Weight of further words that are as near to an unknown word as the one taken, 0.5 to 1.
+    pub near: f32,
+    /// Saturation of the count of a term (BM25's k1, Robertson and Zaragoza 2009), above 0.
+    pub k1: f32,
+    /// How much a section's length counts (BM25's b), 0 to 1.
+    pub section_b: f32,
+    /// How much a page's length counts (BM25's b), 0 to 1.
+    pub page_b: f32,
+    /// Share of the page's score that its sections gain, 0 or more.
+    pub page_share: f32,
+    /// Share of the best score that a section gains whose heading says all that is asked and
+    /// nothing else, 0 or more.
+    pub heading: f32,
+    /// Factor of a section that points elsewhere by its heading, such as "See also", 0 to 1.
+    pub pointer: f32,
+    /// Factor of a section that is mostly links, 0 to 1.
+    pub links: f32,
+    /// Factor of a page that tells what changed, 0 to 1.
+    pub changes: f32,
+    /// Factor of a section with fewer than [`SHORT`] words, 0 to 1.
+    pub short: f32,
+    /// Factor of a section with fewer than [`STUB`] words, 0 to 1.
+    pub stub: f32,
+}
+
+impl Weights {
+    /// What `benches/learn.rs` found on the open questions.
+    pub const LEARNED: Weights = Weights {
+        synonym: 0.2,
+        joined: 0.7,
+        near: 0.6,
+        k1: 1.2,
+        section_b: 0.45,
+        page_b: 0.75,
+        page_share: 0.4,
+        heading: 0.1,
+        pointer: 0.5,
+        links: 0.7,
+        changes: 0.5,
+        short: 0.7,
+        stub: 0.3,
+    };
+}
+
 /// Terms below this weight do not make a word of the question common, and do not make a section a
 /// candidate as long as there are enough others: looking for them first costs twice the time and
 /// gives the same lists.
 pub(super) const OWN: f32 = 0.5;
-
-/// Saturation of the count of a term (BM25, Robertson and Zaragoza 2009): 1.0 to 1.5 are alike.
-const K1: f32 = 1.2;
-/// How much a section's length counts: sections want less of it than pages (0.3: -0.012, 0.75:
-/// -0.008).
-const SECTION_B: f32 = 0.45;
-/// How much a page's length counts.
-const PAGE_B: f32 = 0.75;
-/// Share of the page's score that its sections gain: 0.3 to 0.6 are alike; none: -0.018.
-const PAGE_SHARE: f32 = 0.4;
 
 /// Hits of one page before other pages had a turn.
 const PER_PAGE: usize = 2;
@@ -71,26 +104,72 @@ const POINTERS: &[&str] = &[
 const CHANGES: &[&str] =
     &["changelog", "release-notes", "release_notes", "/releases/", "whats-new"];
 
-/// Factor of a section whatever is asked, in hundredths: what points elsewhere, tells of changes
-/// or holds next to nothing steps back (+0.005).
-pub(super) fn prior(path: &str, section: &Section) -> u64 {
-    let title = section.title.trim().to_lowercase();
-    let words = words(&section.prose) + words(&section.code);
-    let linked: usize = section.links.iter().map(|link| link.text.len()).sum();
-    let path = path.to_lowercase();
-    let mut factor = 100;
-    if POINTERS.contains(&title.as_str()) {
-        factor /= 2;
-    } else if linked * 10 > section.prose.trim().len() * 6 && linked > 0 {
-        factor = factor * 7 / 10;
+/// Words below which a section is short, and below which it says next to nothing.
+const SHORT: usize = 25;
+const STUB: usize = 8;
+
+/// What a section is by itself, whatever is asked.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Traits(u64);
+
+impl Traits {
+    const POINTER: u64 = 1;
+    const LINKS: u64 = 1 << 1;
+    const CHANGES: u64 = 1 << 2;
+    const SHORT: u64 = 1 << 3;
+    const STUB: u64 = 1 << 4;
+    /// From here on, the number of terms in the heading.
+    const HEADING: u32 = 8;
+
+    /// Looks at a section whose heading has this many telling terms.
+    pub(super) fn of(path: &str, section: &Section, heading_terms: usize) -> Traits {
+        let title = section.title.trim().to_lowercase();
+        let words = words(&section.prose) + words(&section.code);
+        let linked: usize = section.links.iter().map(|link| link.text.len()).sum();
+        let path = path.to_lowercase();
+        let mut traits = 0;
+        if POINTERS.contains(&title.as_str()) {
+            traits |= Traits::POINTER;
+        } else if linked * 10 > section.prose.trim().len() * 6 && linked > 0 {
+            traits |= Traits::LINKS;
+        }
+        if CHANGES.iter().any(|part| path.contains(part)) {
+            traits |= Traits::CHANGES;
+        }
+        match words {
+            0..STUB => traits |= Traits::STUB,
+            STUB..SHORT => traits |= Traits::SHORT,
+            _ => {}
+        }
+        Traits(traits | (heading_terms.min(255) as u64) << Traits::HEADING)
     }
-    if CHANGES.iter().any(|part| path.contains(part)) {
-        factor /= 2;
+
+    /// As they are stored.
+    pub(super) fn bits(self) -> u64 {
+        self.0
     }
-    match words {
-        0..8 => factor * 3 / 10,
-        8..25 => factor * 7 / 10,
-        _ => factor,
+
+    /// As they were stored.
+    pub(super) fn from_bits(bits: u64) -> Traits {
+        Traits(bits)
+    }
+
+    /// The factor of the section's score.
+    fn prior(self, weights: &Weights) -> f32 {
+        let factors = [
+            (Traits::POINTER, weights.pointer),
+            (Traits::LINKS, weights.links),
+            (Traits::CHANGES, weights.changes),
+            (Traits::SHORT, weights.short),
+            (Traits::STUB, weights.stub),
+        ];
+        let has = |(bit, _): &(u64, f32)| self.0 & bit != 0;
+        factors.into_iter().filter(has).map(|(_, factor)| factor).product()
+    }
+
+    /// Number of telling terms in the heading.
+    fn heading_terms(self) -> f32 {
+        (self.0 >> Traits::HEADING & 255) as f32
     }
 }
 
@@ -107,18 +186,32 @@ impl Snapshot {
     ///
     /// Only what the disk says; any text is a valid question.
     pub fn search(&self, search: &Search) -> anyhow::Result<Hits> {
+        self.search_with(search, &Weights::LEARNED)
+    }
+
+    /// As [`Snapshot::search`], with other weights: for learning them.
+    ///
+    /// # Errors
+    ///
+    /// As [`Snapshot::search`].
+    pub fn search_with(&self, search: &Search, weights: &Weights) -> anyhow::Result<Hits> {
         let terms = QueryTerms::of(&search.query, &self.stamp().languages);
         if terms.terms().is_empty() || search.limit == 0 {
             return Ok(Hits { hits: Vec::new(), terms });
         }
         self.reading(|| {
-            let terms = self.expand(terms.clone())?;
-            let hits = self.best(&terms, search)?;
+            let terms = self.expand(terms.clone(), weights)?;
+            let hits = self.best(&terms, search, weights)?;
             Ok(Hits { hits, terms })
         })
     }
 
-    fn best(&self, terms: &QueryTerms, search: &Search) -> anyhow::Result<Vec<Hit>> {
+    fn best(
+        &self,
+        terms: &QueryTerms,
+        search: &Search,
+        weights: &Weights,
+    ) -> anyhow::Result<Vec<Hit>> {
         let depth = (search.limit * DEPTH).max(LEAST_DEPTH);
         let find = |least| {
             let query = terms.query(&self.fields, search, least);
@@ -134,7 +227,8 @@ impl Snapshot {
         let rarities: Vec<f32> =
             terms.groups.iter().map(|group| rarity(group.frequency(), all)).collect();
         let mut hits = Vec::with_capacity(search.limit);
-        for Scored { score, address, .. } in in_turn(scored(&candidates, &rarities), search.limit) {
+        let scored = scored(&candidates, &rarities, weights);
+        for Scored { score, address, .. } in in_turn(scored, search.limit) {
             if let Stored::Section(record) = self.load(address)? {
                 hits.push(Hit { record, score });
             }
@@ -156,19 +250,20 @@ struct Scored {
     page: usize,
 }
 
-/// The candidates, best first: each by its own counts and a share of its page's.
-fn scored(candidates: &Candidates, rarities: &[f32]) -> Vec<Scored> {
+/// The candidates, best first: each by its own counts and a share of its page's, then by how much
+/// its heading and the question say the same.
+fn scored(candidates: &Candidates, rarities: &[f32], weights: &Weights) -> Vec<Scored> {
     let sum = |counts: &[Vec<f32>], at: usize, length: f32| -> f32 {
         let each = counts.iter().zip(rarities).map(|(counts, rarity)| {
             let count = counts[at] / length;
-            rarity * count * (K1 + 1.0) / (K1 + count)
+            rarity * count * (weights.k1 + 1.0) / (weights.k1 + count)
         });
         each.sum()
     };
     let relative = |length: f32, mean: f32, b: f32| 1.0 - b + b * length / mean.max(1.0);
     let pages: Vec<f32> = (0..candidates.pages.len())
         .map(|at| {
-            let length = relative(candidates.pages[at], candidates.mean_page, PAGE_B);
+            let length = relative(candidates.pages[at], candidates.mean_page, weights.page_b);
             sum(&candidates.in_pages, at, length)
         })
         .collect();
@@ -176,16 +271,37 @@ fn scored(candidates: &Candidates, rarities: &[f32]) -> Vec<Scored> {
         .sections
         .iter()
         .enumerate()
-        .map(|(at, Candidate { address, page, length, prior })| {
-            let length = relative(*length, candidates.mean_section, SECTION_B);
+        .map(|(at, Candidate { address, page, length, traits })| {
+            let length = relative(*length, candidates.mean_section, weights.section_b);
             let own = sum(&candidates.in_sections, at, length);
-            let score = (own + PAGE_SHARE * pages[*page]) * prior;
+            let score = (own + weights.page_share * pages[*page]) * traits.prior(weights);
             Scored { score, address: *address, page: *page }
         })
         .collect();
+    let best = scored.iter().map(|section| section.score).fold(0.0, f32::max);
+    for (at, section) in scored.iter_mut().enumerate() {
+        section.score += weights.heading * best * said_by_heading(candidates, rarities, at);
+    }
     // Reading order decides between equals.
     scored.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.address.cmp(&b.address)));
     scored
+}
+
+/// Share of the question, by rarity, that a section's heading says, times the share of the
+/// heading that the question says.
+fn said_by_heading(candidates: &Candidates, rarities: &[f32], at: usize) -> f32 {
+    let terms = candidates.sections[at].traits.heading_terms();
+    let all: f32 = rarities.iter().sum();
+    if terms == 0.0 || all == 0.0 {
+        return 0.0;
+    }
+    let said = candidates.in_headings.iter().map(|said| said[at]);
+    let (mut of_question, mut of_heading) = (0.0, 0.0);
+    for (said, rarity) in said.zip(rarities) {
+        of_question += said * rarity;
+        of_heading += said;
+    }
+    of_question / all * (of_heading / terms).min(1.0)
 }
 
 /// Takes at most [`PER_PAGE`] sections of a page, then fills up with what was passed over.

@@ -30,8 +30,10 @@ pub(super) struct Fields {
     pub(super) text: Field,
     /// Hash of the page's name: groups sections by page without touching the store; 0 on page records.
     pub(super) page: Field,
-    /// Factor, in hundredths, that the section has whatever is asked; none is 100.
-    pub(super) prior: Field,
+    /// The section's own heading; the page's title above all headings.
+    pub(super) heading: Field,
+    /// What the section is whatever is asked; see [`Traits`](super::rank::Traits).
+    pub(super) traits: Field,
     /// The [`SectionRecord`] or [`PageRecord`].
     pub(super) record: Field,
 }
@@ -51,7 +53,8 @@ pub(super) fn schema() -> (Schema, Fields) {
         kind: builder.add_text_field("kind", STRING),
         text: builder.add_text_field("text", words(IndexRecordOption::WithFreqsAndPositions)),
         page: builder.add_u64_field("page", FAST),
-        prior: builder.add_u64_field("prior", FAST),
+        heading: builder.add_text_field("heading", words(IndexRecordOption::Basic)),
+        traits: builder.add_u64_field("traits", FAST),
         record: builder.add_bytes_field("record", STORED),
     };
     (builder.build(), fields)

@@ -1,6 +1,7 @@
 //! The language of a page's words: which stemmer they get, and which words say nothing.
 
 use std::cell::RefCell;
+use std::sync::LazyLock;
 
 use frostem::{Algorithm, Stemmer};
 use rustc_hash::FxHashMap;
@@ -158,8 +159,17 @@ impl Language {
     /// Whether a word in lower case says nothing in this language; English has a list of its own,
     /// made for questions.
     pub(in crate::index) fn is_stop_word(self, word: &str) -> bool {
-        use tantivy::tokenizer::Language as Listed;
-        let listed = match LANGUAGES[usize::from(self.0)].0 {
+        let Some(filter) = &STOP_WORDS[usize::from(self.0)] else { return false };
+        let rest = TextAnalyzer::builder(WhitespaceTokenizer::default()).filter(filter.clone());
+        !word.is_empty() && !rest.build().token_stream(word).advance()
+    }
+}
+
+/// The lists of Snowball that come with Tantivy, by position in [`LANGUAGES`].
+static STOP_WORDS: LazyLock<[Option<StopWordFilter>; LANGUAGES.len()]> = LazyLock::new(|| {
+    use tantivy::tokenizer::Language as Listed;
+    std::array::from_fn(|at| {
+        StopWordFilter::new(match LANGUAGES[at].0 {
             "da" => Listed::Danish,
             "de" => Listed::German,
             "es" => Listed::Spanish,
@@ -172,13 +182,10 @@ impl Language {
             "pt" => Listed::Portuguese,
             "ru" => Listed::Russian,
             "sv" => Listed::Swedish,
-            _ => return false,
-        };
-        let Some(filter) = StopWordFilter::new(listed) else { return false };
-        let mut rest = TextAnalyzer::builder(WhitespaceTokenizer::default()).filter(filter).build();
-        !word.is_empty() && !rest.token_stream(word).advance()
-    }
-}
+            _ => return None,
+        })
+    })
+});
 
 /// First of the private characters that stand for languages; docs that use one themselves at the
 /// very start are not affected, because a mark is always put before them.
