@@ -44,6 +44,7 @@ const KNOBS: &[Knob] = &[
         of: |w| &mut w.page_share,
         values: &[0.0, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8],
     },
+    Knob { name: "anchor", of: |w| &mut w.anchor, values: &[0.0, 0.5, 1.0, 1.5, 2.0, 3.0] },
     Knob { name: "heading", of: |w| &mut w.heading, values: &[0.0, 0.05, 0.1, 0.15, 0.2, 0.3] },
     Knob { name: "pointer", of: |w| &mut w.pointer, values: &[0.3, 0.5, 0.7, 1.0] },
     Knob { name: "links", of: |w| &mut w.links, values: &[0.5, 0.7, 0.85, 1.0] },

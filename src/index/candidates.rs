@@ -1,6 +1,7 @@
 //! What the postings say of sections that may answer: how often the terms of a question stand in
 //! each of them, and in all sections of its page.
 
+use rustc_hash::FxHashMap;
 use tantivy::columnar::ColumnValues;
 use tantivy::fieldnorm::FieldNormReader;
 use tantivy::postings::Postings;
@@ -19,6 +20,8 @@ pub(super) struct Candidate {
     pub(super) page: usize,
     /// Length in terms.
     pub(super) length: f32,
+    /// Whether its page begins with it: links without an anchor lead there.
+    pub(super) leads: bool,
     /// What it is by itself, whatever is asked.
     pub(super) traits: Traits,
 }
@@ -33,6 +36,10 @@ pub(super) struct Candidates {
     pub(super) in_sections: Vec<Vec<f32>>,
     /// The same in each page.
     pub(super) in_pages: Vec<Vec<f32>>,
+    /// For each group, its weighted count in the words of the links to each page.
+    pub(super) in_anchors: Vec<Vec<f32>>,
+    /// Positions of the pages by their keys.
+    keys: FxHashMap<u64, usize>,
     /// For each group, the weight of its best term in each section's heading; 0 for none.
     pub(super) in_headings: Vec<Vec<f32>>,
     /// Mean length of a section, and of a page.
@@ -66,6 +73,10 @@ impl Snapshot {
                 self.count(ord, segment, groups, &docs, &mut found)?;
             }
         }
+        found.in_anchors = vec![vec![0.0; found.pages.len()]; groups.len()];
+        for segment in self.searcher.segment_readers() {
+            self.count_anchors(segment, groups, &mut found)?;
+        }
         let mean = |number: u64| terms as f32 / number.max(1) as f32;
         found.mean_section = mean(self.stamp().sections);
         found.mean_page = mean(self.stamp().pages());
@@ -92,9 +103,11 @@ impl Snapshot {
                     address: DocAddress::new(u32::try_from(ord)?, *doc),
                     page: first_page + page,
                     length: length(&lengths, *doc),
+                    leads: *doc == span.start,
                     traits: Traits::from_bits(traits.get_val(*doc)),
                 });
             }
+            found.keys.insert(pages.get_val(span.start), found.pages.len());
             found.pages.push(span.clone().map(|doc| length(&lengths, doc)).sum());
         }
         let inverted = segment.inverted_index(self.fields.text)?;
@@ -144,6 +157,37 @@ impl Snapshot {
                     if doc == TERMINATED {
                         break;
                     }
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Snapshot {
+    /// Counts the terms of the groups in what other pages call those of the candidates.
+    fn count_anchors(
+        &self,
+        segment: &SegmentReader,
+        groups: &[Group],
+        found: &mut Candidates,
+    ) -> anyhow::Result<()> {
+        let inverted = segment.inverted_index(self.fields.anchors)?;
+        let pages = segment.fast_fields().u64("page")?.first_or_default_col(0);
+        let is_alive = |doc| segment.alive_bitset().is_none_or(|alive| alive.is_alive(doc));
+        for (group, in_anchors) in groups.iter().zip(&mut found.in_anchors) {
+            for (term, weight) in &group.alternatives {
+                let term = Term::from_field_text(self.fields.anchors, term);
+                let option = IndexRecordOption::WithFreqs;
+                let Some(mut postings) = inverted.read_postings(&term, option)? else { continue };
+                while postings.doc() != TERMINATED {
+                    let doc = postings.doc();
+                    if let Some(page) = found.keys.get(&pages.get_val(doc))
+                        && is_alive(doc)
+                    {
+                        in_anchors[*page] += weight * postings.term_freq() as f32;
+                    }
+                    postings.advance();
                 }
             }
         }

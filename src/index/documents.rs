@@ -7,6 +7,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::analyzer::{self, Language};
+use super::anchors;
 use super::query;
 use super::rank::Traits;
 use super::schema::{self, Fields, PageRecord, SectionEntry, SectionRecord, Stored};
@@ -21,6 +22,7 @@ pub(super) fn documents(
 ) -> anyhow::Result<(PageRecord, Vec<TantivyDocument>)> {
     let sections = std::mem::take(&mut page.sections);
     let language = page.language.clone().or_else(|| collection.language.clone());
+    let links = anchors::links(&page, &sections);
     let stemmed = Language::of(language.as_deref(), &beginning(&sections));
     let maker = Maker {
         collection,
@@ -62,6 +64,7 @@ pub(super) fn documents(
         modified: nanoseconds(source.modified),
         hash: source.hash,
         includes: page.includes,
+        links,
         sections: entries,
     };
     let mut document = TantivyDocument::default();
@@ -117,9 +120,7 @@ impl Maker<'_> {
             document.add_text(fields.under, &key[..=at]);
         }
         document.add_text(fields.under, key);
-        let hash = blake3::hash(key.as_bytes());
-        let id = hash.as_bytes().first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes));
-        document.add_u64(fields.page, id);
+        document.add_u64(fields.page, page_key(&self.collection.name, &self.page.path));
         document
     }
 
@@ -181,6 +182,12 @@ impl Maker<'_> {
             text: section.text,
         }
     }
+}
+
+/// What a page goes by in the index.
+pub(super) fn page_key(collection: &str, path: &str) -> u64 {
+    let hash = blake3::hash(format!("{collection}/{path}").as_bytes());
+    hash.as_bytes().first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes))
 }
 
 /// A file time as it is stored.

@@ -4,6 +4,7 @@
 //! one generation of the index, complete and unchanging. Nothing in here knows of MCP or HTTP.
 
 mod analyzer;
+mod anchors;
 mod blocks;
 mod candidates;
 mod catalog;

@@ -50,6 +50,8 @@ pub struct Weights {
     /// Share of the page's score that its sections gain, 0 or more. None: -0.013, -0.003; twice as
     /// much: -0.005, -0.007.
     pub page_share: f32,
+    /// How much a word in a link to the page counts, as a multiple of one in its text, 0 or more.
+    pub anchor: f32,
     /// Share of the best score that a section gains whose heading says all that is asked and
     /// nothing else, 0 or more. None: -0.006, -0.012; twice as much favours sections over pages
     /// (-0.005, +0.003).
@@ -77,6 +79,7 @@ impl Weights {
         section_b: 0.45,
         page_b: 0.5,
         page_share: 0.4,
+        anchor: 2.0,
         heading: 0.15,
         pointer: 0.5,
         links: 0.7,
@@ -240,7 +243,7 @@ impl Snapshot {
         }
         let addresses: Vec<DocAddress> = top.into_iter().map(|(_, address)| address).collect();
         let candidates = self.candidates(&terms.groups, &addresses)?;
-        let all = self.searcher.num_docs();
+        let all = self.stamp().sections;
         let rarities: Vec<f32> =
             terms.groups.iter().map(|group| rarity(group.frequency(), all)).collect();
         let mut hits = Vec::with_capacity(search.limit);
@@ -270,9 +273,11 @@ struct Scored {
 /// The candidates, best first: each by its own counts and a share of its page's, then by how much
 /// its heading and the question say the same.
 fn scored(candidates: &Candidates, rarities: &[f32], weights: &Weights) -> Vec<Scored> {
-    let sum = |counts: &[Vec<f32>], at: usize, length: f32| -> f32 {
-        let each = counts.iter().zip(rarities).map(|(counts, rarity)| {
-            let count = counts[at] / length;
+    // BM25 over the groups: counts at one place, in part those of the links to its page.
+    let sum = |counts: &[Vec<f32>], at: usize, page: usize, links: f32, length: f32| -> f32 {
+        let all = counts.iter().zip(&candidates.in_anchors).zip(rarities);
+        let each = all.map(|((counts, in_anchors), rarity)| {
+            let count = (counts[at] + links * in_anchors[page]) / length;
             rarity * count * (weights.k1 + 1.0) / (weights.k1 + count)
         });
         each.sum()
@@ -281,16 +286,17 @@ fn scored(candidates: &Candidates, rarities: &[f32], weights: &Weights) -> Vec<S
     let pages: Vec<f32> = (0..candidates.pages.len())
         .map(|at| {
             let length = relative(candidates.pages[at], candidates.mean_page, weights.page_b);
-            sum(&candidates.in_pages, at, length)
+            sum(&candidates.in_pages, at, at, weights.anchor, length)
         })
         .collect();
     let mut scored: Vec<Scored> = candidates
         .sections
         .iter()
         .enumerate()
-        .map(|(at, Candidate { address, page, length, traits })| {
+        .map(|(at, Candidate { address, page, length, leads, traits })| {
             let length = relative(*length, candidates.mean_section, weights.section_b);
-            let own = sum(&candidates.in_sections, at, length);
+            let links = if *leads { weights.anchor } else { 0.0 };
+            let own = sum(&candidates.in_sections, at, *page, links, length);
             let score = (own + weights.page_share * pages[*page]) * traits.prior(weights);
             Scored { score, address: *address, page: *page }
         })

@@ -6,6 +6,7 @@ use tantivy::schema::{
 };
 
 use super::analyzer::{self, Language};
+use super::anchors::OutLink;
 
 /// Raised with every change of the fields or of a stored record: an index of another format is
 /// rebuilt.
@@ -32,6 +33,8 @@ pub(super) struct Fields {
     pub(super) page: Field,
     /// The section's own heading; the page's title above all headings.
     pub(super) heading: Field,
+    /// Words of the links to a page, on documents of their own; see [`anchors`](super::anchors).
+    pub(super) anchors: Field,
     /// What the section is whatever is asked; see [`Traits`](super::rank::Traits).
     pub(super) traits: Field,
     /// The [`SectionRecord`] or [`PageRecord`].
@@ -54,6 +57,7 @@ pub(super) fn schema() -> (Schema, Fields) {
         text: builder.add_text_field("text", words(IndexRecordOption::WithFreqsAndPositions)),
         page: builder.add_u64_field("page", FAST),
         heading: builder.add_text_field("heading", words(IndexRecordOption::Basic)),
+        anchors: builder.add_text_field("anchors", words(IndexRecordOption::WithFreqs)),
         traits: builder.add_u64_field("traits", FAST),
         record: builder.add_bytes_field("record", STORED),
     };
@@ -131,6 +135,8 @@ pub struct PageRecord {
     pub hash: [u8; 16],
     /// Files the page pulled in.
     pub includes: Vec<String>,
+    /// Its links to other pages.
+    pub(super) links: Vec<OutLink>,
     /// Its sections, in order.
     pub sections: Vec<SectionEntry>,
 }

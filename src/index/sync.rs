@@ -12,6 +12,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use anyhow::{Context, bail};
 use tantivy::Term;
 
+use super::anchors;
 use super::catalog::Catalog;
 use super::damage::Marks;
 use super::directory::UnsyncedDirectory;
@@ -318,8 +319,11 @@ impl Indexer {
             self.count(&mut report, catalog, started);
             return Ok(report);
         }
-        let next = catalog.with(&removed, added);
-        if let Err(error) = self.commit(&removed, next) {
+        let next = catalog.with(&removed, added.clone());
+        let written = self
+            .write_anchors(catalog, &next, &added, &removed)
+            .and_then(|()| self.commit(&removed, next));
+        if let Err(error) = written {
             return Err(self.give_up(error, first));
         }
         let after = self.index.snapshot();
@@ -413,6 +417,27 @@ impl Indexer {
         Ok(record)
     }
 
+    /// Writes anew what other pages call those whose links changed.
+    fn write_anchors(
+        &self,
+        before: &Catalog,
+        after: &Catalog,
+        added: &[Arc<PageRecord>],
+        removed: &[Arc<PageRecord>],
+    ) -> anyhow::Result<()> {
+        let fields = &self.index.fields;
+        let pages = anchors::affected(before, after, added, removed);
+        let documents = anchors::documents(fields, after, &pages);
+        for (page, document) in pages.into_iter().zip(documents) {
+            let known = before.page(&page.collection, &page.path);
+            let replaced = known.map(|page| anchors::key(fields, page));
+            if replaced.is_some() || document.is_some() {
+                self.writer.put(replaced, document.into_iter().collect())?;
+            }
+        }
+        Ok(())
+    }
+
     fn key(&self, page: &PageRecord) -> Term {
         Term::from_field_text(
             self.index.fields.under,
@@ -421,7 +446,9 @@ impl Indexer {
     }
 
     fn commit(&mut self, removed: &[Arc<PageRecord>], next: Catalog) -> anyhow::Result<()> {
-        let keys: Vec<Term> = removed.iter().map(|page| self.key(page)).collect();
+        let fields = &self.index.fields;
+        let keys = removed.iter().flat_map(|page| [self.key(page), anchors::key(fields, page)]);
+        let keys: Vec<Term> = keys.collect();
         let collections: Vec<Collection> =
             self.folders.iter().map(|folder| folder.collection.clone()).collect();
         let mut pages: BTreeMap<&str, u64> =

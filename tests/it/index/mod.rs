@@ -50,6 +50,33 @@ fn a_page_takes_two_places_before_others_have_a_turn() {
 }
 
 #[test]
+fn what_other_pages_call_a_page_counts_for_it_and_follows_them() {
+    let machines = "Machines act as one, and each of the machines knows the others.\n";
+    let mut folder = folder(&[
+        ("guide/a.md", &format!("# Alpha\n\n{machines}")),
+        ("guide/b.md", &format!("# Beta\n\n{machines}")),
+        ("links.md", "# Links\n\nRead about [clusters](guide/b.md#beta) now.\n"),
+    ]);
+    let first = |folder: &crate::harness::Folder| {
+        let found = found(folder.indexer.index(), "cluster of machines");
+        found.into_iter().find(|id| id.starts_with("guide/")).expect("a hit")
+    };
+    assert_eq!(first(&folder), "guide/b.md#beta");
+    folder.write("links.md", "# Links\n\nRead about [clusters](/site/guide/a/) now.\n");
+    assert_eq!(folder.catch_up().bytes, 52, "only the page with the links is read");
+    assert_eq!(first(&folder), "guide/a.md#alpha");
+    // A page that is linked to before it is there.
+    folder.write("links.md", "# Links\n\nRead about [clusters](guide/c.md) now.\n");
+    folder.catch_up();
+    folder.write("guide/c.md", &format!("# Gamma\n\n{machines}"));
+    folder.catch_up();
+    assert_eq!(first(&folder), "guide/c.md#gamma");
+    std::fs::remove_file(folder.docs_dir().join("links.md")).expect("a file is removed");
+    folder.catch_up();
+    assert_eq!(first(&folder), "guide/a.md#alpha");
+}
+
+#[test]
 fn only_changed_files_are_read_again() {
     let mut folder = folder(SMALL);
     assert!(folder.catch_up().changes.is_empty());
