@@ -14,6 +14,7 @@ mod expand;
 mod follow;
 mod lock;
 mod passage;
+mod phrase;
 pub mod quality;
 mod query;
 mod rank;

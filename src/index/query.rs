@@ -7,6 +7,7 @@ use tantivy::query::{BooleanQuery, BoostQuery, ConstScoreQuery, Occur, Query, Te
 use tantivy::schema::IndexRecordOption;
 
 use super::analyzer;
+use super::phrase::Phrase;
 use super::schema::{Fields, SectionRecord};
 use super::{Search, rank};
 
@@ -38,6 +39,10 @@ pub struct QueryTerms {
     pub(super) groups: Vec<Group>,
     /// Words that the index does not know, with the terms that took their place.
     pub(super) corrected: Vec<(String, String)>,
+    /// Quoted parts that a hit must hold.
+    pub(super) phrases: Vec<Phrase>,
+    /// Quoted parts that no section holds, as they were written.
+    pub(super) unheld: Vec<String>,
 }
 
 /// A term of the question with what may stand for it.
@@ -90,7 +95,7 @@ impl QueryTerms {
         if all.iter().any(|(term, ..)| telling(term)) {
             all.retain(|(term, ..)| telling(term));
         }
-        let mut terms = QueryTerms::default();
+        let mut terms = QueryTerms { phrases: Phrase::all(query), ..QueryTerms::default() };
         for (term, word, place) in all {
             terms.terms.push(term);
             terms.words.push(word);
@@ -102,6 +107,11 @@ impl QueryTerms {
     /// Words of the question that the index does not know, with the terms looked for instead.
     pub fn corrected(&self) -> &[(String, String)] {
         &self.corrected
+    }
+
+    /// Quoted parts of the question that no section holds: their words were looked for instead.
+    pub fn unheld_phrases(&self) -> &[String] {
+        &self.unheld
     }
 
     /// The terms, as the index has them.
@@ -137,7 +147,8 @@ impl QueryTerms {
         counts.values().map(|n| 1.0 + 0.1 * (*n).min(5) as f32).sum()
     }
 
-    /// The query for the sections that may answer: those that hold any term of at least a weight.
+    /// The query for the sections that may answer: those that hold every phrase, or, where nothing
+    /// is quoted, any term of at least a weight.
     pub(super) fn query(&self, fields: &Fields, search: &Search, least: f32) -> Box<dyn Query> {
         // A term of two groups counts once, with the greater weight.
         let mut weights: FxHashMap<&str, f32> = FxHashMap::default();
@@ -168,10 +179,15 @@ impl QueryTerms {
                 all.push((Occur::Must, Box::new(ConstScoreQuery::new(Box::new(filter), 0.0))));
             }
         }
+        for phrase in &self.phrases {
+            let query = Box::new(ConstScoreQuery::new(phrase.query(fields), 0.0));
+            all.push((Occur::Must, query));
+        }
         if all.is_empty() {
             return Box::new(any);
         }
-        all.push((Occur::Must, Box::new(any)));
+        let words = if self.phrases.is_empty() { Occur::Must } else { Occur::Should };
+        all.push((words, Box::new(any)));
         Box::new(BooleanQuery::new(all))
     }
 }

@@ -105,7 +105,8 @@ impl Snapshot {
             return Ok(Hits { hits: Vec::new(), terms });
         }
         self.reading(|| {
-            let terms = self.expand(terms.clone())?;
+            let mut terms = self.expand(terms.clone())?;
+            self.keep_held_phrases(&mut terms, search)?;
             let hits = self.best(&terms, search)?;
             Ok(Hits { hits, terms })
         })

@@ -57,6 +57,21 @@ impl<'a> Notices<'a> {
         }
     }
 
+    /// Quoted parts that no section holds were searched as words; the answer must say so.
+    pub(super) fn unheld(&mut self, terms: &QueryTerms) {
+        let phrases: Vec<String> = terms
+            .unheld_phrases()
+            .iter()
+            .map(|phrase| format!("\"{}\"", shorten(phrase)))
+            .collect();
+        if !phrases.is_empty() {
+            self.sentences.push(format!(
+                "No section here holds {}: the words were searched one by one.",
+                phrases.join(" and ")
+            ));
+        }
+    }
+
     /// An answer without hits says what to try: other words, other places, the outline.
     pub(super) fn nothing_found(&mut self, terms: &QueryTerms) -> Result<(), ToolError> {
         if terms.terms().is_empty() {

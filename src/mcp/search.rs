@@ -68,7 +68,7 @@ struct Found {
 /// Schema of the arguments; filters are offered only where there is something to choose.
 pub(super) fn input_schema(shelves: &[Shelf]) -> Value {
     let mut properties = json!({
-        "query": {"type": "string", "description": "What to find: a question, keywords, an error message or an identifier, in any form. Quote nothing, escape nothing."},
+        "query": {"type": "string", "description": "What to find: a question, keywords, an error message or an identifier, in any form; escape nothing. Only \"words in quotes\" are a phrase."},
         "limit": {"type": "integer", "minimum": 1, "maximum": 20, "default": DEFAULT_LIMIT, "description": "Number of sections."},
         "path": {"type": "string", "description": "Only under this folder or page, as in ids, for example guide/ or guide/install.md."},
         "max_tokens": {"type": "integer", "minimum": 200, "maximum": 20000, "default": DEFAULT_TOKENS, "description": "Size of the whole answer."},
@@ -140,6 +140,7 @@ pub(super) fn call(docs: &Docs, given: Option<JsonObject>) -> Result<String, Too
     let found = snapshot.search(&search)?;
     let mut notices = Notices::new(docs, &snapshot, &search);
     notices.corrected(&found.terms, &found.hits);
+    notices.unheld(&found.terms);
     if found.hits.is_empty() {
         notices.nothing_found(&found.terms)?;
     }

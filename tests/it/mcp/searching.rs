@@ -242,3 +242,71 @@ fn any_query_is_answered() {
         call(&docs, "search", json!({"query": query})).expect("an answer");
     }
 }
+
+#[test]
+fn quoted_words_are_a_phrase_wherever_it_stands() {
+    let (_folder, docs) = docs(&[
+        ("a.md", "# Strategy\n\nA rolling update replaces pods one after the other.\n"),
+        (
+            "b.md",
+            "# Update strategy\n\nAn update keeps the ball rolling, and no other update does.\n",
+        ),
+        // "rolling" and "update" meet here only where one part of the page ends.
+        ("c.md", "# Update\n\n## Rolling\n\nUpdate the strategy.\n\n```sh\nstrategy update\n```\n"),
+    ]);
+    for query in [
+        "\"rolling update\" strategy",
+        "“rolling updates” strategy",
+        "strategy for a «Rolling Update»?",
+        "\"rolling-update\"",
+        "\"a rolling update replaces\"",
+    ] {
+        let answer = call(&docs, "search", json!({"query": query})).expect("an answer");
+        assert_eq!(ids(&docs, query), ["a.md#strategy"], "{query}: {answer}");
+        assert!(answer["notice"].is_null(), "{answer}");
+    }
+    // Without marks, with one left open, and in code, the words count.
+    for query in ["rolling update", "\"rolling update", "f(\"rolling update\")", "\"rolling\""] {
+        let found = ids(&docs, query);
+        assert!(found.len() == 3, "{query}: {found:?}");
+    }
+}
+
+#[test]
+fn a_phrase_that_no_section_holds_is_searched_as_words_and_the_answer_says_so() {
+    let (_folder, docs) = docs(&[("a.md", "# Pods\n\nAn update is rolling; the pods are new.\n")]);
+    for (query, said) in [
+        ("\"rolling update\"", "No section here holds \"rolling update\""),
+        ("\"new pods\" and \"the pods\"", "No section here holds \"new pods\""),
+    ] {
+        let answer = call(&docs, "search", json!({"query": query})).expect("an answer");
+        assert_eq!(results(&answer).len(), 1, "{query}");
+        let notice = answer["notice"].as_str().expect("a notice");
+        assert!(notice.starts_with(said) && !notice.contains("\"the pods\""), "{notice}");
+    }
+}
+
+#[test]
+fn quotes_of_any_kind_and_number_are_a_question() {
+    let (_folder, docs) = docs(&[("a.md", "# A\n\nports and doors of the house of the lord\n")]);
+    let many = "\"of the\" ".repeat(2000);
+    let long = format!("\"{}\"", "of the ".repeat(5000));
+    let word = format!("\"{}\"", "w".repeat(60_000));
+    for query in [
+        "\"",
+        "\"\"",
+        "\"\"\"\"",
+        "\" \"",
+        "\"?! …\"",
+        "“",
+        "”“",
+        "„",
+        "\\\"ports\\\"",
+        "\"and of\"",
+    ]
+    .into_iter()
+    .chain([many.as_str(), &long, &word])
+    {
+        call(&docs, "search", json!({"query": query})).expect("an answer");
+    }
+}
