@@ -19,6 +19,7 @@ pub mod quality;
 mod query;
 mod rank;
 mod report;
+mod resemblance;
 mod schema;
 mod snapshot;
 mod suggest;
@@ -67,6 +68,8 @@ pub struct Hit {
     pub record: SectionRecord,
     /// How well it answers; comparable within one search only.
     pub score: f32,
+    /// Sections that say nearly the same, best first.
+    pub also: Vec<Hit>,
 }
 
 /// What a search found.

@@ -16,6 +16,7 @@ mod resources;
 mod search;
 mod server;
 mod transport;
+mod versions;
 
 pub use links::Links;
 pub(crate) use links::PATH;

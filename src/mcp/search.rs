@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::arguments::{Arguments, shorten};
 use super::notices::Notices;
 use super::server::Docs;
-use super::{Shelf, ToolError};
+use super::{Shelf, ToolError, versions};
 use crate::corpus::tokens;
 use crate::index::{Hit, Passage, QueryTerms, Search, SectionRecord, Snapshot};
 
@@ -39,6 +39,8 @@ const ALIASES: &[(&str, &str)] = &[
 pub const DEFAULT_TOKENS: u64 = 3000;
 /// Hits, unless asked otherwise.
 const DEFAULT_LIMIT: u64 = 6;
+/// Copies that a hit points to; a list of more helps nobody.
+const MAX_ALSO: usize = 8;
 /// A passage of fewer tokens tells nothing: the hit keeps its id, title and address only.
 const LEAST_PASSAGE: usize = 24;
 
@@ -63,6 +65,10 @@ struct Found {
     text: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     tokens: Option<usize>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    cut: bool,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    also: Vec<String>,
 }
 
 /// Schema of the arguments; filters are offered only where there is something to choose.
@@ -94,7 +100,9 @@ pub(super) fn output_schema() -> Value {
                     "breadcrumb": {"type": "string"},
                     "url": {"type": "string", "description": "Cite this."},
                     "text": {"type": "string", "description": "Markdown of the passage; absent where the budget was spent."},
-                    "tokens": {"type": "integer", "description": "Estimated tokens of the whole section."}
+                    "tokens": {"type": "integer", "description": "Estimated tokens of the whole section."},
+                    "cut": {"type": "boolean", "description": "True where text is not the whole section: fetch has it."},
+                    "also": {"type": "array", "items": {"type": "string"}, "description": "Ids of sections that say nearly the same, such as copies and other versions."}
                 },
                 "required": ["id", "title", "url"]
             }},
@@ -137,7 +145,8 @@ pub(super) fn call(docs: &Docs, given: Option<JsonObject>) -> Result<String, Too
     if let Some(path) = arguments.text("path")? {
         search.under = under(docs, &snapshot, &path, search.collection.as_deref())?;
     }
-    let found = snapshot.search(&search)?;
+    let mut found = snapshot.search(&search)?;
+    versions::newest_first(&mut found.hits, shelves);
     let mut notices = Notices::new(docs, &snapshot, &search);
     notices.corrected(&found.terms, &found.hits);
     notices.unheld(&found.terms);
@@ -249,10 +258,11 @@ fn fill(
     budget: usize,
     notices: &mut Notices<'_>,
 ) -> Answer {
-    let mut results: Vec<Found> = hits.iter().map(|hit| found(docs, &hit.record)).collect();
+    let mut results: Vec<Found> = hits.iter().map(|hit| found(docs, hit)).collect();
     let cost = |found: &Found| {
         let parts = [&found.id, &found.title, &found.page, &found.breadcrumb, &found.url];
-        parts.iter().map(|part| tokens::estimate(part)).sum::<usize>() + 32
+        let parts = parts.into_iter().chain(&found.also);
+        parts.map(|part| tokens::estimate(part) + 2).sum::<usize>() + 32 - 10
     };
     let mut left = budget.saturating_sub(12 + notices.tokens());
     let mut fixed: usize = results.iter().map(cost).sum();
@@ -293,9 +303,11 @@ fn fill(
     Answer { results, notice: notices.finish(bare, dropped) }
 }
 
-fn found(docs: &Docs, section: &SectionRecord) -> Found {
+fn found(docs: &Docs, hit: &Hit) -> Found {
+    let section = &hit.record;
     let SectionRecord { collection, path, page, route, anchor, title, trail, .. } = section;
     let links = docs.links();
+    let id = |hit: &Hit| links.id(&hit.record.collection, &hit.record.path, &hit.record.anchor);
     Found {
         id: links.id(collection, path, anchor),
         title: if title.is_empty() { page.clone() } else { title.clone() },
@@ -304,6 +316,8 @@ fn found(docs: &Docs, section: &SectionRecord) -> Found {
         url: links.url(collection, path, route, anchor),
         text: String::new(),
         tokens: Some(section.tokens as usize),
+        cut: false,
+        also: hit.also.iter().take(MAX_ALSO).map(id).collect(),
     }
 }
 

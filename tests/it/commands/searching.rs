@@ -48,3 +48,29 @@ fn hits_can_be_kept_to_a_version_and_a_language() {
     assert_eq!(ids(&["--language", "de"]), ["v2-de/a.md#okapi"]);
     assert_eq!(ids(&["--version", "2", "--language", "en"]), ["v2-en/a.md#okapi"]);
 }
+
+#[test]
+fn of_copies_in_several_versions_the_newest_is_shown() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let mut file = String::from("data_dir = \"data\"\n");
+    let page = "# Okapi\n\nThe okapi lives in the forest and eats leaves, buds, grass and fruit.\n";
+    for version in ["1.9", "1.10", "1.2"] {
+        write(dir.path(), &format!("v{version}/a.md"), page);
+        let name = version.replace('.', "-");
+        file.push_str(&format!(
+            "[[collections]]\nname = \"v{name}\"\npath = \"v{version}\"\nversion = \"{version}\"\n"
+        ));
+    }
+    write(dir.path(), "docent.toml", &file);
+    let answer: Value =
+        serde_json::from_str(&search(dir.path(), &["okapi", "--json"])).expect("JSON");
+    assert_eq!(answer["results"].as_array().map(Vec::len), Some(1), "{answer}");
+    assert_eq!(answer["results"][0]["id"], "v1-10/a.md#okapi");
+    let mut also = answer["results"][0]["also"].as_array().expect("the others").clone();
+    also.sort_by_key(Value::to_string);
+    assert_eq!(also, ["v1-2/a.md#okapi", "v1-9/a.md#okapi"]);
+    let printed = search(dir.path(), &["okapi"]);
+    assert!(printed.contains("   also: v1-"), "{printed}");
+    let older = search(dir.path(), &["okapi", "--version", "1.9", "--json"]);
+    assert!(older.contains("v1-9/a.md#okapi") && !older.contains("also"), "{older}");
+}

@@ -310,3 +310,64 @@ fn quotes_of_any_kind_and_number_are_a_question() {
         call(&docs, "search", json!({"query": query})).expect("an answer");
     }
 }
+
+const OPTIONS: &str = "The flags that every command takes: `--quiet` says nothing, `--color` paints \
+    what is said, `--config` reads another file, `--root` runs in another folder, and `--locked` \
+    refuses to change what the lock file holds, whoever asks for it and however often. Each may \
+    stand before the name of a command or behind it, may be given twice, in which case the last \
+    one counts, and may be set for good in the file of settings, under a table of the same name, \
+    where a value that nobody understands is an error that names the line and the column at which \
+    it was met, so that whoever wrote it finds it again without a search through all the others.";
+
+#[test]
+fn sections_that_say_the_same_are_one_hit_that_points_to_the_others() {
+    let copy = |command: &str, text: &str| {
+        format!("# Command {command}\n\nDoes {command}.\n\n## Shared flags\n\n{text}\n")
+    };
+    let translated = "Die Schalter jedes Befehls: `--quiet` schweigt, `--color` malt, `--config` \
+        liest eine andere Datei, `--root` läuft woanders, `--locked` lässt alles, wie es ist.";
+    let (_folder, docs) = docs(&[
+        ("a.md", &copy("build", OPTIONS)),
+        ("b.md", &copy("check", OPTIONS)),
+        // Within one page, and with a word that differs.
+        (
+            "c.md",
+            &format!(
+                "{}\n## Shared flags\n\n{OPTIONS}\n",
+                copy("test", &OPTIONS.replace("often", "seldom"))
+            ),
+        ),
+        ("d.md", &copy("clean", translated)),
+    ]);
+    let ask = |arguments: Value| call(&docs, "search", arguments).expect("an answer");
+    let answer = ask(json!({"query": "flags quiet locked"}));
+    let hit = &results(&answer)[0];
+    let also = hit["also"].as_array().expect("copies").clone();
+    let mut all: Vec<&str> = also.iter().chain([&hit["id"]]).filter_map(Value::as_str).collect();
+    all.sort_unstable();
+    assert_eq!(
+        all,
+        ["a.md#shared-flags", "b.md#shared-flags", "c.md#shared-flags", "c.md#shared-flags-1"]
+    );
+    let others: Vec<_> = results(&answer)[1..].iter().map(|hit| hit["id"].clone()).collect();
+    assert!(others.contains(&json!("d.md#shared-flags")), "a translation is no copy: {others:?}");
+    // They count as one for the limit.
+    let answer = ask(json!({"query": "flags quiet locked", "limit": 2}));
+    assert_eq!(results(&answer)[1]["id"], "d.md#shared-flags");
+    // Filters hold for copies, too.
+    let answer = ask(json!({"query": "flags quiet locked", "path": "b.md"}));
+    assert!(results(&answer)[0]["also"].is_null(), "{answer}");
+    // Who asks for one of them by name gets that one by itself.
+    let answer = ask(json!({"query": "check command flags quiet locked"}));
+    assert_eq!(results(&answer)[0]["id"], "b.md#shared-flags");
+    assert!(results(&answer)[0]["also"].is_null(), "{answer}");
+}
+
+#[test]
+fn short_sections_of_different_pages_stay_apart() {
+    let page =
+        |name: &str| format!("# Array {name}\n\nAbout it.\n\n## Return value\n\nNone at all.\n");
+    let (_folder, docs) =
+        docs(&[("a.md", &page("reverse")), ("b.md", &page("fill")), ("c.md", &page("sort"))]);
+    assert_eq!(ids(&docs, "return value").len(), 3);
+}
