@@ -26,12 +26,12 @@ impl Snapshot {
         terms: &QueryTerms,
     ) -> anyhow::Result<Vec<Hit>> {
         let mut hits: Vec<Hit> = Vec::with_capacity(limit);
-        let mut runs: Vec<Vec<u64>> = Vec::with_capacity(limit);
+        let mut texts: Vec<Text> = Vec::with_capacity(limit);
         for (address, score) in list {
             let Stored::Section(record) = self.load(address)? else { continue };
-            let own = word_runs(&record);
+            let own = Text::of(&record);
             let same = (0..hits.len()).find(|at| {
-                resemblance(&runs[*at], &own) >= rank::SAME
+                texts[*at].says_the_same(&own)
                     && asked(&hits[*at].record, terms) == asked(&record, terms)
             });
             let hit = Hit { record, score, also: Vec::new() };
@@ -39,7 +39,7 @@ impl Snapshot {
                 Some(at) => hits[at].also.push(hit),
                 None if hits.len() < limit => {
                     hits.push(hit);
-                    runs.push(own);
+                    texts.push(own);
                 }
                 None => {}
             }
@@ -71,20 +71,40 @@ fn resemblance(a: &[u64], b: &[u64]) -> f32 {
     common as f32 / (less + more - common as f32).max(1.0)
 }
 
-/// Hashes of the runs of three words in a section and the headings over it, sorted, each once. The
-/// headings tell apart the many short sections that say "None." on different pages.
-fn word_runs(section: &SectionRecord) -> Vec<u64> {
-    let mut words: Vec<u64> = Vec::new();
-    each_word(&section.page, &mut words);
-    section.trail.iter().for_each(|above| each_word(above, &mut words));
-    each_word(&section.text, &mut words);
+/// What is compared of a section.
+struct Text {
+    /// Words of its heading.
+    title: Vec<u64>,
+    /// Hashes of the runs of three words in it and the headings over it, sorted, each once. The
+    /// headings tell apart the many short sections that say "None." on different pages.
+    runs: Vec<u64>,
+}
+
+impl Text {
+    fn of(section: &SectionRecord) -> Text {
+        let title = if section.title.is_empty() { &section.page } else { &section.title };
+        let (mut title_words, mut words) = (Vec::new(), Vec::new());
+        each_word(title, &mut title_words);
+        each_word(&section.page, &mut words);
+        section.trail.iter().for_each(|above| each_word(above, &mut words));
+        each_word(&section.text, &mut words);
+        Text { title: title_words, runs: runs(&words) }
+    }
+
+    /// Under another heading the same words are about something else: affinity, anti-affinity.
+    fn says_the_same(&self, other: &Text) -> bool {
+        self.title == other.title && resemblance(&self.runs, &other.runs) >= rank::SAME
+    }
+}
+
+fn runs(words: &[u64]) -> Vec<u64> {
     let hash = |run: &[u64]| {
         let mut hasher = FxHasher::default();
         run.hash(&mut hasher);
         hasher.finish()
     };
     let mut runs: Vec<u64> =
-        if words.len() < 3 { vec![hash(&words)] } else { words.windows(3).map(hash).collect() };
+        if words.len() < 3 { vec![hash(words)] } else { words.windows(3).map(hash).collect() };
     runs.sort_unstable();
     runs.dedup();
     runs
@@ -125,15 +145,12 @@ mod tests {
     use super::*;
 
     fn alike(a: &str, b: &str) -> f32 {
-        let runs = |text: &str| {
+        let [a, b] = [a, b].map(|text| {
             let mut words = Vec::new();
             each_word(text, &mut words);
-            let mut runs: Vec<u64> = words.windows(3).map(|run| run[0] ^ run[1] ^ run[2]).collect();
-            runs.sort_unstable();
-            runs.dedup();
-            runs
-        };
-        resemblance(&runs(a), &runs(b))
+            runs(&words)
+        });
+        resemblance(&a, &b)
     }
 
     #[test]

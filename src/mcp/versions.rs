@@ -6,7 +6,8 @@ use super::Shelf;
 use crate::index::Hit;
 
 /// Copies score alike down to this share of the best: what else stands on their pages moves a
-/// score by a few hundredths, never by more than 0.04 between editions of the corpora measured.
+/// score a little. Between two editions of which the newer had lost a section of each page, 19 of
+/// 20 copies (128, met in 15 answers) scored at least 0.98 of the better one.
 const ALIKE: f32 = 0.95;
 
 /// Puts the newest of the copies that score alike in front, where versions are known.

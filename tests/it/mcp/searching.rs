@@ -364,6 +364,15 @@ fn sections_that_say_the_same_are_one_hit_that_points_to_the_others() {
 }
 
 #[test]
+fn the_same_words_under_another_heading_are_another_hit() {
+    let (_folder, docs) = docs(&[(
+        "a.md",
+        &format!("# Flags\n\n## Of builds\n\n{OPTIONS}\n\n## Of tests\n\n{OPTIONS}\n"),
+    )]);
+    assert_eq!(ids(&docs, "quiet locked flags").len(), 2);
+}
+
+#[test]
 fn short_sections_of_different_pages_stay_apart() {
     let page =
         |name: &str| format!("# Array {name}\n\nAbout it.\n\n## Return value\n\nNone at all.\n");
