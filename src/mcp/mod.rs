@@ -7,6 +7,7 @@ mod arguments;
 mod completion;
 mod descriptions;
 mod fetch;
+mod instead;
 mod links;
 mod notices;
 mod outline;

@@ -1,22 +1,19 @@
 //! What is said about an answer: what was dropped, what was meant, where else to look.
 
-use super::ToolError;
 use super::arguments::shorten;
 use super::server::Docs;
 use crate::corpus::tokens;
-use crate::index::{Hit, QueryTerms, Search, Snapshot, nearest, spelling};
+use crate::index::{Hit, QueryTerms, spelling};
 
 /// Gathers the sentences of one answer.
-pub(super) struct Notices<'a> {
-    docs: &'a Docs,
-    snapshot: &'a Snapshot,
-    search: &'a Search,
+#[derive(Clone)]
+pub(super) struct Notices {
     sentences: Vec<String>,
 }
 
-impl<'a> Notices<'a> {
-    pub(super) fn new(docs: &'a Docs, snapshot: &'a Snapshot, search: &'a Search) -> Notices<'a> {
-        Notices { docs, snapshot, search, sentences: docs.problem().into_iter().collect() }
+impl Notices {
+    pub(super) fn new(docs: &Docs) -> Notices {
+        Notices { sentences: docs.problem().into_iter().collect() }
     }
 
     /// Room that the sentences take.
@@ -72,66 +69,8 @@ impl<'a> Notices<'a> {
         }
     }
 
-    /// An answer without hits says what to try: other words, other places, the outline.
-    pub(super) fn nothing_found(&mut self, terms: &QueryTerms) -> Result<(), ToolError> {
-        if terms.terms().is_empty() {
-            self.sentences.push(
-                "The query holds no words to look for: ask with words, or call outline to see what is here.".into(),
-            );
-            return Ok(());
-        }
-        let anywhere = Search { query: self.search.query.clone(), limit: 3, ..Search::default() };
-        let filters = self.filters();
-        if !filters.is_empty() {
-            let hits = self.snapshot.search(&anywhere)?.hits;
-            if !hits.is_empty() {
-                let links = self.docs.links();
-                let ids: Vec<String> = hits
-                    .iter()
-                    .map(|hit| {
-                        links.id(&hit.record.collection, &hit.record.path, &hit.record.anchor)
-                    })
-                    .collect();
-                self.sentences.push(format!(
-                    "Nothing matches with {}; without it these do: {}.",
-                    filters.join(" and "),
-                    ids.join(", ")
-                ));
-                return Ok(());
-            }
-        }
-        self.sentences.push("Nothing here matches.".into());
-        let headings = self.near_headings(terms)?;
-        if !headings.is_empty() {
-            self.sentences.push(format!("The nearest headings are: {}.", headings.join("; ")));
-        }
-        self.sentences.push("Call outline to see all that is here.".into());
-        Ok(())
-    }
-
-    fn filters(&self) -> Vec<String> {
-        let Search { under, collection, version, language, .. } = self.search;
-        [("path", under), ("collection", collection), ("version", version), ("language", language)]
-            .into_iter()
-            .filter_map(|(name, value)| value.as_ref().map(|value| format!("{name} {value:?}")))
-            .collect()
-    }
-
-    fn near_headings(&self, terms: &QueryTerms) -> Result<Vec<String>, ToolError> {
-        let catalog = self.snapshot.catalog()?;
-        let mut found: Vec<String> = Vec::new();
-        for word in terms.words().iter().take(4) {
-            let titles = catalog.pages().iter().map(|page| page.title.as_str());
-            if let Some(title) = nearest(word, titles)
-                && let Some(page) = catalog.pages().iter().find(|page| page.title == title)
-            {
-                let id = self.docs.links().id(&page.collection, &page.path, "");
-                let line = format!("{title} ({id})");
-                if !found.contains(&line) {
-                    found.push(line);
-                }
-            }
-        }
-        Ok(found)
+    /// A sentence of its own.
+    pub(super) fn say(&mut self, sentence: String) {
+        self.sentences.push(sentence);
     }
 }

@@ -1,15 +1,18 @@
 //! The tool `search`: the sections that answer, inside a token budget.
 
+use std::collections::BTreeSet;
+
 use rmcp::model::JsonObject;
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::arguments::{Arguments, shorten};
+use super::instead::Instead;
 use super::notices::Notices;
 use super::server::Docs;
 use super::{Shelf, ToolError, versions};
 use crate::corpus::tokens;
-use crate::index::{Hit, Passage, QueryTerms, Search, SectionRecord, Snapshot};
+use crate::index::{Hit, Passage, QueryTerms, Search, SectionRecord, Snapshot, nearest};
 
 /// Name of the tool.
 pub(super) const NAME: &str = "search";
@@ -50,6 +53,8 @@ struct Answer {
     results: Vec<Found>,
     #[serde(skip_serializing_if = "Option::is_none")]
     notice: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    instead: Option<Instead>,
 }
 
 #[derive(Debug, Serialize)]
@@ -106,7 +111,32 @@ pub(super) fn output_schema() -> Value {
                 },
                 "required": ["id", "title", "url"]
             }},
-            "notice": {"type": "string", "description": "What to know about this answer, and the next call to make."}
+            "notice": {"type": "string", "description": "What to know about this answer, and the next call to make."},
+            "instead": {
+                "type": "object",
+                "description": "Only where nothing matched: what to try.",
+                "properties": {
+                    "did_you_mean": {"type": "array", "items": {"type": "string"}, "description": "Words of these docs."},
+                    "headings": {"type": "array", "items": {
+                        "type": "object",
+                        "properties": {"id": {"type": "string"}, "title": {"type": "string"}},
+                        "required": ["id", "title"]
+                    }},
+                    "without": {"type": "array", "description": "Filters that hide everything: what matches without this one.", "items": {
+                        "type": "object",
+                        "properties": {
+                            "filter": {"type": "string", "description": "Name of the argument, or all."},
+                            "value": {"type": "string"},
+                            "sections": {"type": "integer"},
+                            "values": {"type": "array", "items": {"type": "string"}, "description": "Values of it that have some."},
+                            "ids": {"type": "array", "items": {"type": "string"}, "description": "The best of them."}
+                        },
+                        "required": ["filter", "sections", "ids"]
+                    }},
+                    "outline": {"type": "string", "description": "A path for the tool outline."}
+                },
+                "required": ["outline"]
+            }
         },
         "required": ["results"]
     })
@@ -147,13 +177,40 @@ pub(super) fn call(docs: &Docs, given: Option<JsonObject>) -> Result<String, Too
     }
     let mut found = snapshot.search(&search)?;
     versions::newest_first(&mut found.hits, shelves);
-    let mut notices = Notices::new(docs, &snapshot, &search);
+    let mut notices = Notices::new(docs);
     notices.corrected(&found.terms, &found.hits);
     notices.unheld(&found.terms);
     if found.hits.is_empty() {
-        notices.nothing_found(&found.terms)?;
+        let instead = Instead::of(docs, &snapshot, &search, &found.terms)?;
+        return Ok(nothing(&notices, &instead, found.terms.terms().is_empty(), budget)?);
     }
     Ok(fit(docs, &found.hits, &found.terms, budget, notices)?)
+}
+
+/// An answer without hits, with as much of what to try instead as fits; JSON.
+fn nothing(
+    notices: &Notices,
+    instead: &Instead,
+    wordless: bool,
+    budget: usize,
+) -> anyhow::Result<String> {
+    let mut json = String::new();
+    for items in [usize::MAX, 3, 1, 0] {
+        let instead = instead.at_most(items);
+        let mut notices = notices.clone();
+        notices.say(if wordless {
+            "The query holds no words to look for: ask with words, or call outline to see what is here.".into()
+        } else {
+            instead.sentences()
+        });
+        let notice = notices.finish(0, 0);
+        json =
+            serde_json::to_string(&Answer { results: Vec::new(), notice, instead: Some(instead) })?;
+        if tokens::estimate(&json) <= budget {
+            break;
+        }
+    }
+    Ok(json)
 }
 
 /// A filter's value, checked against what there is.
@@ -173,8 +230,13 @@ fn filter(
     if known.is_empty() {
         return Err(ToolError(format!("these docs have no {name} to choose: leave {name:?} out")));
     }
+    let mut known = known;
+    known.sort_unstable();
+    known.dedup();
+    let near = nearest(&wanted, known.iter().copied());
+    let near = near.map_or(String::new(), |near| format!("the nearest is {near:?}; "));
     Err(ToolError(format!(
-        "there is no {name} {:?}; there is: {}",
+        "there is no {name} {:?}; {near}there is: {}",
         shorten(&wanted),
         known.join(", ")
     )))
@@ -216,11 +278,16 @@ fn under(
             return Ok(Some(format!("{name}/{folder}/")));
         }
     }
-    let near: Vec<String> = snapshot
-        .nearest_pages(path, 3)?
-        .iter()
-        .map(|page| docs.links().id(&page.collection, &page.path, ""))
-        .collect();
+    let pages = snapshot.nearest_pages(path, 3)?;
+    let pages = pages.iter().map(|page| docs.links().id(&page.collection, &page.path, ""));
+    let mut folders = BTreeSet::new();
+    for page in names.iter().flat_map(|name| catalog.collection(name)) {
+        let page = docs.links().id(&page.collection, &page.path, "");
+        folders.extend(page.match_indices('/').map(|(at, _)| page[..at].to_owned()));
+    }
+    let folder = nearest(path, folders.iter().map(String::as_str));
+    let near: Vec<String> =
+        folder.map(|folder| format!("{folder}/")).into_iter().chain(pages).collect();
     let hint =
         if near.is_empty() { String::new() } else { format!("; near it are: {}", near.join(", ")) };
     Err(ToolError(format!(
@@ -235,29 +302,23 @@ fn fit(
     hits: &[Hit],
     terms: &QueryTerms,
     budget: usize,
-    mut notices: Notices<'_>,
+    notices: Notices,
 ) -> anyhow::Result<String> {
     let mut spare = budget;
     // What is escaped in JSON costs a little more than its own text; a second round mends the
     // rare answer that this guess does not cover.
     for _ in 0..3 {
-        let json = serde_json::to_string(&fill(docs, hits, terms, spare, &mut notices))?;
+        let json = serde_json::to_string(&fill(docs, hits, terms, spare, &notices))?;
         let size = tokens::estimate(&json);
         if size <= budget {
             return Ok(json);
         }
         spare = spare.saturating_sub(size - budget + 8);
     }
-    Ok(serde_json::to_string(&fill(docs, hits, terms, spare, &mut notices))?)
+    Ok(serde_json::to_string(&fill(docs, hits, terms, spare, &notices))?)
 }
 
-fn fill(
-    docs: &Docs,
-    hits: &[Hit],
-    terms: &QueryTerms,
-    budget: usize,
-    notices: &mut Notices<'_>,
-) -> Answer {
+fn fill(docs: &Docs, hits: &[Hit], terms: &QueryTerms, budget: usize, notices: &Notices) -> Answer {
     let mut results: Vec<Found> = hits.iter().map(|hit| found(docs, hit)).collect();
     let cost = |found: &Found| {
         let parts = [&found.id, &found.title, &found.page, &found.breadcrumb, &found.url];
@@ -300,7 +361,7 @@ fn fill(
         left = left.saturating_sub(passage.tokens * 10 / 9);
         found.text = passage.text;
     }
-    Answer { results, notice: notices.finish(bare, dropped) }
+    Answer { results, notice: notices.finish(bare, dropped), instead: None }
 }
 
 fn found(docs: &Docs, hit: &Hit) -> Found {

@@ -166,14 +166,56 @@ fn a_section_that_only_points_elsewhere_steps_back() {
 
 #[test]
 fn no_hit_is_answered_with_what_to_try() {
-    let (_folder, docs) = docs(&[("a.md", "# Ownership\n\nEach value has an owner.\n")]);
-    let answer = call(&docs, "search", json!({"query": "zebras"})).expect("an answer");
-    assert_eq!(results(&answer).len(), 0);
-    let notice = answer["notice"].as_str().expect("a notice");
-    assert!(notice.contains("Nothing here matches"), "{notice}");
-    assert!(notice.contains("Call outline"), "{notice}");
-    let empty = call(&docs, "search", json!({"query": " ?! 😀 "})).expect("an answer");
+    let (_folder, docs) = docs(&[
+        ("guide/owner.md", "# Ownership\n\nEach value has an owner.\n"),
+        ("guide/scale.md", "# Scaling\n\n## Replicasets\n\nThere are more of them at noon.\n"),
+    ]);
+    let ask = |query: &str, path: Option<&str>| {
+        call(&docs, "search", json!({"query": query, "path": path})).expect("an answer")
+    };
+    // Too far off to be taken for it, near enough to be asked about.
+    let answer = ask("townership", None);
+    assert_eq!(results(&answer).len(), 0, "{answer}");
+    assert_eq!(answer["instead"]["did_you_mean"], json!(["ownership"]), "{answer}");
+    assert_eq!(answer["instead"]["headings"][0]["id"], "guide/owner.md#ownership", "{answer}");
+    assert_eq!(answer["instead"]["outline"], "");
+    assert_eq!(
+        answer["notice"],
+        "Nothing here matches. Did you mean: ownership? \
+         The nearest headings are: Ownership (guide/owner.md#ownership). \
+         Call outline to see all that is here."
+    );
+    let answer = ask("replicator", Some("guide/scale.md"));
+    assert_eq!(answer["instead"]["did_you_mean"], json!(["replicasets"]), "{answer}");
+    assert_eq!(answer["instead"]["outline"], "guide/scale.md");
+    let answer = ask("zzzz", Some("guide"));
+    assert_eq!(
+        answer["notice"],
+        "Nothing here matches. Call outline with path \"guide/\" to see what is there."
+    );
+    let empty = ask(" ?! 😀 ", None);
     assert!(empty["notice"].as_str().expect("a notice").contains("no words"), "{empty}");
+    assert!(empty["instead"]["outline"].is_string(), "{empty}");
+}
+
+#[test]
+fn an_answer_without_hits_fits_its_budget_too() {
+    let pages: Vec<(String, String)> = (0..30)
+        .map(|n| {
+            let path = format!("a-rather-long-folder-name/and-another-{n}/page-{n}.md");
+            (path, format!("# Ownership of the {n}th kind of a thing\n\nzebra {n}\n"))
+        })
+        .collect();
+    let mut files: Vec<(&str, &str)> =
+        pages.iter().map(|(a, b)| (a.as_str(), b.as_str())).collect();
+    files.push(("other/a.md", "# Other\n\nports\n"));
+    let (_folder, docs) = docs(&files);
+    for query in ["townership kind thing", "zebra", "ownership kind"] {
+        let arguments = json!({"query": query, "path": "other", "max_tokens": 200});
+        let answer = call(&docs, "search", arguments).expect("an answer");
+        assert!(tokens::estimate(&answer.to_string()) <= 200, "{answer}");
+        assert!(answer["notice"].is_string(), "{answer}");
+    }
 }
 
 #[test]
@@ -182,9 +224,23 @@ fn a_filter_that_hides_everything_is_named() {
         docs(&[("a/one.md", "# One\n\nzebra\n"), ("b/two.md", "# Two\n\nports\n")]);
     let answer = call(&docs, "search", json!({"query": "zebra", "path": "b"})).expect("an answer");
     assert_eq!(
-        answer["notice"],
-        "Nothing matches with path \"docs/b/\"; without it these do: a/one.md#one."
+        answer["instead"]["without"],
+        json!([{"filter": "path", "value": "b/", "sections": 1, "values": ["a/"], "ids": ["a/one.md#one"]}])
     );
+    assert_eq!(
+        answer["notice"],
+        "Nothing matches with path \"b/\": without it 1 section does, in a/ (a/one.md#one). \
+         Call outline with path \"b/\" to see what is there."
+    );
+}
+
+#[test]
+fn a_path_that_is_not_there_is_answered_with_near_ones() {
+    let (_folder, docs) =
+        docs(&[("guide/one.md", "# One\n\nports\n"), ("b/two.md", "# Two\n\nports\n")]);
+    let error =
+        call(&docs, "search", json!({"query": "ports", "path": "gide/"})).expect_err("none");
+    assert!(error.contains("near it are: guide/"), "{error}");
 }
 
 #[test]
