@@ -37,6 +37,8 @@ pub struct QueryTerms {
     pub(super) places: Vec<usize>,
     /// What is looked for; see [`Snapshot::expand`](super::Snapshot).
     pub(super) groups: Vec<Group>,
+    /// How rare each of them is.
+    pub(super) rarities: Vec<f32>,
     /// Words that the index does not know, with the terms that took their place.
     pub(super) corrected: Vec<(String, String)>,
     /// Quoted parts that a hit must hold.
@@ -109,6 +111,18 @@ impl QueryTerms {
         &self.corrected
     }
 
+    /// Plain words of the question that no section holds and that nothing was put in place of.
+    pub fn unknown(&self) -> Vec<&str> {
+        let missing = |term: &String| {
+            let mut groups = self.groups.iter();
+            groups.any(|group| group.frequency() == 0 && group.alternatives[0].0 == *term)
+        };
+        let plain = |word: &str| word.chars().all(char::is_alphabetic);
+        let words = self.terms.iter().zip(&self.words);
+        let words = words.filter(|(term, word)| plain(word) && missing(term));
+        words.map(|(_, word)| word.as_str()).collect()
+    }
+
     /// Quoted parts of the question that no section holds: their words were looked for instead.
     pub fn unheld_phrases(&self) -> &[String] {
         &self.unheld
@@ -135,16 +149,20 @@ impl QueryTerms {
         found
     }
 
-    /// How much of the question a text holds: a point for each distinct term, and a little for
-    /// each further one.
-    pub(super) fn weight_in(&self, text: &str) -> f32 {
-        let mut counts: FxHashMap<usize, u32> = FxHashMap::default();
-        analyzer::terms(text, |token| {
-            if let Some(at) = self.terms.iter().position(|term| *term == token.text) {
-                *counts.entry(at).or_default() += 1;
+    /// What each term is worth in a passage: the place of its group, its weight there, and the
+    /// rarity of the group, 1 where the index was not asked.
+    pub(super) fn worths(&self) -> FxHashMap<&str, (usize, f32)> {
+        let mut worths = FxHashMap::default();
+        for (at, term) in self.terms.iter().enumerate() {
+            worths.insert(term.as_str(), (at + self.groups.len(), 1.0));
+        }
+        for (at, group) in self.groups.iter().enumerate() {
+            let rarity = self.rarities.get(at).copied().unwrap_or(1.0);
+            for (term, weight) in &group.alternatives {
+                worths.insert(term.as_str(), (at, weight * rarity));
             }
-        });
-        counts.values().map(|n| 1.0 + 0.1 * (*n).min(5) as f32).sum()
+        }
+        worths
     }
 
     /// The query for the sections that may answer: those that hold every phrase, or, where nothing

@@ -12,6 +12,7 @@ use tantivy::collector::TopDocs;
 use tantivy::{DocAddress, Score};
 
 use super::candidates::{Candidate, Candidates};
+use super::query::Group;
 use super::snapshot::Snapshot;
 use super::{Hit, Hits, QueryTerms, Search};
 use crate::corpus::Section;
@@ -113,6 +114,9 @@ impl Snapshot {
         self.reading(|| {
             let mut terms = self.expand(terms.clone())?;
             self.keep_held_phrases(&mut terms, search)?;
+            let all = self.searcher.num_docs();
+            let rarity = |group: &Group| rarity(group.frequency(), all);
+            terms.rarities = terms.groups.iter().map(rarity).collect();
             let hits = self.best(&terms, search)?;
             Ok(Hits { hits, terms })
         })
@@ -130,11 +134,8 @@ impl Snapshot {
         }
         let addresses: Vec<DocAddress> = top.into_iter().map(|(_, address)| address).collect();
         let candidates = self.candidates(&terms.groups, &addresses)?;
-        let all = self.searcher.num_docs();
-        let rarities: Vec<f32> =
-            terms.groups.iter().map(|group| rarity(group.frequency(), all)).collect();
         let looked_at = search.limit * LOOKED_AT;
-        let list = in_turn(scored(&candidates, &rarities), looked_at);
+        let list = in_turn(scored(&candidates, &terms.rarities), looked_at);
         let list = list.into_iter().map(|Scored { score, address, .. }| (address, score));
         self.distinct(list, search.limit, terms)
     }

@@ -17,7 +17,7 @@ const OFFERED: usize = 3;
 const SHARED_LETTERS: usize = 4;
 /// Least share of pairs of letters that a heading has in common with the question (the coefficient
 /// of Dice, as Adamson and Boreham 1974 use it for words): below stand chance likenesses.
-const LIKENESS: f32 = 0.3;
+const LIKENESS: f32 = 0.4;
 
 /// Largest distance at which a word is offered: one edit in short words, two in long ones.
 pub(super) fn reach(word: &str) -> usize {
@@ -94,19 +94,22 @@ impl Snapshot {
         Ok(near.into_iter().map(|(term, _)| term).take(OFFERED).collect())
     }
 
-    /// Headings that look most like the question, with their pages, within the filters of a
-    /// search that say where; likest first.
+    /// Headings that look most like the question or one of these words, with their pages, within
+    /// the filters of a search that say where; likest first.
     pub fn near_headings(
         &self,
         search: &Search,
+        words: &[String],
         limit: usize,
     ) -> anyhow::Result<Vec<(Arc<PageRecord>, SectionEntry)>> {
-        let asked = letter_pairs(&search.query);
+        let asked = words.iter().chain([&search.query]);
+        let asked: Vec<_> = asked.map(|text| letter_pairs(text)).collect();
         let mut found: Vec<(f32, &Arc<PageRecord>, &SectionEntry)> = Vec::new();
         for page in self.catalog()?.pages().iter().filter(|page| lies_in(page, search)) {
             for section in &page.sections {
                 let title = if section.title.is_empty() { &*page.title } else { &*section.title };
-                let likeness = dice(&asked, &letter_pairs(title));
+                let title = letter_pairs(title);
+                let likeness = asked.iter().map(|asked| dice(asked, &title)).fold(0.0, f32::max);
                 if likeness >= LIKENESS {
                     found.push((likeness, page, section));
                 }
@@ -243,7 +246,7 @@ mod tests {
     fn likeness_is_in_pairs_of_letters() {
         let like = |a, b| dice(&letter_pairs(a), &letter_pairs(b));
         assert_eq!(like("Scaling", "scaling"), 1.0);
-        assert!(like("autoscaler", "Scaling") > LIKENESS);
+        assert!(like("autoscaling", "Scaling") > LIKENESS);
         assert!(like("作用域插槽", "插槽") > LIKENESS);
         assert!(like("zebra", "Scaling") < LIKENESS);
         assert_eq!(like("", "?"), 0.0);

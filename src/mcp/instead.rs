@@ -57,7 +57,7 @@ impl Instead {
         }
         instead.without = without(docs, snapshot, search, terms)?;
         instead.did_you_mean = snapshot.near_words(terms, search)?;
-        for (page, section) in snapshot.near_headings(search, MOST)? {
+        for (page, section) in snapshot.near_headings(search, &instead.did_you_mean, MOST)? {
             let title = if section.title.is_empty() { &*page.title } else { &*section.title };
             instead.headings.push(Heading {
                 id: docs.links().id(&page.collection, &page.path, &section.anchor),

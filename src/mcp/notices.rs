@@ -21,18 +21,27 @@ impl Notices {
         self.sentences.iter().map(|sentence| tokens::estimate(sentence) + 2).sum()
     }
 
-    /// The whole notice; `bare` hits have no text, `dropped` ones are not in the answer.
-    pub(super) fn finish(&self, bare: usize, dropped: usize) -> Option<String> {
+    /// The whole notice; `cut` hits have a part of their text, `bare` ones none, and `dropped` ones
+    /// are not in the answer.
+    pub(super) fn finish(&self, cut: usize, bare: usize, dropped: usize) -> Option<String> {
         let mut sentences = self.sentences.clone();
+        let hits = |n: usize, one: &str, more: &str| match n {
+            1 => format!("1 {one}"),
+            _ => format!("{n} {more}"),
+        };
+        if cut > 0 {
+            let passages = hits(cut, "passage is", "passages are");
+            sentences.push(format!("{passages} cut at …: fetch has the whole section by its id."));
+        }
         if bare > 0 {
-            let which =
-                if bare == 1 { "The last hit has".into() } else { format!("{bare} hits have") };
+            let hits = hits(bare, "hit has", "hits have");
             sentences.push(format!(
-                "{which} no text because the budget is spent: fetch them by id, or raise max_tokens."
+                "{hits} no text because the budget is spent: fetch them by id, or raise max_tokens."
             ));
         }
         if dropped > 0 {
-            sentences.push(format!("{dropped} more hits did not fit: raise max_tokens."));
+            let hits = hits(dropped, "more hit", "more hits");
+            sentences.push(format!("{hits} did not fit: raise max_tokens."));
         }
         (!sentences.is_empty()).then(|| sentences.join(" "))
     }
@@ -51,6 +60,14 @@ impl Notices {
         if !others.is_empty() {
             self.sentences
                 .push(format!("Not in these docs as asked; taken for: {}.", others.join(", ")));
+        }
+    }
+
+    /// Words that no section holds, so that nobody takes a hit for an answer to them.
+    pub(super) fn unknown(&mut self, terms: &QueryTerms) {
+        let words: Vec<String> = terms.unknown().into_iter().take(8).map(shorten).collect();
+        if !words.is_empty() {
+            self.sentences.push(format!("Nothing here holds: {}.", words.join(", ")));
         }
     }
 

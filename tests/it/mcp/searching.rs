@@ -58,10 +58,34 @@ fn the_whole_answer_stays_within_its_budget() {
             assert_eq!(fences % 2, 0, "{hit}");
         }
         let shown = results(&answer).len();
-        let silent =
-            shown < limit.min(12) || results(&answer).iter().any(|hit| hit["text"].is_null());
-        assert_eq!(answer["notice"].is_string(), silent, "{limit}, {budget}: {answer}");
+        assert!(results(&answer)[0]["text"].is_string(), "the best hit has text: {answer}");
+        let cut = |hit: &Value| {
+            let whole = hit["text"].as_str().is_some_and(|text| !text.contains('…'));
+            assert_eq!(hit["cut"] == true, hit["text"].is_string() && !whole, "{hit}");
+            !whole
+        };
+        let told =
+            shown < limit.min(12) || results(&answer).iter().filter(|hit| cut(hit)).count() > 0;
+        assert_eq!(answer["notice"].is_string(), told, "{limit}, {budget}: {answer}");
     }
+}
+
+#[test]
+fn the_best_hit_gets_the_most_and_the_last_a_line_or_two() {
+    let files = long_docs();
+    let files: Vec<(&str, &str)> =
+        files.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect();
+    let (_folder, docs) = docs(&files);
+    let arguments = json!({"query": "ports", "limit": 8, "max_tokens": 1500});
+    let answer = call(&docs, "search", arguments).expect("an answer");
+    let sizes: Vec<usize> = results(&answer)
+        .iter()
+        .map(|hit| tokens::estimate(hit["text"].as_str().expect("a line at least")))
+        .collect();
+    assert_eq!(sizes.len(), 8);
+    assert!(sizes[0] > 2 * sizes[3] && sizes.iter().all(|size| *size > 15), "{sizes:?}");
+    let notice = answer["notice"].as_str().expect("a notice");
+    assert!(notice.contains("passages are cut at …: fetch has"), "{notice}");
 }
 
 #[test]
