@@ -257,13 +257,18 @@ fn is_rule(line: &str) -> bool {
     line.contains("--") && line.bytes().all(|b| matches!(b, b'|' | b'-' | b':' | b' '))
 }
 
-fn cut_fence(body: &str, room: usize) -> Vec<String> {
+/// First line of a fence, its content, and the mark that closes it.
+pub(crate) fn fenced(body: &str) -> (&str, &str, &str) {
     let (first, rest) = body.split_once('\n').unwrap_or((body, ""));
     let mark = opens(first).unwrap_or("```");
-    let (inner, _) = match rest.rsplit_once('\n') {
-        Some((inner, last)) if closes(last, mark) => (inner, last),
-        _ => (rest, ""),
-    };
+    match rest.rsplit_once('\n') {
+        Some((inner, last)) if closes(last, mark) => (first, inner, mark),
+        _ => (first, rest, mark),
+    }
+}
+
+fn cut_fence(body: &str, room: usize) -> Vec<String> {
+    let (first, inner, mark) = fenced(body);
     let room = room.saturating_sub(first.len() + mark.len() + 2).max(40);
     let pieces = gather(inner.split_inclusive('\n').collect(), room, "");
     pieces
@@ -388,7 +393,7 @@ fn gather(parts: Vec<&str>, room: usize, between: &str) -> Vec<String> {
             while !part.is_char_boundary(at) {
                 at -= 1;
             }
-            let space = part[..at].rfind(' ').filter(|space| *space > at / 2);
+            let space = part[..at].rfind([' ', '，', '、', '；']).filter(|space| *space > at / 2);
             let (head, tail) = part.split_at(space.unwrap_or(at));
             pieces.push(head.to_owned());
             part = tail;

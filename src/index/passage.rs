@@ -220,15 +220,34 @@ impl<'a> Cutting<'a> {
         while self.leads(at) && at + 1 < self.blocks.len() {
             at += 1;
             if !self.add(at) {
-                let bytes = self.slice(at).len() * self.room().saturating_sub(4)
-                    / (tokens::estimate(self.slice(at)) + 1);
-                if self.kind(at) == Kind::Fence && bytes >= LEAST_BYTES {
-                    let pieces = blocks::cut(self.text, &self.blocks[at], bytes * 9 / 10);
-                    self.add_part(at, &pieces[0]);
-                }
+                self.begin(at);
                 break;
             }
         }
+    }
+
+    /// Shows the beginning of a block that does not fit: whole sentences, or lines of code.
+    fn begin(&mut self, at: usize) {
+        let room = self.room().saturating_sub(4);
+        let body = self.slice(at);
+        let bytes = body.len() * room / tokens::estimate(body).max(1);
+        let mut part = String::new();
+        match self.kind(at) {
+            Kind::Fence if bytes >= 2 * LEAST_BYTES => {
+                let pieces = blocks::cut(self.text, &self.blocks[at], bytes * 9 / 10);
+                part.push_str(&pieces[0]);
+            }
+            Kind::Text | Kind::Item => {
+                for sentence in blocks::sentences(body) {
+                    if tokens::estimate(&part) + tokens::estimate(sentence) > room {
+                        break;
+                    }
+                    part.push_str(sentence);
+                }
+            }
+            _ => {}
+        }
+        self.add_part(at, &part);
     }
 
     /// The block that leads to this one: of a fence the text above it, of an indented block the
@@ -295,14 +314,7 @@ impl<'a> Cutting<'a> {
             }
         }
         if to < self.blocks.len() && self.kind(to) == Kind::Text && self.room() > LEAST_REST {
-            let mut part = String::new();
-            for sentence in blocks::sentences(self.slice(to)) {
-                if tokens::estimate(&part) + tokens::estimate(sentence) + 2 > self.room() {
-                    break;
-                }
-                part.push_str(sentence);
-            }
-            self.add_part(to, &part);
+            self.begin(to);
         }
     }
 
@@ -326,30 +338,60 @@ impl<'a> Cutting<'a> {
         }
     }
 
-    /// The piece that matches best of a block that is too long by itself.
+    /// The part that matches best of a block that is too long by itself: a sentence, or a line of
+    /// code, with as many others around it as fit.
     fn piece(&self, at: usize, terms: &QueryTerms) -> String {
-        let block = &self.blocks[at];
-        let tokens = tokens::estimate(self.slice(at)).max(1);
-        let bytes = self.slice(at).len() * self.room().saturating_sub(4) / tokens;
+        let body = self.slice(at);
+        let room = self.room().saturating_sub(4);
+        let bytes = body.len() * room / tokens::estimate(body).max(1) * 9 / 10;
         if bytes < LEAST_BYTES {
             return String::new();
         }
-        let pieces = blocks::cut(self.text, block, bytes * 9 / 10);
+        let fence = self.kind(at) == Kind::Fence;
+        let (first, inner, last) = if fence { blocks::fenced(body) } else { ("", body, "") };
+        let units: Vec<&str> =
+            if fence { inner.split_inclusive('\n').collect() } else { blocks::sentences(inner) };
         let worths = terms.worths();
+        let weights: Vec<f32> = units.iter().map(|unit| weight_of(unit, &worths)).collect();
         let mut best = 0;
-        let mut weight = f32::MIN;
-        for (n, piece) in pieces.iter().enumerate() {
-            let here = weight_of(piece, &worths);
-            if here > weight {
-                (best, weight) = (n, here);
+        for at in 1..units.len() {
+            best = if weights[at] > weights[best] { at } else { best };
+        }
+        let room = bytes.saturating_sub(first.len() + last.len());
+        if units.get(best).is_none_or(|unit| unit.len() > room) {
+            return self.scrap(at, bytes, &worths);
+        }
+        let (mut from, mut to, mut used) = (best, best + 1, units[best].len());
+        loop {
+            let below = units.get(to).filter(|unit| used + unit.len() <= room);
+            to += usize::from(below.is_some());
+            used += below.map_or(0, |unit| unit.len());
+            let above = from.checked_sub(1).filter(|at| used + units[*at].len() <= room);
+            used += above.map_or(0, |at| units[at].len());
+            from = above.unwrap_or(from);
+            if below.is_none() && above.is_none() {
+                break;
             }
         }
-        let piece = without_indent(&pieces[best], self.indent(at));
-        let mut piece = piece.trim().to_owned();
-        if best > 0 && block.kind != Kind::Fence {
-            piece.insert_str(0, "… ");
+        let piece = without_indent(&units[from..to].concat(), self.indent(at)).into_owned();
+        match (fence, from > 0) {
+            (true, _) => format!("{}\n{}\n{}", first.trim(), piece.trim_end(), last.trim()),
+            (false, true) => format!("{GAP} {}", piece.trim()),
+            (false, false) => piece.trim().to_owned(),
         }
-        piece
+    }
+
+    /// The same where a single sentence or line is too long.
+    fn scrap(&self, at: usize, bytes: usize, worths: &FxHashMap<&str, (usize, f32)>) -> String {
+        let pieces = blocks::cut(self.text, &self.blocks[at], bytes);
+        let mut best = (f32::MIN, "");
+        for piece in &pieces {
+            let weight = weight_of(piece, worths);
+            best = if weight > best.0 { (weight, piece) } else { best };
+        }
+        let inside = self.kind(at) != Kind::Fence && pieces[0] != best.1;
+        let mark = if inside { "… " } else { "" };
+        format!("{mark}{}", without_indent(best.1, self.indent(at)).trim())
     }
 
     /// The passage, with a mark for whatever is left out.
@@ -366,8 +408,13 @@ impl<'a> Cutting<'a> {
             } else if head && self.kind(*at) == Kind::Row {
                 out.push('\n');
             } else if !touches {
-                out.push_str(if out.is_empty() { GAP } else { "\n\n…" });
-                out.push_str("\n\n");
+                let marked = part.as_ref().is_some_and(|part| part.starts_with(GAP));
+                out.push_str(match (out.is_empty(), marked) {
+                    (true, true) => "",
+                    (true, false) => "…\n\n",
+                    (false, true) => "\n\n",
+                    (false, false) => "\n\n…\n\n",
+                });
             }
             // A block of an item that is not shown would be read as indented code.
             let indent = self.indent(*at);
@@ -469,8 +516,7 @@ mod tests {
         // The code matched, and the line matched.
         for query in ["kranich", "write file"] {
             let passage = cut(&text, query, 40);
-            let start = format!("## T\n\n…\n\n{}", code.trim());
-            assert!(passage.text.starts_with(&start), "{query}: {}", passage.text);
+            assert!(passage.text.contains(code.trim()), "{query}: {}", passage.text);
         }
     }
 

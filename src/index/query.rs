@@ -113,14 +113,26 @@ impl QueryTerms {
 
     /// Plain words of the question that no section holds and that nothing was put in place of.
     pub fn unknown(&self) -> Vec<&str> {
-        let missing = |term: &String| {
-            let mut groups = self.groups.iter();
-            groups.any(|group| group.frequency() == 0 && group.alternatives[0].0 == *term)
-        };
         let plain = |word: &str| word.chars().all(char::is_alphabetic);
-        let words = self.terms.iter().zip(&self.words);
-        let words = words.filter(|(term, word)| plain(word) && missing(term));
-        words.map(|(_, word)| word.as_str()).collect()
+        let missing = |at: usize| {
+            let none =
+                |group: &Group| group.frequency() == 0 && group.alternatives[0].0 == self.terms[at];
+            plain(&self.words[at]) && self.groups.iter().any(none) && !self.is_joined(at)
+        };
+        (0..self.terms.len()).filter(|at| missing(*at)).map(|at| self.words[at].as_str()).collect()
+    }
+
+    /// Whether a word was found as one with the word before it.
+    fn is_joined(&self, at: usize) -> bool {
+        let Some(before) = at.checked_sub(1).map(|at| self.words[at].to_lowercase()) else {
+            return false;
+        };
+        let mut terms = self.groups.iter().flat_map(|group| &group.alternatives);
+        terms.any(|(term, weight)| {
+            let rest = term.strip_prefix(&before).filter(|_| *weight < 1.0);
+            rest.and_then(|rest| rest.chars().next())
+                .is_some_and(|letter| self.words[at].to_lowercase().starts_with(letter))
+        })
     }
 
     /// Quoted parts of the question that no section holds: their words were looked for instead.
