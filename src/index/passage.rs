@@ -106,8 +106,8 @@ fn densest(blocks: &[Block], weights: &[f32]) -> usize {
         weights[at] + NEIGHBOURS * (before + weights.get(at + 1).unwrap_or(&0.0))
     };
     let mut best = usize::from(blocks.len() > 1 && blocks[0].kind == Kind::Heading);
-    for at in best + 1..blocks.len() {
-        if blocks[at].kind != Kind::Heading && around(at) > around(best) {
+    for (at, block) in blocks.iter().enumerate().skip(best + 1) {
+        if block.kind != Kind::Heading && around(at) > around(best) {
             best = at;
         }
     }
@@ -212,7 +212,7 @@ impl<'a> Cutting<'a> {
             let Some(lead) = self.lead(at) else { break };
             if !self.add(lead) {
                 let last = blocks::sentences(self.slice(lead)).last().copied().unwrap_or_default();
-                self.add_part(lead, last.trim_start());
+                self.add_part(lead, &format!("{GAP} {}", last.trim_start()));
             }
             at = lead;
         }

@@ -50,8 +50,8 @@ impl Instead {
         terms: &QueryTerms,
     ) -> Result<Instead, ToolError> {
         let under = search.under.as_deref().map(|under| place(docs, under));
-        let mut instead = Instead::default();
-        instead.outline = under.or_else(|| search.collection.clone()).unwrap_or_default();
+        let outline = under.or_else(|| search.collection.clone()).unwrap_or_default();
+        let mut instead = Instead { outline, ..Instead::default() };
         if terms.terms().is_empty() {
             return Ok(instead);
         }
