@@ -52,8 +52,13 @@ const LEAST_DEPTH: usize = 150;
 /// pairs at 0.9 and above, met in answers over six corpora, 26 drawn by lot all said the same;
 /// from 0.85 to 0.9 three of 17 differed in what they were about (an ARIA role, a function).
 pub(super) const SAME: f32 = 0.9;
+/// Least share of the larger one's tokens that the smaller of two such sections has. What links
+/// point to counts in tokens and not in words, so that this is less than [`SAME`].
+pub(super) const SAME_SIZE: f32 = 0.8;
 /// Sections that are looked at for each hit that is shown, because some of them may be copies.
-const LOOKED_AT: usize = 3;
+pub(super) const LOOKED_AT: usize = 2;
+/// The same where all that were looked at are copies of a few: several versions in one index.
+const MOST_LOOKED_AT: usize = 5;
 
 /// Headings of sections that point elsewhere instead of answering.
 const POINTERS: &[&str] = &[
@@ -134,8 +139,8 @@ impl Snapshot {
         }
         let addresses: Vec<DocAddress> = top.into_iter().map(|(_, address)| address).collect();
         let candidates = self.candidates(&terms.groups, &addresses)?;
-        let looked_at = search.limit * LOOKED_AT;
-        let list = in_turn(scored(&candidates, &terms.rarities), looked_at);
+        let most = search.limit * MOST_LOOKED_AT;
+        let list = in_turn(scored(&candidates, &terms.rarities), most);
         let list = list.into_iter().map(|Scored { score, address, .. }| (address, score));
         self.distinct(list, search.limit, terms)
     }

@@ -4,6 +4,7 @@
 //! "On the resemblance and containment of documents"). Only the few sections at the head of a
 //! list are compared, so the share is counted and not estimated from sketches.
 
+use std::cell::OnceCell;
 use std::hash::{Hash, Hasher};
 
 use rustc_hash::FxHasher;
@@ -18,7 +19,7 @@ const MAX_WORDS: usize = 4096;
 
 impl Snapshot {
     /// The first `limit` sections of a list, best first, that do not say the same; each with those
-    /// that say what it says.
+    /// that say what it says, as far as they stand in the first part of the list.
     pub(super) fn distinct(
         &self,
         list: impl Iterator<Item = (tantivy::DocAddress, f32)>,
@@ -26,26 +27,47 @@ impl Snapshot {
         terms: &QueryTerms,
     ) -> anyhow::Result<Vec<Hit>> {
         let mut hits: Vec<Hit> = Vec::with_capacity(limit);
-        let mut texts: Vec<Text> = Vec::with_capacity(limit);
-        for (address, score) in list {
+        let mut runs: Vec<OnceCell<Vec<u64>>> = Vec::with_capacity(limit);
+        for (looked_at, (address, score)) in list.enumerate() {
+            if hits.len() == limit && looked_at >= limit * rank::LOOKED_AT {
+                break;
+            }
             let Stored::Section(record) = self.load(address)? else { continue };
-            let own = Text::of(&record);
-            let same = (0..hits.len()).find(|at| {
-                texts[*at].says_the_same(&own)
-                    && asked(&hits[*at].record, terms) == asked(&record, terms)
-            });
+            // Few sections get as far as having their words compared.
+            let own = OnceCell::new();
+            let says_the_same = |at: usize| {
+                let shown = &hits[at].record;
+                may_say_the_same(shown, &record)
+                    && resemblance(
+                        runs[at].get_or_init(|| word_runs(shown)),
+                        own.get_or_init(|| word_runs(&record)),
+                    ) >= rank::SAME
+                    && asked(shown, terms) == asked(&record, terms)
+            };
+            let same = (0..hits.len()).find(|at| says_the_same(*at));
             let hit = Hit { record, score, also: Vec::new() };
             match same {
                 Some(at) => hits[at].also.push(hit),
                 None if hits.len() < limit => {
                     hits.push(hit);
-                    texts.push(own);
+                    runs.push(own);
                 }
                 None => {}
             }
         }
         Ok(hits)
     }
+}
+
+/// Whether two sections have the same heading and about the same size. Under another heading the
+/// same words are about something else: affinity, anti-affinity.
+fn may_say_the_same(a: &SectionRecord, b: &SectionRecord) -> bool {
+    let title = |section: &SectionRecord| {
+        let title = if section.title.is_empty() { &section.page } else { &section.title };
+        title.trim().to_lowercase()
+    };
+    let (less, more) = (a.tokens.min(b.tokens), a.tokens.max(b.tokens));
+    less as f32 >= more as f32 * rank::SAME_SIZE && title(a) == title(b)
 }
 
 /// Which words of the question a section holds, its headings among them: texts that differ there
@@ -71,30 +93,14 @@ fn resemblance(a: &[u64], b: &[u64]) -> f32 {
     common as f32 / (less + more - common as f32).max(1.0)
 }
 
-/// What is compared of a section.
-struct Text {
-    /// Words of its heading.
-    title: Vec<u64>,
-    /// Hashes of the runs of three words in it and the headings over it, sorted, each once. The
-    /// headings tell apart the many short sections that say "None." on different pages.
-    runs: Vec<u64>,
-}
-
-impl Text {
-    fn of(section: &SectionRecord) -> Text {
-        let title = if section.title.is_empty() { &section.page } else { &section.title };
-        let (mut title_words, mut words) = (Vec::new(), Vec::new());
-        each_word(title, &mut title_words);
-        each_word(&section.page, &mut words);
-        section.trail.iter().for_each(|above| each_word(above, &mut words));
-        each_word(&section.text, &mut words);
-        Text { title: title_words, runs: runs(&words) }
-    }
-
-    /// Under another heading the same words are about something else: affinity, anti-affinity.
-    fn says_the_same(&self, other: &Text) -> bool {
-        self.title == other.title && resemblance(&self.runs, &other.runs) >= rank::SAME
-    }
+/// Hashes of the runs of three words in a section and the headings over it, sorted, each once. The
+/// headings tell apart the many short sections that say "None." on different pages.
+fn word_runs(section: &SectionRecord) -> Vec<u64> {
+    let mut words = Vec::new();
+    each_word(&section.page, &mut words);
+    section.trail.iter().for_each(|above| each_word(above, &mut words));
+    each_word(&section.text, &mut words);
+    runs(&words)
 }
 
 fn runs(words: &[u64]) -> Vec<u64> {
