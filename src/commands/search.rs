@@ -54,6 +54,11 @@ fn readable(answer: &Value, colour: bool) -> String {
             paint("1", heading)
         ));
         out.push_str(&format!("   {}  {}\n", paint("32", field("id")), paint("2", field("url"))));
+        let also = hit["also"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let also: Vec<&str> = also.iter().filter_map(Value::as_str).collect();
+        if !also.is_empty() {
+            out.push_str(&format!("   {}\n", paint("2", &format!("also: {}", also.join("  ")))));
+        }
         for line in field("text").lines() {
             out.push_str(format!("   {line}").trim_end());
             out.push('\n');

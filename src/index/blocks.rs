@@ -2,6 +2,7 @@
 //!
 //! Whatever is cut is cut here, so that no answer ever holds half a code block or half a row.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use crate::corpus::tokens;
@@ -256,13 +257,18 @@ fn is_rule(line: &str) -> bool {
     line.contains("--") && line.bytes().all(|b| matches!(b, b'|' | b'-' | b':' | b' '))
 }
 
-fn cut_fence(body: &str, room: usize) -> Vec<String> {
+/// First line of a fence, its content, and the mark that closes it.
+pub(crate) fn fenced(body: &str) -> (&str, &str, &str) {
     let (first, rest) = body.split_once('\n').unwrap_or((body, ""));
     let mark = opens(first).unwrap_or("```");
-    let (inner, _) = match rest.rsplit_once('\n') {
-        Some((inner, last)) if closes(last, mark) => (inner, last),
-        _ => (rest, ""),
-    };
+    match rest.rsplit_once('\n') {
+        Some((inner, last)) if closes(last, mark) => (first, inner, mark),
+        _ => (first, rest, mark),
+    }
+}
+
+fn cut_fence(body: &str, room: usize) -> Vec<String> {
+    let (first, inner, mark) = fenced(body);
     let room = room.saturating_sub(first.len() + mark.len() + 2).max(40);
     let pieces = gather(inner.split_inclusive('\n').collect(), room, "");
     pieces
@@ -271,26 +277,103 @@ fn cut_fence(body: &str, room: usize) -> Vec<String> {
         .collect()
 }
 
-/// Sentences with the white space behind them.
-fn sentences(text: &str) -> Vec<&str> {
+/// Sentences with the white space behind them. Lines of a paragraph are wrapped anywhere: a line's
+/// end ends a sentence only where the next line begins something of its own.
+pub(crate) fn sentences(text: &str) -> Vec<&str> {
     let mut found = Vec::new();
     let mut start = 0;
-    let mut characters = text.char_indices().peekable();
-    while let Some((at, c)) = characters.next() {
-        let next = characters.peek().map(|(_, next)| *next);
+    let mut ended = false;
+    for (at, c) in text.char_indices() {
+        let rest = &text[at + c.len_utf8()..];
         let ends = match c {
-            '\n' | '。' | '！' | '？' => true,
-            '.' | '!' | '?' => next.is_some_and(char::is_whitespace),
+            '\n' => begins_something(rest),
+            '。' | '！' | '？' => !rest.starts_with(['」', '』', '”', '）']),
+            '」' | '』' | '”' | '）' => {
+                text[..at].ends_with(['。', '！', '？']) && !rest.starts_with(['。', '，', '、'])
+            }
+            '.' | '!' | '?' => {
+                let rest = rest.trim_start_matches(CLOSING);
+                rest.starts_with(char::is_whitespace) && !goes_on(&text[start..at], rest)
+            }
             _ => false,
         };
-        if ends {
-            let end = at + c.len_utf8();
-            found.push(&text[start..end]);
-            start = end;
+        // The marks and the white space behind belong to the sentence that ends.
+        ended = ends || (ended && (c.is_whitespace() || CLOSING.contains(&c)));
+        let over = rest.chars().next().is_some_and(|next| !next.is_whitespace());
+        let line = c == '\n' && ends;
+        if line || (ended && over && (c.is_whitespace() || !c.is_ascii())) {
+            found.push(&text[start..at + c.len_utf8()]);
+            start = at + c.len_utf8();
+            ended = false;
         }
     }
     found.push(&text[start..]);
     found
+}
+
+/// Marks that close behind the end of a sentence.
+const CLOSING: &[char] = &[')', '"', '\'', '*', '_', '`', ']', '”', '’'];
+
+/// Whether a full stop is inside of a sentence: after an abbreviation, or before a small letter.
+fn goes_on(before: &str, rest: &str) -> bool {
+    let next = rest.trim_start().chars().next();
+    let abbreviated = ["e.g", "i.e", "etc", "vs", "cf", "resp", "Mr", "Dr", "No"];
+    next.is_some_and(char::is_lowercase)
+        || abbreviated.iter().any(|word| {
+            let before = before.strip_suffix(word);
+            before.is_some_and(|before| !before.ends_with(char::is_alphanumeric))
+        })
+}
+
+/// Whether a line begins an item, a row, a quotation, a definition or indented code.
+fn begins_something(rest: &str) -> bool {
+    let line = rest.lines().next().unwrap_or_default();
+    let trimmed = line.trim_start();
+    line.starts_with("    ")
+        || trimmed.starts_with(['|', '>', ':', '#'])
+        || opens(line).is_some()
+        || kind_of(trimmed) == Kind::Item
+}
+
+/// Tables without the padding that lines their columns up, which says nothing and costs much.
+pub(crate) fn without_padding(text: &str) -> Cow<'_, str> {
+    if !text.contains("  |") && !text.contains("---|") && !text.contains("--- |") {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len());
+    let mut fence: Option<&str> = None;
+    for line in text.split_inclusive('\n') {
+        match fence {
+            Some(mark) if closes(line.trim_end(), mark) => fence = None,
+            Some(_) => {}
+            None => fence = opens(line),
+        }
+        let end = line.len() - line.trim_end_matches(['\n', '\r']).len();
+        if fence.is_some() || kind_of(line) != Kind::Row || !line.trim_end().ends_with('|') {
+            out.push_str(line);
+            continue;
+        }
+        let rule = is_rule(line);
+        let cells = line[..line.len() - end].split('|').map(|cell| {
+            let bare = cell.trim();
+            match (rule && bare.len() > 3, cell.len() - bare.len() > 2) {
+                (true, _) => {
+                    let left = if bare.starts_with(':') { ":" } else { "" };
+                    let right = if bare.ends_with(':') { ":" } else { "" };
+                    format!(" {left}---{right} ")
+                }
+                (false, true) if bare.is_empty() => " ".to_owned(),
+                (false, true) => format!(" {bare} "),
+                (false, false) => cell.to_owned(),
+            }
+        });
+        let indent = line.len() - line.trim_start().len();
+        let cells: Vec<String> = cells.collect();
+        out.push_str(&line[..indent]);
+        out.push_str(cells.join("|").trim());
+        out.push_str(&line[line.len() - end..]);
+    }
+    Cow::Owned(out)
 }
 
 /// Puts parts together into pieces of at most `room` bytes.
@@ -310,7 +393,7 @@ fn gather(parts: Vec<&str>, room: usize, between: &str) -> Vec<String> {
             while !part.is_char_boundary(at) {
                 at -= 1;
             }
-            let space = part[..at].rfind(' ').filter(|space| *space > at / 2);
+            let space = part[..at].rfind([' ', '，', '、', '；']).filter(|space| *space > at / 2);
             let (head, tail) = part.split_at(space.unwrap_or(at));
             pieces.push(head.to_owned());
             part = tail;
@@ -379,7 +462,7 @@ mod tests {
     fn pieces_of_any_size_hold_every_word_once_and_are_valid_markdown() {
         let code: String = (0..60).map(|n| format!("let name{n} = {n};\n")).collect();
         let rows: String = (0..40).map(|n| format!("| row{n} | x |\n")).collect();
-        let words: String = (0..200).map(|n| format!("word{n} and. ")).collect();
+        let words: String = (0..200).map(|n| format!("Word{n} and. ")).collect();
         let text =
             format!("## H\n\n{words}\n\n```rust\n{code}```\n\n| a | b |\n| - | -- |\n{rows}\nEnd.");
         for room in [30, 60, 200, 5000] {
@@ -399,9 +482,41 @@ mod tests {
                 assert_eq!(all.matches(&format!("| row{n} ")).count(), 1, "{room}: row{n}");
             }
             for n in 0..200 {
-                assert_eq!(all.matches(&format!("word{n} ")).count(), 1, "{room}: word{n}");
+                assert_eq!(all.matches(&format!("Word{n} ")).count(), 1, "{room}: word{n}");
             }
         }
+    }
+
+    #[test]
+    fn sentences_end_where_they_end() {
+        for (text, expected) in [
+            ("One line\nis wrapped. Two\nis too.", vec!["One line\nis wrapped. ", "Two\nis too."]),
+            (
+                "See e.g. This page. Or (that one.) And.",
+                vec!["See e.g. This page. ", "Or (that one.) ", "And."],
+            ),
+            (
+                "Version 1.2 of a.b is v. small. Yes!",
+                vec!["Version 1.2 of a.b is v. small. ", "Yes!"],
+            ),
+            ("他说：“好。”然后走了。完", vec!["他说：“好。”", "然后走了。", "完"]),
+            ("- item\n  goes on\n  - below", vec!["- item\n  goes on\n", "  - below"]),
+            ("Term\n: Meaning of it.", vec!["Term\n", ": Meaning of it."]),
+            ("**Bold.** Next.", vec!["**Bold.** ", "Next."]),
+        ] {
+            assert_eq!(sentences(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn padding_of_tables_goes_and_that_of_code_stays() {
+        let text =
+            "| a      | b |\n| :----- | -----: |\n| `x  y`  | z      |\n\n```\n| a     |\n```\n";
+        assert_eq!(
+            without_padding(text),
+            "| a | b |\n| :--- | ---: |\n| `x  y` | z |\n\n```\n| a     |\n```\n"
+        );
+        assert!(matches!(without_padding("no | table"), Cow::Borrowed(_)));
     }
 
     #[test]

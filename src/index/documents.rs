@@ -35,10 +35,9 @@ pub(super) fn documents(
     let key = maker.key();
     let mut documents = Vec::with_capacity(sections.len() + 1);
     let mut entries = Vec::with_capacity(sections.len());
-    let mut text = String::new();
     for (ordinal, section) in sections.into_iter().enumerate() {
         let mut document = maker.filters(&key);
-        maker.words(&mut document, &section, ordinal, &mut text);
+        maker.words(&mut document, &section, ordinal);
         let record = maker.record(section, ordinal);
         entries.push(SectionEntry {
             anchor: record.anchor.as_str().into(),
@@ -127,44 +126,41 @@ impl Maker<'_> {
     /// What is searched. Prompts are templates, not docs; a heading with nothing under it but
     /// other headings has no answer, and its words stand with each of those. Both are stored and
     /// not found.
-    fn words(
-        &self,
-        document: &mut TantivyDocument,
-        section: &Section,
-        ordinal: usize,
-        text: &mut String,
-    ) {
+    fn words(&self, document: &mut TantivyDocument, section: &Section, ordinal: usize) {
         let empty = section.prose.trim().is_empty() && section.code.trim().is_empty();
         let alone = self.sections == 1;
         if self.page.path.ends_with(schema::PROMPT) || (empty && !alone) {
             return;
         }
-        let mut heading = self.page.title.clone();
-        for above in section.trail.iter().chain([&section.title]) {
-            if !above.is_empty() && *above != self.page.title {
-                heading.push('\n');
-                heading.push_str(above);
-            }
-        }
         let own = if section.title.is_empty() { &self.page.title } else { &section.title };
-        analyzer::marked(self.stemmed, text);
-        text.push_str(own);
-        document.add_text(self.fields.heading, &*text);
         let traits = Traits::of(&self.page.path, section, query::telling_terms(own, self.stemmed));
         document.add_u64(self.fields.traits, traits.bits());
-        analyzer::marked(self.stemmed, text);
-        for part in [&heading, &heading, &section.prose, &section.code] {
-            text.push_str(part);
-            text.push('\n');
-        }
-        if ordinal == 0 {
-            text.push_str(&self.page.description);
-            for keyword in &self.page.keywords {
-                text.push('\n');
-                text.push_str(keyword);
+        let mut text = String::new();
+        let mut add = |field, part: &str| {
+            if !part.trim().is_empty() {
+                analyzer::marked(self.stemmed, &mut text);
+                text.push_str(part);
+                document.add_text(field, &text);
+            }
+        };
+        add(self.fields.heading, own);
+        // Each part is a value of its own: positions of different values are never side by side,
+        // so no phrase begins in one part and ends in another.
+        let mut add = |part: &str| add(self.fields.text, part);
+        for _ in 0..2 {
+            add(&self.page.title);
+            for above in section.trail.iter().chain([&section.title]) {
+                if *above != self.page.title {
+                    add(above);
+                }
             }
         }
-        document.add_text(self.fields.text, &*text);
+        add(&section.prose);
+        add(&section.code);
+        if ordinal == 0 {
+            add(&self.page.description);
+            self.page.keywords.iter().for_each(|keyword| add(keyword));
+        }
     }
 
     fn record(&self, section: Section, ordinal: usize) -> SectionRecord {

@@ -15,10 +15,12 @@ mod expand;
 mod follow;
 mod lock;
 mod passage;
+mod phrase;
 pub mod quality;
 mod query;
 mod rank;
 mod report;
+mod resemblance;
 mod schema;
 mod snapshot;
 mod suggest;
@@ -68,6 +70,8 @@ pub struct Hit {
     pub record: SectionRecord,
     /// How well it answers; comparable within one search only.
     pub score: f32,
+    /// Sections that say nearly the same, best first.
+    pub also: Vec<Hit>,
 }
 
 /// What a search found.

@@ -7,6 +7,7 @@ use tantivy::query::{BooleanQuery, BoostQuery, ConstScoreQuery, Occur, Query, Te
 use tantivy::schema::IndexRecordOption;
 
 use super::analyzer::{self, Language};
+use super::phrase::Phrase;
 use super::schema::{Fields, SectionRecord};
 use super::{Search, rank};
 
@@ -32,7 +33,7 @@ const STOP_WORDS: &[&str] = &[
 #[derive(Debug, Clone, Default)]
 pub struct QueryTerms {
     /// Languages of the pages that are asked.
-    languages: Vec<Language>,
+    pub(super) languages: Vec<Language>,
     pub(super) terms: Vec<String>,
     /// All forms in which the index may have each, the term first.
     pub(super) forms: Vec<Vec<String>>,
@@ -41,8 +42,14 @@ pub struct QueryTerms {
     pub(super) places: Vec<usize>,
     /// What is looked for; see [`Snapshot::expand`](super::Snapshot).
     pub(super) groups: Vec<Group>,
+    /// How rare each of them is.
+    pub(super) rarities: Vec<f32>,
     /// Words that the index does not know, with the terms that took their place.
     pub(super) corrected: Vec<(String, String)>,
+    /// Quoted parts that a hit must hold.
+    pub(super) phrases: Vec<Phrase>,
+    /// Quoted parts that no section holds, as they were written.
+    pub(super) unheld: Vec<String>,
 }
 
 /// A term of the question with what may stand for it.
@@ -78,12 +85,40 @@ impl Group {
     }
 }
 
+/// What terms are worth in a passage.
+pub(super) struct Worths<'a> {
+    /// The place of a term's group, and the worth of the term.
+    terms: FxHashMap<&'a str, (usize, f32)>,
+    languages: &'a [Language],
+}
+
+impl Worths<'_> {
+    /// What a text holds of the question: for each group of terms the worth of the best, and a
+    /// little for each further time; in the language that gives most.
+    pub(super) fn of(&self, text: &str) -> f32 {
+        let worth = |language: &Language| {
+            let mut found: FxHashMap<usize, (f32, u32)> = FxHashMap::default();
+            analyzer::terms(text, *language, |token| {
+                if let Some((group, worth)) = self.terms.get(token.text.as_str()) {
+                    let (best, times) = found.entry(*group).or_default();
+                    *best = best.max(*worth);
+                    *times += 1;
+                }
+            });
+            let worth = |(worth, times): &(f32, u32)| worth * (1.0 + 0.1 * (*times).min(5) as f32);
+            found.values().map(worth).sum()
+        };
+        self.languages.iter().map(worth).fold(0.0, f32::max)
+    }
+}
+
 impl QueryTerms {
     /// Analyses a question to pages in these languages.
     pub(super) fn of(query: &str, languages: &[Language]) -> QueryTerms {
         let end = query.char_indices().nth(MAX_CHARACTERS).map_or(query.len(), |(at, _)| at);
         let query = &query[..end];
-        let mut terms = QueryTerms { languages: languages.to_vec(), ..QueryTerms::default() };
+        let (languages_of, phrases) = (languages.to_vec(), Phrase::all(query, languages));
+        let mut terms = QueryTerms { languages: languages_of, phrases, ..QueryTerms::default() };
         let mut seen = FxHashSet::default();
         let mut telling = Vec::new();
         analyzer::forms(query, languages, |token, forms| {
@@ -116,6 +151,35 @@ impl QueryTerms {
         &self.corrected
     }
 
+    /// Plain words of the question that no section holds and that nothing was put in place of.
+    pub fn unknown(&self) -> Vec<&str> {
+        let plain = |word: &str| word.chars().all(char::is_alphabetic);
+        let missing = |at: usize| {
+            let none =
+                |group: &Group| group.frequency() == 0 && group.alternatives[0].0 == self.terms[at];
+            plain(&self.words[at]) && self.groups.iter().any(none) && !self.is_joined(at)
+        };
+        (0..self.terms.len()).filter(|at| missing(*at)).map(|at| self.words[at].as_str()).collect()
+    }
+
+    /// Whether a word was found as one with the word before it.
+    fn is_joined(&self, at: usize) -> bool {
+        let Some(before) = at.checked_sub(1).map(|at| self.words[at].to_lowercase()) else {
+            return false;
+        };
+        let mut terms = self.groups.iter().flat_map(|group| &group.alternatives);
+        terms.any(|(term, weight)| {
+            let rest = term.strip_prefix(&before).filter(|_| *weight < 1.0);
+            rest.and_then(|rest| rest.chars().next())
+                .is_some_and(|letter| self.words[at].to_lowercase().starts_with(letter))
+        })
+    }
+
+    /// Quoted parts of the question that no section holds: their words were looked for instead.
+    pub fn unheld_phrases(&self) -> &[String] {
+        &self.unheld
+    }
+
     /// The terms, as the index has them.
     pub fn terms(&self) -> &[String] {
         &self.terms
@@ -129,13 +193,6 @@ impl QueryTerms {
     /// Which of the terms a text holds, in their order.
     pub(super) fn found_in(&self, text: &str) -> Vec<bool> {
         self.counts_in(text).into_iter().map(|count| count > 0).collect()
-    }
-
-    /// How much of the question a text holds: a point for each distinct term, and a little for
-    /// each further one.
-    pub(super) fn weight_in(&self, text: &str) -> f32 {
-        let held = self.counts_in(text).into_iter().filter(|count| *count > 0);
-        held.map(|count| 1.0 + 0.1 * count.min(5) as f32).sum()
     }
 
     /// How often a text holds each of the terms, in the language that has most of them.
@@ -153,7 +210,26 @@ impl QueryTerms {
         most
     }
 
-    /// The query for the sections that may answer: those that hold any term of at least a weight.
+    /// What each term is worth in a passage: the place of its group, its weight there, and the
+    /// rarity of the group, 1 where the index was not asked.
+    pub(super) fn worths(&self) -> Worths<'_> {
+        let mut terms = FxHashMap::default();
+        for (at, forms) in self.forms.iter().enumerate() {
+            for form in forms {
+                terms.insert(form.as_str(), (at + self.groups.len(), 1.0));
+            }
+        }
+        for (at, group) in self.groups.iter().enumerate() {
+            let rarity = self.rarities.get(at).copied().unwrap_or(1.0);
+            for (term, weight) in &group.alternatives {
+                terms.insert(term.as_str(), (at, weight * rarity));
+            }
+        }
+        Worths { terms, languages: &self.languages }
+    }
+
+    /// The query for the sections that may answer: those that hold every phrase, or, where nothing
+    /// is quoted, any term of at least a weight.
     pub(super) fn query(&self, fields: &Fields, search: &Search, least: f32) -> Box<dyn Query> {
         // A term of two groups counts once, with the greater weight.
         let mut weights: FxHashMap<&str, f32> = FxHashMap::default();
@@ -184,10 +260,15 @@ impl QueryTerms {
                 all.push((Occur::Must, Box::new(ConstScoreQuery::new(Box::new(filter), 0.0))));
             }
         }
+        for phrase in &self.phrases {
+            let query = Box::new(ConstScoreQuery::new(phrase.query(fields), 0.0));
+            all.push((Occur::Must, query));
+        }
         if all.is_empty() {
             return Box::new(any);
         }
-        all.push((Occur::Must, Box::new(any)));
+        let words = if self.phrases.is_empty() { Occur::Must } else { Occur::Should };
+        all.push((words, Box::new(any)));
         Box::new(BooleanQuery::new(all))
     }
 }

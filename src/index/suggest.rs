@@ -1,7 +1,23 @@
-//! What is near to what was asked for: pages, headings, names.
+//! What is near to what was asked for: pages, headings, words, names.
 
-use super::schema::PageRecord;
+use std::cmp::Reverse;
+use std::sync::Arc;
+
+use rustc_hash::{FxHashMap, FxHashSet};
+use tantivy::collector::{Count, TopDocs};
+
+use super::query::{Group, QueryTerms, spelling};
+use super::schema::{PageRecord, SectionEntry, Stored};
 use super::snapshot::Snapshot;
+use super::{Search, analyzer};
+
+/// Words that are offered for one that nothing holds.
+const OFFERED: usize = 3;
+/// First letters that a word must share with another to be offered whatever follows.
+const SHARED_LETTERS: usize = 4;
+/// Least share of pairs of letters that a heading has in common with the question (the coefficient
+/// of Dice, as Adamson and Boreham 1974 use it for words): below stand chance likenesses.
+const LIKENESS: f32 = 0.4;
 
 /// Largest distance at which a word is offered: one edit in short words, two in long ones.
 pub(super) fn reach(word: &str) -> usize {
@@ -9,12 +25,110 @@ pub(super) fn reach(word: &str) -> usize {
 }
 
 impl Snapshot {
+    /// Number of sections that hold a word of an analysed question within the filters of a search.
+    pub fn matches(&self, terms: &QueryTerms, search: &Search) -> anyhow::Result<u64> {
+        if terms.terms().is_empty() {
+            return Ok(0);
+        }
+        let query = terms.query(&self.fields, search, 0.0);
+        self.reading(|| Ok(self.searcher.search(&*query, &Count)? as u64))
+    }
+
+    /// Words of these docs that are near to those of the question that they do not have, written
+    /// as they write them; only such as some section holds within the filters. Looks further than
+    /// the correction of a question does, because these are offered and not taken.
+    pub fn near_words(&self, terms: &QueryTerms, search: &Search) -> anyhow::Result<Vec<String>> {
+        self.reading(|| {
+            let mut words = Vec::new();
+            for term in terms.terms().iter().take(OFFERED) {
+                if self.frequency(term)? > 0 || !term.chars().all(char::is_alphabetic) {
+                    continue;
+                }
+                for near in self.terms_near(term)? {
+                    let alone = QueryTerms {
+                        terms: vec![near.clone()],
+                        groups: vec![Group::of(&near, 1)],
+                        ..QueryTerms::default()
+                    };
+                    let query = alone.query(&self.fields, search, 0.0);
+                    let top = TopDocs::with_limit(1).order_by_score();
+                    let found = self.searcher.search(&*query, &top)?;
+                    let Some((_, address)) = found.first() else { continue };
+                    if let Stored::Section(section) = self.load(*address)? {
+                        words.extend(spelling(&near, &section).filter(|w| !words.contains(w)));
+                    }
+                }
+            }
+            Ok(words)
+        })
+    }
+
+    /// Terms that begin like this one, or are within a third of its letters of it, the nearest
+    /// first.
+    fn terms_near(&self, term: &str) -> anyhow::Result<Vec<String>> {
+        let length = term.chars().count();
+        let reach = (length / 3).max(1);
+        let beginning: String = term.chars().take(SHARED_LETTERS).collect();
+        let mut near: FxHashMap<String, (usize, u64)> = FxHashMap::default();
+        for segment in self.searcher.segment_readers() {
+            let inverted = segment.inverted_index(self.fields.text)?;
+            let mut stream = inverted.terms().stream()?;
+            while stream.advance() {
+                let Ok(other) = std::str::from_utf8(stream.key()) else { continue };
+                let begins = length >= SHARED_LETTERS && other.starts_with(&beginning);
+                let edits = other.len().abs_diff(term.len());
+                if (edits > reach && !begins) || !other.chars().all(char::is_alphabetic) {
+                    continue;
+                }
+                let distance = bounded_distance(term, other);
+                if distance <= reach || begins {
+                    let frequency = u64::from(stream.value().doc_freq);
+                    near.entry(other.to_owned()).or_insert((distance, 0)).1 += frequency;
+                }
+            }
+        }
+        let mut near: Vec<_> = near.into_iter().collect();
+        near.sort_unstable_by(|(a, (da, fa)), (b, (db, fb))| {
+            (da, Reverse(fa), a).cmp(&(db, Reverse(fb), b))
+        });
+        Ok(near.into_iter().map(|(term, _)| term).take(OFFERED).collect())
+    }
+
+    /// Headings that look most like the question or one of these words, with their pages, within
+    /// the filters of a search that say where; likest first.
+    pub fn near_headings(
+        &self,
+        search: &Search,
+        words: &[String],
+        limit: usize,
+    ) -> anyhow::Result<Vec<(Arc<PageRecord>, SectionEntry)>> {
+        let asked = words.iter().chain([&search.query]);
+        let asked: Vec<_> = asked.map(|text| letter_pairs(text)).collect();
+        let mut found: Vec<(f32, &Arc<PageRecord>, &SectionEntry)> = Vec::new();
+        for page in self.catalog()?.pages().iter().filter(|page| lies_in(page, search)) {
+            for section in &page.sections {
+                let title = if section.title.is_empty() { &*page.title } else { &*section.title };
+                let title = letter_pairs(title);
+                let likeness = asked.iter().map(|asked| dice(asked, &title)).fold(0.0, f32::max);
+                if likeness >= LIKENESS {
+                    found.push((likeness, page, section));
+                }
+            }
+        }
+        // Among equals those that come first, which a stable order keeps.
+        found.sort_by(|a, b| b.0.total_cmp(&a.0));
+        let mut seen = FxHashSet::default();
+        found.retain(|(_, page, section)| seen.insert((&page.title, &section.title)));
+        found.truncate(limit);
+        Ok(found.into_iter().map(|(_, page, section)| (page.clone(), section.clone())).collect())
+    }
+
     /// Pages whose path or title is nearest to what was asked for, nearest first.
     pub fn nearest_pages(
         &self,
         wanted: &str,
         limit: usize,
-    ) -> anyhow::Result<Vec<std::sync::Arc<PageRecord>>> {
+    ) -> anyhow::Result<Vec<Arc<PageRecord>>> {
         let catalog = self.catalog()?;
         let wanted = wanted.to_lowercase();
         let name = |path: &str| {
@@ -22,7 +136,7 @@ impl Snapshot {
             file.split('.').next().unwrap_or(file).to_lowercase()
         };
         let wanted_name = name(&wanted);
-        let mut scored: Vec<(usize, &std::sync::Arc<PageRecord>)> = catalog
+        let mut scored: Vec<(usize, &Arc<PageRecord>)> = catalog
             .pages()
             .iter()
             .map(|page| {
@@ -37,6 +151,45 @@ impl Snapshot {
         scored.sort_by(|a, b| a.0.cmp(&b.0).then_with(|| a.1.path.cmp(&b.1.path)));
         Ok(scored.into_iter().take(limit).map(|(_, page)| page.clone()).collect())
     }
+}
+
+/// Whether a page is where a search looks.
+fn lies_in(page: &PageRecord, search: &Search) -> bool {
+    let key = format!("{}/{}", page.collection, page.path);
+    let under = |under: &String| key == *under || (under.ends_with('/') && key.starts_with(under));
+    search.under.as_ref().is_none_or(under)
+        && search.collection.as_ref().is_none_or(|name| page.collection == *name)
+        && (search.language.is_none() || page.language == search.language)
+}
+
+/// Pairs of neighbouring letters of the words of a text, sorted; a letter of a script without
+/// spaces counts by itself.
+fn letter_pairs(text: &str) -> Vec<(char, char)> {
+    let mut pairs = Vec::new();
+    let mut before = None;
+    for c in text.chars().take(200).flat_map(char::to_lowercase) {
+        if c.is_alphanumeric() {
+            if analyzer::is_unspaced(c) {
+                pairs.push((c, c));
+            }
+            pairs.extend(before.map(|before| (before, c)));
+        }
+        before = c.is_alphanumeric().then_some(c);
+    }
+    pairs.sort_unstable();
+    pairs
+}
+
+/// Twice the pairs in common over all pairs, 0 to 1.
+fn dice(a: &[(char, char)], b: &[(char, char)]) -> f32 {
+    let (mut at, mut other, mut common) = (0, 0, 0);
+    while at < a.len() && other < b.len() {
+        let (first, second) = (a[at], b[other]);
+        common += usize::from(first == second);
+        at += usize::from(first <= second);
+        other += usize::from(second <= first);
+    }
+    2.0 * common as f32 / (a.len() + b.len()).max(1) as f32
 }
 
 /// Nearest of a few names to what was asked for.
@@ -87,6 +240,16 @@ mod tests {
         assert_eq!(distance("ownersihp", "ownership"), 1);
         assert_eq!(distance("kitten", "sitting"), 3);
         assert_eq!(distance("", "abc"), 3);
+    }
+
+    #[test]
+    fn likeness_is_in_pairs_of_letters() {
+        let like = |a, b| dice(&letter_pairs(a), &letter_pairs(b));
+        assert_eq!(like("Scaling", "scaling"), 1.0);
+        assert!(like("autoscaling", "Scaling") > LIKENESS);
+        assert!(like("作用域插槽", "插槽") > LIKENESS);
+        assert!(like("zebra", "Scaling") < LIKENESS);
+        assert_eq!(like("", "?"), 0.0);
     }
 
     #[test]

@@ -7,6 +7,7 @@ mod arguments;
 mod completion;
 mod descriptions;
 mod fetch;
+mod instead;
 mod links;
 mod notices;
 mod outline;
@@ -16,6 +17,7 @@ mod resources;
 mod search;
 mod server;
 mod transport;
+mod versions;
 
 pub use links::Links;
 pub(crate) use links::PATH;

@@ -58,10 +58,34 @@ fn the_whole_answer_stays_within_its_budget() {
             assert_eq!(fences % 2, 0, "{hit}");
         }
         let shown = results(&answer).len();
-        let silent =
-            shown < limit.min(12) || results(&answer).iter().any(|hit| hit["text"].is_null());
-        assert_eq!(answer["notice"].is_string(), silent, "{limit}, {budget}: {answer}");
+        assert!(results(&answer)[0]["text"].is_string(), "the best hit has text: {answer}");
+        let cut = |hit: &Value| {
+            let whole = hit["text"].as_str().is_some_and(|text| !text.contains('…'));
+            assert_eq!(hit["cut"] == true, hit["text"].is_string() && !whole, "{hit}");
+            !whole
+        };
+        let told =
+            shown < limit.min(12) || results(&answer).iter().filter(|hit| cut(hit)).count() > 0;
+        assert_eq!(answer["notice"].is_string(), told, "{limit}, {budget}: {answer}");
     }
+}
+
+#[test]
+fn the_best_hit_gets_the_most_and_the_last_a_line_or_two() {
+    let files = long_docs();
+    let files: Vec<(&str, &str)> =
+        files.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect();
+    let (_folder, docs) = docs(&files);
+    let arguments = json!({"query": "ports", "limit": 8, "max_tokens": 1500});
+    let answer = call(&docs, "search", arguments).expect("an answer");
+    let sizes: Vec<usize> = results(&answer)
+        .iter()
+        .map(|hit| tokens::estimate(hit["text"].as_str().expect("a line at least")))
+        .collect();
+    assert_eq!(sizes.len(), 8);
+    assert!(sizes[0] > 2 * sizes[3] && sizes.iter().all(|size| *size > 15), "{sizes:?}");
+    let notice = answer["notice"].as_str().expect("a notice");
+    assert!(notice.contains("passages are cut at …: fetch has"), "{notice}");
 }
 
 #[test]
@@ -224,14 +248,56 @@ fn a_section_that_only_points_elsewhere_steps_back() {
 
 #[test]
 fn no_hit_is_answered_with_what_to_try() {
-    let (_folder, docs) = docs(&[("a.md", "# Ownership\n\nEach value has an owner.\n")]);
-    let answer = call(&docs, "search", json!({"query": "zebras"})).expect("an answer");
-    assert_eq!(results(&answer).len(), 0);
-    let notice = answer["notice"].as_str().expect("a notice");
-    assert!(notice.contains("Nothing here matches"), "{notice}");
-    assert!(notice.contains("Call outline"), "{notice}");
-    let empty = call(&docs, "search", json!({"query": " ?! 😀 "})).expect("an answer");
+    let (_folder, docs) = docs(&[
+        ("guide/owner.md", "# Ownership\n\nEach value has an owner.\n"),
+        ("guide/scale.md", "# Scaling\n\n## Replicasets\n\nThere are more of them at noon.\n"),
+    ]);
+    let ask = |query: &str, path: Option<&str>| {
+        call(&docs, "search", json!({"query": query, "path": path})).expect("an answer")
+    };
+    // Too far off to be taken for it, near enough to be asked about.
+    let answer = ask("townership", None);
+    assert_eq!(results(&answer).len(), 0, "{answer}");
+    assert_eq!(answer["instead"]["did_you_mean"], json!(["ownership"]), "{answer}");
+    assert_eq!(answer["instead"]["headings"][0]["id"], "guide/owner.md#ownership", "{answer}");
+    assert_eq!(answer["instead"]["outline"], "");
+    assert_eq!(
+        answer["notice"],
+        "Nothing here matches. Did you mean: ownership? \
+         The nearest headings are: Ownership (guide/owner.md#ownership). \
+         Call outline to see all that is here."
+    );
+    let answer = ask("replicator", Some("guide/scale.md"));
+    assert_eq!(answer["instead"]["did_you_mean"], json!(["replicasets"]), "{answer}");
+    assert_eq!(answer["instead"]["outline"], "guide/scale.md");
+    let answer = ask("zzzz", Some("guide"));
+    assert_eq!(
+        answer["notice"],
+        "Nothing here matches. Call outline with path \"guide/\" to see what is there."
+    );
+    let empty = ask(" ?! 😀 ", None);
     assert!(empty["notice"].as_str().expect("a notice").contains("no words"), "{empty}");
+    assert!(empty["instead"]["outline"].is_string(), "{empty}");
+}
+
+#[test]
+fn an_answer_without_hits_fits_its_budget_too() {
+    let pages: Vec<(String, String)> = (0..30)
+        .map(|n| {
+            let path = format!("a-rather-long-folder-name/and-another-{n}/page-{n}.md");
+            (path, format!("# Ownership of the {n}th kind of a thing\n\nzebra {n}\n"))
+        })
+        .collect();
+    let mut files: Vec<(&str, &str)> =
+        pages.iter().map(|(a, b)| (a.as_str(), b.as_str())).collect();
+    files.push(("other/a.md", "# Other\n\nports\n"));
+    let (_folder, docs) = docs(&files);
+    for query in ["townership kind thing", "zebra", "ownership kind"] {
+        let arguments = json!({"query": query, "path": "other", "max_tokens": 200});
+        let answer = call(&docs, "search", arguments).expect("an answer");
+        assert!(tokens::estimate(&answer.to_string()) <= 200, "{answer}");
+        assert!(answer["notice"].is_string(), "{answer}");
+    }
 }
 
 #[test]
@@ -240,9 +306,23 @@ fn a_filter_that_hides_everything_is_named() {
         docs(&[("a/one.md", "# One\n\nzebra\n"), ("b/two.md", "# Two\n\nports\n")]);
     let answer = call(&docs, "search", json!({"query": "zebra", "path": "b"})).expect("an answer");
     assert_eq!(
-        answer["notice"],
-        "Nothing matches with path \"docs/b/\"; without it these do: a/one.md#one."
+        answer["instead"]["without"],
+        json!([{"filter": "path", "value": "b/", "sections": 1, "values": ["a/"], "ids": ["a/one.md#one"]}])
     );
+    assert_eq!(
+        answer["notice"],
+        "Nothing matches with path \"b/\": without it 1 section does, in a/ (a/one.md#one). \
+         Call outline with path \"b/\" to see what is there."
+    );
+}
+
+#[test]
+fn a_path_that_is_not_there_is_answered_with_near_ones() {
+    let (_folder, docs) =
+        docs(&[("guide/one.md", "# One\n\nports\n"), ("b/two.md", "# Two\n\nports\n")]);
+    let error =
+        call(&docs, "search", json!({"query": "ports", "path": "gide/"})).expect_err("none");
+    assert!(error.contains("near it are: guide/"), "{error}");
 }
 
 #[test]
@@ -299,4 +379,142 @@ fn any_query_is_answered() {
     ] {
         call(&docs, "search", json!({"query": query})).expect("an answer");
     }
+}
+
+#[test]
+fn quoted_words_are_a_phrase_wherever_it_stands() {
+    let (_folder, docs) = docs(&[
+        ("a.md", "# Strategy\n\nA rolling update replaces pods one after the other.\n"),
+        (
+            "b.md",
+            "# Update strategy\n\nAn update keeps the ball rolling, and no other update does.\n",
+        ),
+        // "rolling" and "update" meet here only where one part of the page ends.
+        ("c.md", "# Update\n\n## Rolling\n\nUpdate the strategy.\n\n```sh\nstrategy update\n```\n"),
+    ]);
+    for query in [
+        "\"rolling update\" strategy",
+        "“rolling updates” strategy",
+        "strategy for a «Rolling Update»?",
+        "\"rolling-update\"",
+        "\"a rolling update replaces\"",
+    ] {
+        let answer = call(&docs, "search", json!({"query": query})).expect("an answer");
+        assert_eq!(ids(&docs, query), ["a.md#strategy"], "{query}: {answer}");
+        assert!(answer["notice"].is_null(), "{answer}");
+    }
+    // Without marks, with one left open, and in code, the words count.
+    for query in ["rolling update", "\"rolling update", "f(\"rolling update\")", "\"rolling\""] {
+        let found = ids(&docs, query);
+        assert!(found.len() == 3, "{query}: {found:?}");
+    }
+}
+
+#[test]
+fn a_phrase_that_no_section_holds_is_searched_as_words_and_the_answer_says_so() {
+    let (_folder, docs) = docs(&[("a.md", "# Pods\n\nAn update is rolling; the pods are new.\n")]);
+    for (query, said) in [
+        ("\"rolling update\"", "No section here holds \"rolling update\""),
+        ("\"new pods\" and \"the pods\"", "No section here holds \"new pods\""),
+    ] {
+        let answer = call(&docs, "search", json!({"query": query})).expect("an answer");
+        assert_eq!(results(&answer).len(), 1, "{query}");
+        let notice = answer["notice"].as_str().expect("a notice");
+        assert!(notice.starts_with(said) && !notice.contains("\"the pods\""), "{notice}");
+    }
+}
+
+#[test]
+fn quotes_of_any_kind_and_number_are_a_question() {
+    let (_folder, docs) = docs(&[("a.md", "# A\n\nports and doors of the house of the lord\n")]);
+    let many = "\"of the\" ".repeat(2000);
+    let long = format!("\"{}\"", "of the ".repeat(5000));
+    let word = format!("\"{}\"", "w".repeat(60_000));
+    for query in [
+        "\"",
+        "\"\"",
+        "\"\"\"\"",
+        "\" \"",
+        "\"?! …\"",
+        "“",
+        "”“",
+        "„",
+        "\\\"ports\\\"",
+        "\"and of\"",
+    ]
+    .into_iter()
+    .chain([many.as_str(), &long, &word])
+    {
+        call(&docs, "search", json!({"query": query})).expect("an answer");
+    }
+}
+
+const OPTIONS: &str = "The flags that every command takes: `--quiet` says nothing, `--color` paints \
+    what is said, `--config` reads another file, `--root` runs in another folder, and `--locked` \
+    refuses to change what the lock file holds, whoever asks for it and however often. Each may \
+    stand before the name of a command or behind it, may be given twice, in which case the last \
+    one counts, and may be set for good in the file of settings, under a table of the same name, \
+    where a value that nobody understands is an error that names the line and the column at which \
+    it was met, so that whoever wrote it finds it again without a search through all the others.";
+
+#[test]
+fn sections_that_say_the_same_are_one_hit_that_points_to_the_others() {
+    let copy = |command: &str, text: &str| {
+        format!("# Command {command}\n\nDoes {command}.\n\n## Shared flags\n\n{text}\n")
+    };
+    let translated = "Die Schalter jedes Befehls: `--quiet` schweigt, `--color` malt, `--config` \
+        liest eine andere Datei, `--root` läuft woanders, `--locked` lässt alles, wie es ist.";
+    let (_folder, docs) = docs(&[
+        ("a.md", &copy("build", OPTIONS)),
+        ("b.md", &copy("check", OPTIONS)),
+        // Within one page, and with a word that differs.
+        (
+            "c.md",
+            &format!(
+                "{}\n## Shared flags\n\n{OPTIONS}\n",
+                copy("test", &OPTIONS.replace("often", "seldom"))
+            ),
+        ),
+        ("d.md", &copy("clean", translated)),
+    ]);
+    let ask = |arguments: Value| call(&docs, "search", arguments).expect("an answer");
+    let answer = ask(json!({"query": "flags quiet locked"}));
+    let hit = &results(&answer)[0];
+    let also = hit["also"].as_array().expect("copies").clone();
+    let mut all: Vec<&str> = also.iter().chain([&hit["id"]]).filter_map(Value::as_str).collect();
+    all.sort_unstable();
+    assert_eq!(
+        all,
+        ["a.md#shared-flags", "b.md#shared-flags", "c.md#shared-flags", "c.md#shared-flags-1"]
+    );
+    let others: Vec<_> = results(&answer)[1..].iter().map(|hit| hit["id"].clone()).collect();
+    assert!(others.contains(&json!("d.md#shared-flags")), "a translation is no copy: {others:?}");
+    // They count as one for the limit.
+    let answer = ask(json!({"query": "flags quiet locked", "limit": 2}));
+    assert_eq!(results(&answer)[1]["id"], "d.md#shared-flags");
+    // Filters hold for copies, too.
+    let answer = ask(json!({"query": "flags quiet locked", "path": "b.md"}));
+    assert!(results(&answer)[0]["also"].is_null(), "{answer}");
+    // Who asks for one of them by name gets that one by itself.
+    let answer = ask(json!({"query": "check command flags quiet locked"}));
+    assert_eq!(results(&answer)[0]["id"], "b.md#shared-flags");
+    assert!(results(&answer)[0]["also"].is_null(), "{answer}");
+}
+
+#[test]
+fn the_same_words_under_another_heading_are_another_hit() {
+    let (_folder, docs) = docs(&[(
+        "a.md",
+        &format!("# Flags\n\n## Of builds\n\n{OPTIONS}\n\n## Of tests\n\n{OPTIONS}\n"),
+    )]);
+    assert_eq!(ids(&docs, "quiet locked flags").len(), 2);
+}
+
+#[test]
+fn short_sections_of_different_pages_stay_apart() {
+    let page =
+        |name: &str| format!("# Array {name}\n\nAbout it.\n\n## Return value\n\nNone at all.\n");
+    let (_folder, docs) =
+        docs(&[("a.md", &page("reverse")), ("b.md", &page("fill")), ("c.md", &page("sort"))]);
+    assert_eq!(ids(&docs, "return value").len(), 3);
 }
