@@ -138,7 +138,8 @@ fn follow(settings: &Settings, docs: &Docs, collections: &[Collection]) -> Follo
             docs.set_problem(None);
             if before.is_some() {
                 tracing::info!("the docs can be followed again");
-            } else if !followed.swap(true, Ordering::Relaxed) {
+            }
+            if !followed.swap(true, Ordering::Relaxed) {
                 tracing::info!("following the docs");
             }
         }

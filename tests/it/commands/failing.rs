@@ -329,7 +329,7 @@ fn computed(served: &Served) -> u64 {
 fn a_server_out_of_file_descriptors_waits_for_some() {
     use std::io::Read as _;
     let (_dir, path) = manual();
-    let served = Served::run(after("ulimit -n 64", &serve(&path)));
+    let served = Served::run(after("ulimit -n 80", &serve(&path)));
     served.follows();
     let idle: Vec<_> = (0..100).map(|_| served.connect()).collect();
     served.hears("cannot accept a connection");
