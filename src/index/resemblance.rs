@@ -19,7 +19,7 @@ const MAX_WORDS: usize = 4096;
 
 impl Snapshot {
     /// The first `limit` sections of a list, best first, that do not say the same; each with those
-    /// that say what it says, as far as they stand in the first part of the list.
+    /// that say what it says, as far as they score like the hits that are shown.
     pub(super) fn distinct(
         &self,
         list: impl Iterator<Item = (tantivy::DocAddress, f32)>,
@@ -29,7 +29,9 @@ impl Snapshot {
         let mut hits: Vec<Hit> = Vec::with_capacity(limit);
         let mut runs: Vec<OnceCell<Vec<u64>>> = Vec::with_capacity(limit);
         for (looked_at, (address, score)) in list.enumerate() {
-            if hits.len() == limit && looked_at >= limit * rank::LOOKED_AT {
+            let last = hits.last().map_or(0.0, |hit| hit.score);
+            let past = hits.len() == limit && score < last * rank::ALIKE;
+            if past && looked_at >= limit * rank::LOOKED_AT {
                 break;
             }
             let Stored::Section(record) = self.load(address)? else { continue };
