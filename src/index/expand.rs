@@ -179,7 +179,7 @@ fn is_word(term: &str) -> bool {
 }
 
 /// The set of letters in a term, ASCII letters apart, all others as one.
-fn letters(term: &[u8]) -> u32 {
+pub(super) fn letters(term: &[u8]) -> u32 {
     term.iter().fold(0, |set, byte| {
         set | match byte {
             b'a'..=b'z' => 1 << (byte - b'a'),

@@ -74,6 +74,13 @@ pub struct Hit {
     pub also: Vec<Hit>,
 }
 
+impl Hit {
+    /// Whether this one answers as well as another, as far as copies are concerned.
+    pub fn scores_like(&self, other: &Hit) -> bool {
+        self.score >= other.score * rank::ALIKE
+    }
+}
+
 /// What a search found.
 #[derive(Debug, Clone)]
 pub struct Hits {

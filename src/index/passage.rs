@@ -221,8 +221,10 @@ impl<'a> Cutting<'a> {
                 part.push_str(&pieces[0]);
             }
             Kind::Text | Kind::Item => {
+                let mut used = 0;
                 for sentence in blocks::sentences(body) {
-                    if tokens::estimate(&part) + tokens::estimate(sentence) > room {
+                    used += tokens::estimate(sentence);
+                    if used > room {
                         break;
                     }
                     part.push_str(sentence);
@@ -303,7 +305,8 @@ impl<'a> Cutting<'a> {
 
     /// Takes away what is left at the ends and points to something that is not shown.
     fn trim(&mut self, best: usize) {
-        for at in (0..self.blocks.len()).rev() {
+        let shown: Vec<usize> = self.shown.keys().copied().collect();
+        for at in shown.into_iter().rev() {
             let dangling = self.kind(at) == Kind::Heading && at > 0
                 || self.kind(at) == Kind::TableHead
                 || self.promises(at);

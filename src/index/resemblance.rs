@@ -19,7 +19,7 @@ const MAX_WORDS: usize = 4096;
 
 impl Snapshot {
     /// The first `limit` sections of a list, best first, that do not say the same; each with those
-    /// that say what it says, as far as they stand in the first part of the list.
+    /// that say what it says, as far as they score like the hits that are shown.
     pub(super) fn distinct(
         &self,
         list: impl Iterator<Item = (tantivy::DocAddress, f32)>,
@@ -27,22 +27,20 @@ impl Snapshot {
         terms: &QueryTerms,
     ) -> anyhow::Result<Vec<Hit>> {
         let mut hits: Vec<Hit> = Vec::with_capacity(limit);
-        let mut runs: Vec<OnceCell<Vec<u64>>> = Vec::with_capacity(limit);
+        let mut texts: Vec<Text> = Vec::with_capacity(limit);
         for (looked_at, (address, score)) in list.enumerate() {
-            if hits.len() == limit && looked_at >= limit * rank::LOOKED_AT {
+            let last = hits.last().map_or(0.0, |hit| hit.score);
+            let past = hits.len() == limit && score < last * rank::ALIKE;
+            if past && looked_at >= limit * rank::LOOKED_AT {
                 break;
             }
             let Stored::Section(record) = self.load(address)? else { continue };
-            // Few sections get as far as having their words compared.
-            let own = OnceCell::new();
+            let own = Text::default();
             let says_the_same = |at: usize| {
                 let shown = &hits[at].record;
                 may_say_the_same(shown, &record)
-                    && resemblance(
-                        runs[at].get_or_init(|| word_runs(shown)),
-                        own.get_or_init(|| word_runs(&record)),
-                    ) >= rank::SAME
-                    && asked(shown, terms) == asked(&record, terms)
+                    && resemblance(texts[at].runs(shown), own.runs(&record)) >= rank::SAME
+                    && texts[at].asked(shown, terms) == own.asked(&record, terms)
             };
             let same = (0..hits.len()).find(|at| says_the_same(*at));
             let hit = Hit { record, score, also: Vec::new() };
@@ -50,7 +48,7 @@ impl Snapshot {
                 Some(at) => hits[at].also.push(hit),
                 None if hits.len() < limit => {
                     hits.push(hit);
-                    runs.push(own);
+                    texts.push(own);
                 }
                 None => {}
             }
@@ -70,10 +68,24 @@ fn may_say_the_same(a: &SectionRecord, b: &SectionRecord) -> bool {
     less as f32 >= more as f32 * rank::SAME_SIZE && title(a) == title(b)
 }
 
-/// Which words of the question a section holds, its headings among them: texts that differ there
-/// are not the same to whoever asks.
-fn asked(section: &SectionRecord, terms: &QueryTerms) -> Vec<bool> {
-    terms.found_in(&format!("{}\n{}\n{}", section.page, section.trail.join("\n"), section.text))
+/// What is compared of a section, read when it is first asked for: few get as far as that.
+#[derive(Default)]
+struct Text {
+    runs: OnceCell<Vec<u64>>,
+    asked: OnceCell<Vec<bool>>,
+}
+
+impl Text {
+    fn runs(&self, section: &SectionRecord) -> &[u64] {
+        self.runs.get_or_init(|| word_runs(section))
+    }
+
+    /// Which words of the question it holds, its headings among them: texts that differ there are
+    /// not the same to whoever asks.
+    fn asked(&self, section: &SectionRecord, terms: &QueryTerms) -> &[bool] {
+        let SectionRecord { page, trail, text, .. } = section;
+        self.asked.get_or_init(|| terms.found_in(&format!("{page}\n{}\n{text}", trail.join("\n"))))
+    }
 }
 
 /// Share of the runs of two sections that both hold, 0 to 1.

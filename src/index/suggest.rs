@@ -6,6 +6,7 @@ use std::sync::Arc;
 use rustc_hash::{FxHashMap, FxHashSet};
 use tantivy::collector::{Count, TopDocs};
 
+use super::expand::letters;
 use super::query::{Group, QueryTerms, spelling};
 use super::schema::{PageRecord, SectionEntry, Stored};
 use super::snapshot::Snapshot;
@@ -15,6 +16,8 @@ use super::{Search, analyzer};
 const OFFERED: usize = 3;
 /// First letters that a word must share with another to be offered whatever follows.
 const SHARED_LETTERS: usize = 4;
+/// Most edits between a word and one that is offered for it.
+const MOST_EDITS: usize = 3;
 /// Least share of pairs of letters that a heading has in common with the question (the coefficient
 /// of Dice, as Adamson and Boreham 1974 use it for words): below stand chance likenesses.
 const LIKENESS: f32 = 0.4;
@@ -63,11 +66,12 @@ impl Snapshot {
         })
     }
 
-    /// Terms that begin like this one, or are within a third of its letters of it, the nearest
-    /// first.
+    /// Terms that begin like this one, or are within a third of its letters and [`MOST_EDITS`] of
+    /// it, the nearest first.
     fn terms_near(&self, term: &str) -> anyhow::Result<Vec<String>> {
         let length = term.chars().count();
-        let reach = (length / 3).max(1);
+        let reach = (length / 3).clamp(1, MOST_EDITS);
+        let letters = letters(term.as_bytes());
         let beginning: String = term.chars().take(SHARED_LETTERS).collect();
         let mut near: FxHashMap<String, (usize, u64)> = FxHashMap::default();
         for segment in self.searcher.segment_readers() {
@@ -77,7 +81,10 @@ impl Snapshot {
                 let Ok(other) = std::str::from_utf8(stream.key()) else { continue };
                 let begins = length >= SHARED_LETTERS && other.starts_with(&beginning);
                 let edits = other.len().abs_diff(term.len());
-                if (edits > reach && !begins) || !other.chars().all(char::is_alphabetic) {
+                // An edit changes two letters of the set at the most: that rules out nearly all.
+                let far = (letters ^ self::letters(other.as_bytes())).count_ones() as usize;
+                let near_enough = edits <= reach && far <= 2 * reach;
+                if !(near_enough || begins) || !other.chars().all(char::is_alphabetic) {
                     continue;
                 }
                 let distance = bounded_distance(term, other);
@@ -103,13 +110,12 @@ impl Snapshot {
         limit: usize,
     ) -> anyhow::Result<Vec<(Arc<PageRecord>, SectionEntry)>> {
         let asked = words.iter().chain([&search.query]);
-        let asked: Vec<_> = asked.map(|text| letter_pairs(text)).collect();
+        let asked: Vec<Pairs> = asked.map(|text| Pairs::of(text)).collect();
         let mut found: Vec<(f32, &Arc<PageRecord>, &SectionEntry)> = Vec::new();
         for page in self.catalog()?.pages().iter().filter(|page| lies_in(page, search)) {
             for section in &page.sections {
                 let title = if section.title.is_empty() { &*page.title } else { &*section.title };
-                let title = letter_pairs(title);
-                let likeness = asked.iter().map(|asked| dice(asked, &title)).fold(0.0, f32::max);
+                let likeness = asked.iter().map(|asked| asked.likeness(title)).fold(0.0, f32::max);
                 if likeness >= LIKENESS {
                     found.push((likeness, page, section));
                 }
@@ -162,34 +168,45 @@ fn lies_in(page: &PageRecord, search: &Search) -> bool {
         && (search.language.is_none() || page.language == search.language)
 }
 
-/// Pairs of neighbouring letters of the words of a text, sorted; a letter of a script without
-/// spaces counts by itself.
-fn letter_pairs(text: &str) -> Vec<(char, char)> {
-    let mut pairs = Vec::new();
+/// Pairs of neighbouring letters of the words of a text.
+struct Pairs(FxHashSet<(char, char)>);
+
+impl Pairs {
+    fn of(text: &str) -> Pairs {
+        let mut pairs = FxHashSet::default();
+        each_pair(text, |pair| {
+            pairs.insert(pair);
+        });
+        Pairs(pairs)
+    }
+
+    /// Twice the pairs in common over all pairs, 0 to 1. Every heading is looked at, so nothing is
+    /// kept of them; a pair that stands twice in one counts twice.
+    fn likeness(&self, other: &str) -> f32 {
+        let (mut common, mut all) = (0, 0);
+        each_pair(other, |pair| {
+            all += 1;
+            common += usize::from(self.0.contains(&pair));
+        });
+        let common = common.min(self.0.len());
+        2.0 * common as f32 / (self.0.len() + all).max(1) as f32
+    }
+}
+
+/// Calls for each pair; a letter of a script without spaces counts by itself, too.
+fn each_pair(text: &str, mut each: impl FnMut((char, char))) {
     let mut before = None;
     for c in text.chars().take(200).flat_map(char::to_lowercase) {
         if c.is_alphanumeric() {
             if analyzer::is_unspaced(c) {
-                pairs.push((c, c));
+                each((c, c));
             }
-            pairs.extend(before.map(|before| (before, c)));
+            if let Some(before) = before {
+                each((before, c));
+            }
         }
         before = c.is_alphanumeric().then_some(c);
     }
-    pairs.sort_unstable();
-    pairs
-}
-
-/// Twice the pairs in common over all pairs, 0 to 1.
-fn dice(a: &[(char, char)], b: &[(char, char)]) -> f32 {
-    let (mut at, mut other, mut common) = (0, 0, 0);
-    while at < a.len() && other < b.len() {
-        let (first, second) = (a[at], b[other]);
-        common += usize::from(first == second);
-        at += usize::from(first <= second);
-        other += usize::from(second <= first);
-    }
-    2.0 * common as f32 / (a.len() + b.len()).max(1) as f32
 }
 
 /// Nearest of a few names to what was asked for.
@@ -244,7 +261,7 @@ mod tests {
 
     #[test]
     fn likeness_is_in_pairs_of_letters() {
-        let like = |a, b| dice(&letter_pairs(a), &letter_pairs(b));
+        let like = |a, b| Pairs::of(a).likeness(b);
         assert_eq!(like("Scaling", "scaling"), 1.0);
         assert!(like("autoscaling", "Scaling") > LIKENESS);
         assert!(like("作用域插槽", "插槽") > LIKENESS);

@@ -57,7 +57,14 @@ impl Instead {
         }
         instead.without = without(docs, snapshot, search, terms)?;
         instead.did_you_mean = snapshot.near_words(terms, search)?;
-        for (page, section) in snapshot.near_headings(search, &instead.did_you_mean, MOST)? {
+        // The pages themselves do not know of which version they are.
+        let of_version = |collection: &str| {
+            let shelf = docs.collections().iter().find(|shelf| shelf.name == collection);
+            search.version.is_none() || shelf.is_some_and(|shelf| shelf.version == search.version)
+        };
+        let near = snapshot.near_headings(search, &instead.did_you_mean, 4 * MOST)?;
+        let near = near.into_iter().filter(|(page, _)| of_version(&page.collection));
+        for (page, section) in near.take(MOST) {
             let title = if section.title.is_empty() { &*page.title } else { &*section.title };
             instead.headings.push(Heading {
                 id: docs.links().id(&page.collection, &page.path, &section.anchor),

@@ -5,11 +5,6 @@ use std::cmp::Ordering;
 use super::Shelf;
 use crate::index::Hit;
 
-/// Copies score alike down to this share of the best: what else stands on their pages moves a
-/// score a little. Between two editions of which the newer had lost a section of each page, 19 of
-/// 20 copies (128, met in 15 answers) scored at least 0.98 of the better one.
-const ALIKE: f32 = 0.95;
-
 /// Puts the newest of the copies that score alike in front, where versions are known.
 pub(super) fn newest_first(hits: &mut [Hit], shelves: &[Shelf]) {
     let version = |hit: &Hit| {
@@ -20,8 +15,7 @@ pub(super) fn newest_first(hits: &mut [Hit], shelves: &[Shelf]) {
         let mut newest: Option<usize> = None;
         for (at, copy) in hit.also.iter().enumerate() {
             let shown = newest.map_or(&*hit, |at| &hit.also[at]);
-            let alike = copy.score >= hit.score * ALIKE;
-            if alike && order(version(copy), version(shown)) == Ordering::Greater {
+            if copy.scores_like(hit) && order(version(copy), version(shown)) == Ordering::Greater {
                 newest = Some(at);
             }
         }

@@ -502,6 +502,28 @@ fn sections_that_say_the_same_are_one_hit_that_points_to_the_others() {
 }
 
 #[test]
+fn copies_leave_their_places_to_others() {
+    // Four editions of six pages: each page is found once, the others behind it.
+    let files: Vec<(String, String)> = (0..24)
+        .map(|n| {
+            let (edition, page) = (n / 6, n % 6);
+            let own = format!("This is what chapter{page} says of it in all editions. ").repeat(8);
+            let text = format!("# Chapter {page}\n\nThe okapi eats leaves. {own}\n");
+            (format!("edition{edition}/chapter{page}.md"), text)
+        })
+        .collect();
+    let files: Vec<(&str, &str)> = files.iter().map(|(a, b)| (a.as_str(), b.as_str())).collect();
+    let (_folder, docs) = docs(&files);
+    let answer = call(&docs, "search", json!({"query": "okapi leaves", "limit": 6})).expect("hits");
+    let titles: std::collections::BTreeSet<_> =
+        results(&answer).iter().map(|hit| hit["title"].as_str()).collect();
+    assert_eq!(titles.len(), 6, "{answer}");
+    for hit in results(&answer) {
+        assert_eq!(hit["also"].as_array().map(Vec::len), Some(3), "{hit}");
+    }
+}
+
+#[test]
 fn the_same_words_under_another_heading_are_another_hit() {
     let (_folder, docs) = docs(&[(
         "a.md",
