@@ -82,7 +82,8 @@ impl Measures {
 /// Gains of the first hits, each divided by the logarithm of its place.
 fn discounted(gains: &[u32]) -> f64 {
     let places = gains.iter().take(DEPTH).enumerate();
-    places.map(|(at, gain)| f64::from(*gain) / ((at + 2) as f64).log2()).sum()
+    // A sum of nothing is -0.0, which would be shown.
+    0.0 + places.map(|(at, gain)| f64::from(*gain) / ((at + 2) as f64).log2()).sum::<f64>()
 }
 
 #[cfg(test)]
@@ -116,6 +117,11 @@ mod tests {
         gains[9] = 2;
         assert!(near(Measures::of(&gains, &[2]).mrr, 0.1));
         assert!(near(Measures::of(&gains, &[2]).ndcg, 1.0 / 11f64.log2()));
+    }
+
+    #[test]
+    fn nothing_found_is_zero_without_a_sign() {
+        assert_eq!(format!("{:.3}", Measures::of(&[], &[2]).ndcg), "0.000");
     }
 
     #[test]
