@@ -103,8 +103,9 @@ const DEPTH: usize = 5;
 const LEAST_DEPTH: usize = 150;
 
 /// Share of runs of three words that two sections must have in common to be shown as one. Of 174
-/// pairs at 0.9 and above, met in answers over six corpora, 26 drawn by lot all said the same;
-/// from 0.85 to 0.9 three of 17 differed in what they were about (an ARIA role, a function).
+/// pairs at 0.9 and above, met in answers over six corpora, 26 drawn by lot all said the same; one
+/// that was met later did not (affinity, anti-affinity), and is told apart by its heading. From
+/// 0.85 to 0.9 three of 17 differed in what they were about (an ARIA role, a function).
 pub(super) const SAME: f32 = 0.9;
 /// Least share of the larger one's tokens that the smaller of two such sections has. What links
 /// point to counts in tokens and not in words, so that this is less than [`SAME`].
@@ -241,7 +242,22 @@ impl Snapshot {
             let all = self.stamp().sections;
             let rarity = |group: &Group| rarity(group.frequency(), all);
             terms.rarities = terms.groups.iter().map(rarity).collect();
-            let hits = self.best(&terms, search, weights)?;
+            let mut hits = self.best(&terms, search, weights)?;
+            if !terms.phrases.is_empty() && hits.len() < search.limit {
+                // Behind those that hold what is quoted come those that hold its words.
+                let words = QueryTerms { phrases: Vec::new(), ..terms.clone() };
+                let more = self.best(&words, search, weights)?;
+                let is_new = |hit: &Hit| {
+                    let known = |known: &Hit| {
+                        let (a, b) = (&known.record, &hit.record);
+                        (&a.collection, &a.path, a.ordinal) == (&b.collection, &b.path, b.ordinal)
+                    };
+                    !hits.iter().any(|hit| known(hit) || hit.also.iter().any(known))
+                };
+                let more: Vec<Hit> = more.into_iter().filter(is_new).collect();
+                let room = search.limit - hits.len();
+                hits.extend(more.into_iter().take(room));
+            }
             Ok(Hits { hits, terms })
         })
     }
