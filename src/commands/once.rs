@@ -37,5 +37,8 @@ pub(super) fn open(settings: &Settings, command: &'static str) -> anyhow::Result
         }
         Err(error) => return Err(error),
     };
+    if let Err(error) = index.load_model() {
+        eprintln!("searching by words alone, because the model does not load: {error:#}");
+    }
     Ok(Docs::new(index, links))
 }

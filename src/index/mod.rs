@@ -13,6 +13,7 @@ mod documents;
 mod expand;
 mod follow;
 mod lock;
+pub mod meaning;
 mod passage;
 pub mod quality;
 mod query;

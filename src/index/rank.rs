@@ -7,11 +7,14 @@
 //! from other hits of the page, 0.764 with unknown words corrected, 0.781 with the score of the
 //! whole page in its place, 0.786 with priors, 0.810 with words that docs use instead.
 
-use rustc_hash::FxHashMap;
+use std::time::Duration;
+
+use rustc_hash::{FxHashMap, FxHashSet};
 use tantivy::collector::TopDocs;
 use tantivy::{DocAddress, Score};
 
 use super::candidates::{Candidate, Candidates};
+use super::meaning::{Asked, Near};
 use super::schema::Stored;
 use super::snapshot::Snapshot;
 use super::{Hit, Hits, QueryTerms, Search};
@@ -47,6 +50,13 @@ const PER_PAGE: usize = 2;
 const DEPTH: usize = 5;
 /// Sections that are scored anew in any case (100: -0.004; 200 to 500: -0.001).
 const LEAST_DEPTH: usize = 150;
+
+/// How long a search waits for the model from its beginning on; then it answers from words alone.
+const PATIENCE: Duration = Duration::from_millis(60);
+/// Sections that each leg brings in, and over which its scores are spread from 0 to 1.
+const LEG: usize = 100;
+/// Share of the meaning in the score.
+const MEANING: f32 = 0.35;
 
 /// Headings of sections that point elsewhere instead of answering.
 const POINTERS: &[&str] = &[
@@ -104,14 +114,20 @@ impl Snapshot {
         if terms.terms().is_empty() || search.limit == 0 {
             return Ok(Hits { hits: Vec::new(), terms });
         }
+        let asked = self.meaning.ask(&search.query);
         self.reading(|| {
             let terms = self.expand(terms.clone())?;
-            let hits = self.best(&terms, search)?;
+            let hits = self.best(&terms, search, asked.as_ref())?;
             Ok(Hits { hits, terms })
         })
     }
 
-    fn best(&self, terms: &QueryTerms, search: &Search) -> anyhow::Result<Vec<Hit>> {
+    fn best(
+        &self,
+        terms: &QueryTerms,
+        search: &Search,
+        asked: Option<&Asked>,
+    ) -> anyhow::Result<Vec<Hit>> {
         let depth = (search.limit * DEPTH).max(LEAST_DEPTH);
         let find = |least| {
             let query = terms.query(&self.fields, search, least);
@@ -121,13 +137,26 @@ impl Snapshot {
         if top.len() < depth {
             top = find(0.0)?;
         }
-        let addresses: Vec<DocAddress> = top.into_iter().map(|(_, address)| address).collect();
+        let mut addresses: Vec<DocAddress> = top.into_iter().map(|(_, address)| address).collect();
+        let near = match asked {
+            Some(asked) => Near::find(self, asked, search, PATIENCE, LEG)?,
+            None => None,
+        };
+        if let Some(near) = &near {
+            let words: FxHashSet<DocAddress> = addresses.iter().copied().collect();
+            let new = near.best.iter().map(|(_, address)| *address);
+            addresses.extend(new.filter(|address| !words.contains(address)));
+        }
         let candidates = self.candidates(&terms.groups, &addresses)?;
         let all = self.searcher.num_docs();
         let rarities: Vec<f32> =
             terms.groups.iter().map(|group| rarity(group.frequency(), all)).collect();
+        let mut scored = scored(&candidates, &rarities);
+        if let Some(near) = near {
+            mix(&mut scored, |address| near.of(self, address));
+        }
         let mut hits = Vec::with_capacity(search.limit);
-        for Scored { score, address, .. } in in_turn(scored(&candidates, &rarities), search.limit) {
+        for Scored { score, address, .. } in in_turn(scored, search.limit) {
             if let Stored::Section(record) = self.load(address)? {
                 hits.push(Hit { record, score });
             }
@@ -176,9 +205,36 @@ fn scored(candidates: &Candidates, rarities: &[f32]) -> Vec<Scored> {
             Scored { score, address: *address, page: *page }
         })
         .collect();
-    // Reading order decides between equals.
-    scored.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.address.cmp(&b.address)));
+    sort(&mut scored);
     scored
+}
+
+/// Reading order decides between equals.
+fn sort(scored: &mut [Scored]) {
+    scored.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.address.cmp(&b.address)));
+}
+
+/// Puts the meaning into the scores of sections that stand in the order of their words: each leg
+/// is spread from 0 to 1 over its best [`LEG`], as their numbers have nothing in common.
+fn mix(scored: &mut [Scored], near: impl Fn(DocAddress) -> Option<f32>) {
+    let meanings: Vec<Option<f32>> = scored.iter().map(|hit| near(hit.address)).collect();
+    let mut best: Vec<f32> = meanings.iter().flatten().copied().collect();
+    best.sort_unstable_by(|a, b| b.total_cmp(a));
+    let meaning = spread(&best);
+    let words = spread(&scored.iter().map(|hit| hit.score).collect::<Vec<_>>());
+    for (hit, near) in scored.iter_mut().zip(meanings) {
+        let near = near.map_or(0.0, &meaning);
+        hit.score = (1.0 - MEANING) * words(hit.score) + MEANING * near;
+    }
+    sort(scored);
+}
+
+/// From a score to its place between the best of a list, 1, and the last that counts, 0.
+fn spread(best: &[f32]) -> impl Fn(f32) -> f32 + use<> {
+    let most = best.first().copied().unwrap_or(0.0);
+    let least = best.get(LEG - 1).or(best.last()).copied().unwrap_or(0.0);
+    let range = (most - least).max(f32::MIN_POSITIVE);
+    move |score| ((score - least) / range).clamp(0.0, 1.0)
 }
 
 /// Takes at most [`PER_PAGE`] sections of a page, then fills up with what was passed over.
