@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use ureq::tls::{Certificate, RootCerts, TlsConfig};
 
 use crate::config::{AddArguments, ModelAction, Settings, Source};
 use crate::index::Index;
@@ -117,11 +118,12 @@ fn download(known: &Known, hub: &str, staging: &mut Staging) -> anyhow::Result<(
 }
 
 fn agent() -> anyhow::Result<ureq::Agent> {
-    let provider = rustls::crypto::ring::default_provider();
-    let tls = ureq::tls::TlsConfig::builder()
-        .unversioned_rustls_crypto_provider(Arc::new(provider))
-        // What this machine trusts: behind a company's proxy that is more than the public list.
-        .root_certs(ureq::tls::RootCerts::PlatformVerifier)
+    // What this machine trusts: behind a company's proxy that is more than the public list.
+    let trusted = rustls_native_certs::load_native_certs().certs;
+    let trusted = trusted.iter().map(|it| Certificate::from_der(it).to_owned()).collect();
+    let tls = TlsConfig::builder()
+        .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .root_certs(RootCerts::Specific(Arc::new(trusted)))
         .build();
     let config = ureq::Agent::config_builder()
         .tls_config(tls)

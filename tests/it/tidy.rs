@@ -39,6 +39,7 @@ const HOMES: &[(&str, &str)] = &[
     ("indicatif", "commands"),
     ("ureq", "commands"),
     ("rustls", "commands"),
+    ("rustls_native_certs", "commands"),
     ("rten_gemm", "index"),
     ("rten_tensor", "index"),
     ("rten_simd", "index"),
