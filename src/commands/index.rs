@@ -9,9 +9,10 @@ use anyhow::{anyhow, bail};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
-use super::{collections, log};
+use super::{collections, log, model};
 use crate::config::Settings;
 use crate::corpus::{self, Collection, LeftOut, Warning};
+use crate::index::meaning::Embedded;
 use crate::index::{Index, Indexer, OpenError, Progress, Report, Unwritable};
 
 /// Warnings that are shown; the rest is counted.
@@ -32,10 +33,13 @@ pub(super) fn run(settings: &Settings, machine: bool) -> anyhow::Result<()> {
     let report = with_bar(&mut indexer, !machine)?;
     indexer.compact()?;
     refuse_nothing(&report, &collections)?;
-    if machine {
-        return print_json(&report, reason.as_ref(), settings);
+    if !machine {
+        summarise(&report);
     }
-    summarise(&report);
+    let embedded = model::embed(indexer.index(), !machine)?;
+    if machine {
+        return print_json(&report, reason.as_ref(), settings, embedded);
+    }
     Ok(())
 }
 
@@ -188,12 +192,13 @@ fn print_json(
     report: &Report,
     reason: Option<&OpenError>,
     settings: &Settings,
+    embedded: Option<Embedded>,
 ) -> anyhow::Result<()> {
     let messages = |warnings: &[Warning]| -> Vec<serde_json::Value> {
         let object = |w: &Warning| json!({"path": w.path, "line": w.line, "message": w.message});
         warnings.iter().map(object).collect()
     };
-    let summary = json!({
+    let mut summary = json!({
         "data_dir": settings.data_dir.value,
         "rebuilt": reason.map(ToString::to_string),
         "pages": report.pages,
@@ -208,6 +213,10 @@ fn print_json(
         "unread": messages(&report.busy),
         "warnings": messages(&report.warnings),
     });
+    if let Some(embedded) = embedded {
+        summary["model"] = json!(embedded.model);
+        summary["embedded"] = json!(embedded.embedded);
+    }
     writeln!(std::io::stdout().lock(), "{summary}")?;
     Ok(())
 }

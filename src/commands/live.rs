@@ -36,6 +36,7 @@ pub(super) fn start(
                 Some(reason) => index::build(&mut indexer, &collections, reason)?,
                 None => index::fill(&mut indexer, &collections)?,
             }
+            indexer.index().embed_in_background()?;
             let docs = Docs::new(
                 indexer.index().clone(),
                 Links::new(collections::shelves(&collections), web),
@@ -55,6 +56,7 @@ pub(super) fn start(
                 tracing::warn!("{error}; serving the index as it is, without following the docs");
                 index
             });
+            index.embed_in_background()?;
             let docs =
                 Docs::new(index.clone(), Links::new(collections::shelves(&collections), web));
             let follow = follow(settings, &docs, &collections);

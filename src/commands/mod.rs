@@ -9,6 +9,7 @@ mod eval;
 mod index;
 mod live;
 mod log;
+mod model;
 mod once;
 mod sarif;
 mod search;
@@ -48,7 +49,10 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> Result<ExitCode, Failur
     let matches = Arguments::command().get_matches_from(words);
     let arguments = Arguments::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     // The flags are global: their sources stand with the subcommand.
-    let inner = matches.subcommand().map_or(&matches, |(_, inner)| inner);
+    let mut inner = &matches;
+    while let Some((_, deeper)) = inner.subcommand() {
+        inner = deeper;
+    }
     let settings = |docs: Option<&Path>| Settings::resolve(&arguments.flags, inner, docs);
     match &arguments.command {
         Command::Serve(docs) => serve::run(&settings(docs.docs.as_deref())?),
@@ -61,6 +65,7 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> Result<ExitCode, Failur
             let checked = settings(asked.docs.as_deref()).and_then(|it| check::run(&it, asked));
             return checked.map_err(|error| Failure { error, code: ExitCode::from(2) });
         }
+        Command::Model(action) => model::run(&settings(action.docs())?, action),
         Command::Connect { client, docs } => {
             // A name nobody knows is told first, whatever the settings are.
             let client =

@@ -7,6 +7,7 @@ use anyhow::bail;
 use super::{collections, index};
 use crate::config::Settings;
 use crate::http;
+use crate::index::meaning::Embedded;
 use crate::index::{Held, Index, Indexer, OpenError, Unwritable};
 use crate::mcp::{Docs, Links};
 
@@ -37,5 +38,13 @@ pub(super) fn open(settings: &Settings, command: &'static str) -> anyhow::Result
         }
         Err(error) => return Err(error),
     };
+    if let Err(error) = index.load_model() {
+        eprintln!("searching by words alone, because the model does not load: {error:#}");
+    }
+    if let Some(Embedded { embedded, sections, .. }) = index.snapshot().embedded()
+        && embedded < sections
+    {
+        eprintln!("{embedded} of {sections} sections are embedded: docent index embeds the others");
+    }
     Ok(Docs::new(index, links))
 }

@@ -1,6 +1,6 @@
 //! The command line.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
@@ -32,6 +32,9 @@ pub enum Command {
     Eval(EvalArguments),
     /// Tell what in the docs will hurt answers: a linter for authors
     Check(CheckArguments),
+    /// Add, list or remove the model for searching by meaning
+    #[command(subcommand)]
+    Model(ModelAction),
     /// Print ready-to-paste configuration for MCP clients
     Connect {
         /// Client to print for; all of them without it
@@ -139,6 +142,49 @@ pub struct CheckArguments {
     /// Print the findings as SARIF 2.1.0, for code hosts
     #[arg(long)]
     pub sarif: bool,
+}
+
+/// What `docent model` does.
+#[derive(Debug, Subcommand)]
+pub enum ModelAction {
+    /// Add a model, in place of the one that is there
+    Add(AddArguments),
+    /// Show the models that are known by name, and which is there
+    List(Whose),
+    /// Remove the model and its vectors
+    Remove(Whose),
+}
+
+impl ModelAction {
+    /// The docs folder that was named, if any.
+    pub fn docs(&self) -> Option<&Path> {
+        let (ModelAction::Add(AddArguments { whose, .. })
+        | ModelAction::List(whose)
+        | ModelAction::Remove(whose)) = self;
+        whose.docs.as_deref()
+    }
+}
+
+/// Arguments of `docent model add`.
+#[derive(Debug, Args)]
+pub struct AddArguments {
+    /// Name of a known model, or a folder with config.json, tokenizer.json and model.safetensors
+    #[arg(value_name = "NAME|FOLDER")]
+    pub model: String,
+    /// Where the docs of the model are
+    #[command(flatten)]
+    pub whose: Whose,
+    /// Address of a mirror of the hub [default: https://huggingface.co]
+    #[arg(long, value_name = "URL")]
+    pub from: Option<String>,
+}
+
+/// Which data folder.
+#[derive(Debug, Args)]
+pub struct Whose {
+    /// Docs folder; without it, docent.toml in the current folder says which data folder it is
+    #[arg(long, value_name = "DOCS")]
+    pub docs: Option<PathBuf>,
 }
 
 /// Settings as flags and environment variables.

@@ -8,7 +8,8 @@ mod file;
 mod settings;
 
 pub use arguments::{
-    Arguments, CheckArguments, Command, Docs, EvalArguments, Flags, IndexArguments, SearchArguments,
+    AddArguments, Arguments, CheckArguments, Command, Docs, EvalArguments, Flags, IndexArguments,
+    ModelAction, SearchArguments,
 };
 pub use file::CollectionSettings;
 pub use settings::{Access, LogFormat, Setting, Settings, Source, WatchMode};

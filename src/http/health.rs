@@ -26,13 +26,20 @@ pub(super) async fn ready(State(site): State<Arc<Site>>) -> Response {
         "the index cannot be read".to_owned()
     });
     let ready = unreadable.is_none();
-    let body = json!({
+    let mut body = json!({
         "ready": ready,
         "pages": stamp.pages(),
         "sections": stamp.sections,
         "committed": stamp.committed,
         "problem": unreadable.or_else(|| site.docs.problem()),
     });
+    if let Some(embedded) = snapshot.embedded() {
+        body["meaning"] = json!({
+            "model": embedded.model,
+            "embedded": embedded.embedded,
+            "sections": embedded.sections,
+        });
+    }
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     uncached((status, Json(body)).into_response())
 }

@@ -14,6 +14,7 @@ mod documents;
 mod expand;
 mod follow;
 mod lock;
+pub mod meaning;
 mod passage;
 mod phrase;
 pub mod quality;

@@ -245,21 +245,7 @@ impl QueryTerms {
         };
         let clauses: Vec<_> = weights.into_iter().map(clause).collect();
         let any = BooleanQuery::new(clauses);
-        let collection = search.collection.as_ref().map(|name| format!("{name}/"));
-        let filters = [
-            (fields.under, search.under.as_deref()),
-            (fields.under, collection.as_deref()),
-            (fields.version, search.version.as_deref()),
-            (fields.language, search.language.as_deref()),
-        ];
-        let mut all: Vec<(Occur, Box<dyn Query>)> = Vec::new();
-        for (field, value) in filters {
-            if let Some(value) = value {
-                let term = Term::from_field_text(field, value);
-                let filter = TermQuery::new(term, IndexRecordOption::Basic);
-                all.push((Occur::Must, Box::new(ConstScoreQuery::new(Box::new(filter), 0.0))));
-            }
-        }
+        let mut all = filters(fields, search);
         for phrase in &self.phrases {
             let query = Box::new(ConstScoreQuery::new(phrase.query(fields), 0.0));
             all.push((Occur::Must, query));
@@ -300,6 +286,26 @@ fn is_hiragana(c: char) -> bool {
 fn keep<T>(items: &mut Vec<T>, marks: &[bool]) {
     let mut marks = marks.iter();
     items.retain(|_| marks.next().is_some_and(|mark| *mark));
+}
+
+/// The clauses that a search is narrowed down by.
+pub(super) fn filters(fields: &Fields, search: &Search) -> Vec<(Occur, Box<dyn Query>)> {
+    let collection = search.collection.as_ref().map(|name| format!("{name}/"));
+    let filters = [
+        (fields.under, search.under.as_deref()),
+        (fields.under, collection.as_deref()),
+        (fields.version, search.version.as_deref()),
+        (fields.language, search.language.as_deref()),
+    ];
+    let mut all: Vec<(Occur, Box<dyn Query>)> = Vec::new();
+    for (field, value) in filters {
+        if let Some(value) = value {
+            let term = Term::from_field_text(field, value);
+            let filter = TermQuery::new(term, IndexRecordOption::Basic);
+            all.push((Occur::Must, Box::new(ConstScoreQuery::new(Box::new(filter), 0.0))));
+        }
+    }
+    all
 }
 
 /// How a section first writes a term.

@@ -10,7 +10,7 @@ use super::anchors::OutLink;
 
 /// Raised with every change of the fields or of a stored record: an index of another format is
 /// rebuilt.
-pub(crate) const FORMAT: u32 = 4;
+pub(crate) const FORMAT: u32 = 5;
 
 /// Handles of the fields.
 #[derive(Clone, Copy, Debug)]

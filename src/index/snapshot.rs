@@ -16,6 +16,7 @@ use tantivy::{IndexReader, ReloadPolicy, Searcher, TantivyDocument, Term};
 use super::analyzer::{self, Language};
 use super::catalog::Catalog;
 use super::directory::UnsyncedDirectory;
+use super::meaning::{Embedded, Meaning};
 use super::schema::{self, Fields, SectionRecord, Stored};
 use crate::corpus::Collection;
 
@@ -78,6 +79,7 @@ pub struct Index {
     files: ArcSwap<Files>,
     current: ArcSwap<Snapshot>,
     suspicion: Suspicion,
+    pub(super) meaning: Meaning,
 }
 
 /// An index on the disk, as Tantivy has it open.
@@ -125,10 +127,12 @@ impl Index {
         let reader = index.reader_builder().reload_policy(ReloadPolicy::Manual).try_into()?;
         let reader: IndexReader = reader;
         let suspicion = Suspicion::default();
-        let snapshot = Snapshot::new(reader.searcher(), fields, stamp, 0, suspicion.clone());
+        let meaning = Meaning::default();
+        let shared = (suspicion.clone(), meaning.clone());
+        let snapshot = Snapshot::new(reader.searcher(), fields, stamp, 0, shared);
         let current = ArcSwap::from_pointee(snapshot);
         let files = ArcSwap::from_pointee(Files { index, reader });
-        Ok(Index { fields, dir: dir.to_owned(), files, current, suspicion })
+        Ok(Index { fields, dir: dir.to_owned(), files, current, suspicion, meaning })
     }
 
     /// The index, as Tantivy has it open.
@@ -187,7 +191,8 @@ impl Index {
 
     fn show(&self, searcher: Searcher, stamp: Stamp, catalog: Option<Catalog>) {
         let generation = self.snapshot().generation + 1;
-        let next = Snapshot::new(searcher, self.fields, stamp, generation, self.suspicion.clone());
+        let shared = (self.suspicion.clone(), self.meaning.clone());
+        let next = Snapshot::new(searcher, self.fields, stamp, generation, shared);
         if let Some(catalog) = catalog {
             let _ = next.catalog.set(Ok(catalog));
         }
@@ -208,6 +213,7 @@ pub struct Snapshot {
     /// Read back from the page records when first needed: serving starts without it.
     catalog: OnceLock<Result<Catalog, String>>,
     suspicion: Suspicion,
+    pub(super) meaning: Meaning,
 }
 
 impl Snapshot {
@@ -216,9 +222,10 @@ impl Snapshot {
         fields: Fields,
         stamp: Stamp,
         generation: u64,
-        suspicion: Suspicion,
+        (suspicion, meaning): (Suspicion, Meaning),
     ) -> Snapshot {
-        Snapshot { searcher, fields, stamp, generation, catalog: OnceLock::new(), suspicion }
+        let catalog = OnceLock::new();
+        Snapshot { searcher, fields, stamp, generation, catalog, suspicion, meaning }
     }
 
     /// What the commit says of itself.
@@ -229,6 +236,11 @@ impl Snapshot {
     /// Counts up with each change that this process saw.
     pub fn generation(&self) -> u64 {
         self.generation
+    }
+
+    /// How far the sections are embedded, if there is a model.
+    pub fn embedded(&self) -> Option<Embedded> {
+        self.meaning.embedded()
     }
 
     /// All pages.

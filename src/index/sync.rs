@@ -94,6 +94,7 @@ impl Indexer {
     }
 
     fn with(index: Arc<Index>, collections: &[Collection], lock: Lock) -> Indexer {
+        index.meaning.write();
         let folder = |c: &Collection| Folder { collection: c.clone(), reader: Reader::new(c) };
         Indexer {
             writer: Writer::new(index.tantivy()),

@@ -1,6 +1,7 @@
 //! The one integration binary: docent as its users see it, a module per folder of `src/`.
 
 mod harness;
+mod tiny_model;
 
 // The docs folder: dialects, front matter, anchors, what is never read.
 mod corpus;

@@ -38,12 +38,26 @@ const HOMES: &[(&str, &str)] = &[
     ("redis", "store"),
     ("clap", "config"),
     ("indicatif", "commands"),
+    ("ureq", "commands"),
+    ("rustls", "commands"),
+    ("rustls_native_certs", "commands"),
+    ("rten_gemm", "index"),
+    ("rten_tensor", "index"),
+    ("rten_simd", "index"),
+    ("rten_vecmath", "index"),
+    ("rayon", "index"),
+    ("rustix", "index"),
 ];
 
 /// Where a library may be seen outside its home, with the reason.
 const VISITS: &[(&str, &str, &str)] = &[
     ("clap", "src/commands/mod.rs", "the words are parsed where the commands are chosen"),
     ("unicode_normalization", "src/index/analyzer/", "words are folded where they become terms"),
+    (
+        "unicode_normalization",
+        "src/index/meaning/tokenizer.rs",
+        "words are folded as they were when the model learned its vocabulary",
+    ),
     ("rmcp", "src/http/", "the wire names the type of the service it routes to"),
 ];
 

@@ -7,10 +7,25 @@ use crate::harness::docent;
 #[test]
 fn help_is_what_it_was() {
     let mut all = String::new();
-    for command in ["", "serve", "stdio", "index", "search", "eval", "check", "connect", "config"] {
+    let commands = [
+        "",
+        "serve",
+        "stdio",
+        "index",
+        "search",
+        "eval",
+        "check",
+        "model",
+        "model add",
+        "model list",
+        "model remove",
+        "connect",
+        "config",
+    ];
+    for command in commands {
         let words = [command, "--help"];
         let output = docent()
-            .args(words.iter().filter(|word| !word.is_empty()))
+            .args(words.iter().flat_map(|words| words.split_whitespace()))
             .env("COLUMNS", "100")
             .output()
             .expect("docent runs");
@@ -34,6 +49,7 @@ fn every_setting_is_in_the_manual() {
             include_str!("../../../corpus/commands/index.md"),
             include_str!("../../../corpus/commands/check.md"),
             include_str!("../../../corpus/commands/connect.md"),
+            include_str!("../../../corpus/commands/model.md"),
             manual,
         ];
         let known =
