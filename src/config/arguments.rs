@@ -174,8 +174,12 @@ pub struct AddArguments {
     /// Where the docs of the model are
     #[command(flatten)]
     pub whose: Whose,
-    /// Address of a mirror of the hub [default: https://huggingface.co]
-    #[arg(long, value_name = "URL")]
+    /// Address of a mirror of the hub.
+    #[arg(
+        long,
+        help = "Address of a mirror of the hub [default: https://huggingface.co]",
+        value_name = "URL"
+    )]
     pub from: Option<String>,
 }
 
