@@ -67,9 +67,9 @@ pub struct Weights {
     pub links: f32,
     /// Factor of a page that tells what changed, 0 to 1. None: -0.007, -0.006.
     pub changes: f32,
-    /// Factor of a section with fewer than [`SHORT`] words, 0 to 1. 0.5: -0.003, -0.003.
+    /// Factor of a section with fewer than 25 words, 0 to 1. 0.5: -0.003, -0.003.
     pub short: f32,
-    /// Factor of a section with fewer than [`STUB`] words, 0 to 1. None: -0.000, +0.001.
+    /// Factor of a section with fewer than 8 words, 0 to 1. None: -0.000, +0.001.
     pub stub: f32,
 }
 
