@@ -28,7 +28,7 @@ use super::candidates::{Candidate, Candidates};
 use super::meaning::{Asked, Near};
 use super::query::Group;
 use super::snapshot::Snapshot;
-use super::{Hit, Hits, QueryTerms, Search};
+use super::{Hit, Hits, QueryTerms, Search, SectionRecord};
 use crate::corpus::Section;
 
 /// The numbers that are learned; see [`Weights::LEARNED`].
@@ -276,16 +276,9 @@ impl Snapshot {
                 // Behind those that hold what is quoted come those that hold its words.
                 let words = QueryTerms { phrases: Vec::new(), ..terms.clone() };
                 let more = self.best(&words, search, weights, asked.as_ref())?;
-                let is_new = |hit: &Hit| {
-                    let known = |known: &Hit| {
-                        let (a, b) = (&known.record, &hit.record);
-                        (&a.collection, &a.path, a.ordinal) == (&b.collection, &b.path, b.ordinal)
-                    };
-                    !hits.iter().any(|hit| known(hit) || hit.also.iter().any(known))
-                };
-                let more: Vec<Hit> = more.into_iter().filter(is_new).collect();
-                let room = search.limit - hits.len();
-                hits.extend(more.into_iter().take(room));
+                let more: Vec<Hit> = more.into_iter().filter(|hit| !shows(&hits, hit)).collect();
+                hits.extend(more);
+                hits.truncate(search.limit);
             }
             Ok(Hits { hits, terms })
         })
@@ -328,6 +321,16 @@ impl Snapshot {
         let list = list.into_iter().map(|Scored { score, address, .. }| (address, score));
         self.distinct(list, search.limit, terms)
     }
+}
+
+/// Whether a list has a section, by itself or beside one that says the same.
+fn shows(hits: &[Hit], hit: &Hit) -> bool {
+    let name = |hit: &Hit| {
+        let SectionRecord { collection, path, ordinal, .. } = &hit.record;
+        (collection.clone(), path.clone(), *ordinal)
+    };
+    let wanted = name(hit);
+    hits.iter().any(|hit| name(hit) == wanted || hit.also.iter().any(|also| name(also) == wanted))
 }
 
 /// Whether a question is nothing but code: a few words, one of which no prose would have.
