@@ -40,11 +40,17 @@ impl Marks {
     /// What keeps the files from being looked at, such as a lack of file descriptors: that says
     /// nothing about them.
     pub(super) fn differ(&mut self, index: &Index) -> anyhow::Result<Option<String>> {
+        let reason = self.look(index)?;
+        // A folder may go at any moment of a look, which then finds this or that missing.
+        let gone = reason.is_some() && !index.dir.exists();
+        Ok(if gone { Some("the index was deleted".into()) } else { reason })
+    }
+
+    fn look(&mut self, index: &Index) -> anyhow::Result<Option<String>> {
         let damage = |what: String| Ok(Some(what));
         let mut suspected = index.was_suspected();
         let metas = match index.tantivy().load_metas() {
             Ok(metas) => metas,
-            Err(_) if !index.dir.exists() => return damage("the index was deleted".into()),
             Err(error) => {
                 looked_at(&error)?;
                 return damage(format!("the index cannot be read ({error})"));
