@@ -47,17 +47,14 @@ const HOMES: &[(&str, &str)] = &[
     ("rten_vecmath", "index"),
     ("rayon", "index"),
     ("rustix", "index"),
+    ("safetensors", "index"),
+    ("tokenizers", "index"),
 ];
 
 /// Where a library may be seen outside its home, with the reason.
 const VISITS: &[(&str, &str, &str)] = &[
     ("clap", "src/commands/mod.rs", "the words are parsed where the commands are chosen"),
     ("unicode_normalization", "src/index/analyzer/", "words are folded where they become terms"),
-    (
-        "unicode_normalization",
-        "src/index/meaning/tokenizer.rs",
-        "words are folded as they were when the model learned its vocabulary",
-    ),
     ("rmcp", "src/http/", "the wire names the type of the service it routes to"),
 ];
 

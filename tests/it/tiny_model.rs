@@ -23,9 +23,17 @@ pub(crate) fn tiny_model(folder: &Path) {
     });
     let tensors = tensors(vocabulary.len());
     let tokenizer = json!({
-        "model": {"type": "WordPiece", "vocab": vocabulary, "unk_token": "[UNK]", "continuing_subword_prefix": "##"},
-        "normalizer": {"type": "BertNormalizer", "lowercase": true, "handle_chinese_chars": true},
+        "version": "1.0",
+        "model": {
+            "type": "WordPiece", "vocab": vocabulary, "unk_token": "[UNK]",
+            "continuing_subword_prefix": "##", "max_input_chars_per_word": 100,
+        },
+        "normalizer": {
+            "type": "BertNormalizer", "clean_text": true, "handle_chinese_chars": true,
+            "strip_accents": null, "lowercase": true,
+        },
         "pre_tokenizer": {"type": "BertPreTokenizer"},
+        "post_processor": {"type": "BertProcessing", "cls": ["[CLS]", 2], "sep": ["[SEP]", 3]},
     });
     write(folder, "config.json", &config.to_string());
     write(folder, "tokenizer.json", &tokenizer.to_string());

@@ -145,7 +145,7 @@ impl Model {
         let tokenizer = Tokenizer::read(folder)?;
         let network = Network::read(folder, last, pooling)?;
         ensure!(
-            (tokenizer.last() as usize) < network.vocabulary(),
+            tokenizer.vocabulary() <= network.vocabulary(),
             "tokenizer.json and model.safetensors do not belong together"
         );
         let window = manifest.window.min(network.positions());
@@ -180,7 +180,7 @@ impl Model {
 
     /// The same of at most this many tokens.
     pub(super) fn embed_some(&self, text: &str, most: usize) -> anyhow::Result<Vec<f32>> {
-        self.network.embed(&self.tokenizer.tokens(text, most.min(self.window)))
+        self.network.embed(&self.tokenizer.tokens(text, most.min(self.window))?)
     }
 }
 

@@ -113,7 +113,7 @@ impl Network {
             path.display(),
             config.hidden_size
         );
-        let weights = Weights::parse(weights)?;
+        let weights = Weights::parse(&weights)?;
         Loader { weights: &weights, config: &config, product: Product::default() }.network(pooling)
     }
 
@@ -256,7 +256,7 @@ fn add(to: &mut [f32], from: &[f32]) {
 }
 
 struct Loader<'a> {
-    weights: &'a Weights,
+    weights: &'a Weights<'a>,
     config: &'a Config,
     product: Product,
 }
