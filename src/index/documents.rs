@@ -176,6 +176,7 @@ impl Maker<'_> {
             trail: section.trail,
             tokens: u32::try_from(tokens::estimate(&section.text)).unwrap_or(u32::MAX),
             text: section.text,
+            stemmed: self.stemmed,
         }
     }
 }

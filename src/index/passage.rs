@@ -3,8 +3,10 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use super::analyzer::Language;
 use super::blocks::{self, Block, Kind};
 use super::query::{QueryTerms, Worths};
+use super::schema::SectionRecord;
 use crate::corpus::tokens;
 
 /// What is left out is marked with this line.
@@ -35,9 +37,20 @@ pub struct Passage {
 }
 
 impl Passage {
-    /// Cuts the passage that answers out of a section's text; `budget` is in tokens. An empty
-    /// passage comes back where not even one sentence fits.
-    pub fn cut(text: &str, tokens: usize, terms: &QueryTerms, budget: usize) -> Passage {
+    /// Cuts the passage that answers out of a section; `budget` is in tokens. An empty passage
+    /// comes back where not even one sentence fits.
+    pub fn of(section: &SectionRecord, terms: &QueryTerms, budget: usize) -> Passage {
+        let SectionRecord { text, tokens, stemmed, .. } = section;
+        Passage::cut(text, *tokens as usize, *stemmed, terms, budget)
+    }
+
+    fn cut(
+        text: &str,
+        tokens: usize,
+        language: Language,
+        terms: &QueryTerms,
+        budget: usize,
+    ) -> Passage {
         let tidy = blocks::without_padding(text);
         let tokens = if matches!(tidy, Cow::Owned(_)) { tokens::estimate(&tidy) } else { tokens };
         if tokens <= budget {
@@ -48,19 +61,20 @@ impl Passage {
         if blocks.is_empty() {
             return Passage { text: String::new(), tokens: 0, whole: false };
         }
-        let weights = weigh(text, &blocks, terms);
+        let worths = terms.worths(language);
+        let weights = weigh(text, &blocks, terms, &worths);
         let best = densest(&blocks, &weights);
-        let text = Cutting::new(text, &blocks, budget).around(best, terms);
+        let text = Cutting::new(text, &blocks, budget).around(best, &worths);
         Passage { tokens: tokens::estimate(&text), text, whole: false }
     }
 }
 
 /// How much of the question each block holds. One that holds a quoted part of it comes first.
-fn weigh(text: &str, blocks: &[Block], terms: &QueryTerms) -> Vec<f32> {
-    let worths = terms.worths();
+fn weigh(text: &str, blocks: &[Block], terms: &QueryTerms, worths: &Worths<'_>) -> Vec<f32> {
     let weight = |block: &Block| {
         let text = &text[block.range.clone()];
-        let phrases = terms.phrases.iter().filter(|phrase| phrase.stands_in(text)).count();
+        let phrases =
+            terms.phrases.iter().filter(|phrase| phrase.stands_in(text, worths.language)).count();
         worths.of(text) + QUOTED * phrases as f32
     };
     let near = blocks.partition_point(|block| block.range.start < SCANNED);
@@ -68,7 +82,7 @@ fn weigh(text: &str, blocks: &[Block], terms: &QueryTerms) -> Vec<f32> {
     weights.resize(blocks.len(), 0.0);
     let Some(rest) = blocks.get(near) else { return weights };
     let behind = text[rest.range.start..].to_ascii_lowercase();
-    let seen = terms.found_in(&text[..rest.range.start]);
+    let seen = terms.found_in(&text[..rest.range.start], worths.language);
     for (term, _) in terms.terms().iter().zip(seen).filter(|(_, seen)| !seen) {
         for at in memchr::memmem::find_iter(behind.as_bytes(), term).take(MAX_PLACES) {
             let at = rest.range.start + at;
@@ -156,7 +170,7 @@ impl<'a> Cutting<'a> {
 
     /// The block that answers with what belongs to it, then as many neighbours as fit, what
     /// follows first: an answer is mostly continued downwards.
-    fn around(mut self, best: usize, terms: &QueryTerms) -> String {
+    fn around(mut self, best: usize, worths: &Worths<'_>) -> String {
         if self.kind(0) == Kind::Heading {
             self.add(0);
         }
@@ -164,7 +178,7 @@ impl<'a> Cutting<'a> {
             self.add(head);
         }
         if !self.add(best) {
-            let piece = self.piece(best, terms);
+            let piece = self.piece(best, worths);
             if !self.add_part(best, &piece) {
                 return String::new();
             }
@@ -326,7 +340,7 @@ impl<'a> Cutting<'a> {
 
     /// The part that matches best of a block that is too long by itself: a sentence, or a line of
     /// code, with as many others around it as fit.
-    fn piece(&self, at: usize, terms: &QueryTerms) -> String {
+    fn piece(&self, at: usize, worths: &Worths<'_>) -> String {
         let body = self.slice(at);
         let room = self.room().saturating_sub(4);
         let bytes = body.len() * room / tokens::estimate(body).max(1) * 9 / 10;
@@ -337,7 +351,6 @@ impl<'a> Cutting<'a> {
         let (first, inner, last) = if fence { blocks::fenced(body) } else { ("", body, "") };
         let units: Vec<&str> =
             if fence { inner.split_inclusive('\n').collect() } else { blocks::sentences(inner) };
-        let worths = terms.worths();
         let weights: Vec<f32> = units.iter().map(|unit| worths.of(unit)).collect();
         let mut best = 0;
         for at in 1..units.len() {
@@ -345,7 +358,7 @@ impl<'a> Cutting<'a> {
         }
         let room = bytes.saturating_sub(first.len() + last.len());
         if units.get(best).is_none_or(|unit| unit.len() > room) {
-            return self.scrap(at, bytes, &worths);
+            return self.scrap(at, bytes, worths);
         }
         let (mut from, mut to, mut used) = (best, best + 1, units[best].len());
         loop {
@@ -446,13 +459,13 @@ fn without_indent(text: &str, spaces: usize) -> Cow<'_, str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::index::analyzer::Language;
     use crate::index::query::Group;
 
     fn cut(text: &str, query: &str, budget: usize) -> Passage {
         Passage::cut(
             text,
             tokens::estimate(text),
+            Language::ENGLISH,
             &QueryTerms::of(query, &[Language::ENGLISH]),
             budget,
         )
@@ -575,7 +588,7 @@ mod tests {
         terms.rarities = vec![0.1, 5.0, 0.1];
         let filler = FILLER.repeat(8);
         let text = format!("The server has a port.\n\n{filler}A kranich.\n\n{filler}");
-        let passage = Passage::cut(&text, tokens::estimate(&text), &terms, 20);
+        let passage = Passage::cut(&text, tokens::estimate(&text), Language::ENGLISH, &terms, 20);
         assert!(passage.text.contains("A kranich."), "{}", passage.text);
     }
 

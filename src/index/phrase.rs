@@ -1,5 +1,5 @@
-//! Quoted parts of a question: words that a hit must hold side by side and in order, as long as
-//! some section does.
+//! Quoted parts of a question: sections that hold their words side by side and in order come first,
+//! if there are any.
 
 use tantivy::query::{BooleanQuery, EnableScoring, PhraseQuery, Query};
 use tantivy::{DocSet, TERMINATED, Term};
@@ -72,22 +72,23 @@ impl Phrase {
         Box::new(BooleanQuery::union(self.terms.iter().map(phrase).collect()))
     }
 
-    /// Whether a text holds the phrase, in any of the languages.
-    pub(super) fn stands_in(&self, text: &str) -> bool {
-        self.terms.iter().any(|(language, terms)| {
-            let text = positions(text, *language);
-            let holds = |start: usize| {
-                let mut at = start;
-                terms.iter().all(|(offset, term)| {
-                    let wanted = text[start].0 + offset;
-                    while at < text.len() && text[at].0 < wanted {
-                        at += 1;
-                    }
-                    text.get(at).is_some_and(|(position, here)| *position == wanted && here == term)
-                })
-            };
-            (0..text.len()).any(holds)
-        })
+    /// Whether a text of a language holds the phrase.
+    pub(super) fn stands_in(&self, text: &str, language: Language) -> bool {
+        let Some((_, terms)) = self.terms.iter().find(|(known, _)| *known == language) else {
+            return false;
+        };
+        let text = positions(text, language);
+        let holds = |start: usize| {
+            let mut at = start;
+            terms.iter().all(|(offset, term)| {
+                let wanted = text[start].0 + offset;
+                while at < text.len() && text[at].0 < wanted {
+                    at += 1;
+                }
+                text.get(at).is_some_and(|(position, here)| *position == wanted && here == term)
+            })
+        };
+        (0..text.len()).any(holds)
     }
 }
 
@@ -224,9 +225,9 @@ mod tests {
     #[test]
     fn a_text_holds_a_phrase_in_order_and_side_by_side() {
         let phrase = &all(r#""rolling updates""#)[0];
-        assert!(phrase.stands_in("Do a Rolling Update now."));
-        assert!(phrase.stands_in("`rolling-update`"));
-        assert!(!phrase.stands_in("An update that is rolling."));
-        assert!(!phrase.stands_in("rolling of the update"));
+        assert!(phrase.stands_in("Do a Rolling Update now.", Language::ENGLISH));
+        assert!(phrase.stands_in("`rolling-update`", Language::ENGLISH));
+        assert!(!phrase.stands_in("An update that is rolling.", Language::ENGLISH));
+        assert!(!phrase.stands_in("rolling of the update", Language::ENGLISH));
     }
 }

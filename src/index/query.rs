@@ -32,8 +32,6 @@ const STOP_WORDS: &[&str] = &[
 /// The terms of a question.
 #[derive(Debug, Clone, Default)]
 pub struct QueryTerms {
-    /// Languages of the pages that are asked.
-    pub(super) languages: Vec<Language>,
     pub(super) terms: Vec<String>,
     /// All forms in which the index may have each, the term first.
     pub(super) forms: Vec<Vec<String>>,
@@ -46,7 +44,7 @@ pub struct QueryTerms {
     pub(super) rarities: Vec<f32>,
     /// Words that the index does not know, with the terms that took their place.
     pub(super) corrected: Vec<(String, String)>,
-    /// Quoted parts that a hit must hold.
+    /// Quoted parts that some section holds.
     pub(super) phrases: Vec<Phrase>,
     /// Quoted parts that no section holds, as they were written.
     pub(super) unheld: Vec<String>,
@@ -85,30 +83,27 @@ impl Group {
     }
 }
 
-/// What terms are worth in a passage.
+/// What terms are worth in a passage of one language.
 pub(super) struct Worths<'a> {
     /// The place of a term's group, and the worth of the term.
     terms: FxHashMap<&'a str, (usize, f32)>,
-    languages: &'a [Language],
+    pub(super) language: Language,
 }
 
 impl Worths<'_> {
     /// What a text holds of the question: for each group of terms the worth of the best, and a
-    /// little for each further time; in the language that gives most.
+    /// little for each further time.
     pub(super) fn of(&self, text: &str) -> f32 {
-        let worth = |language: &Language| {
-            let mut found: FxHashMap<usize, (f32, u32)> = FxHashMap::default();
-            analyzer::terms(text, *language, |token| {
-                if let Some((group, worth)) = self.terms.get(token.text.as_str()) {
-                    let (best, times) = found.entry(*group).or_default();
-                    *best = best.max(*worth);
-                    *times += 1;
-                }
-            });
-            let worth = |(worth, times): &(f32, u32)| worth * (1.0 + 0.1 * (*times).min(5) as f32);
-            found.values().map(worth).sum()
-        };
-        self.languages.iter().map(worth).fold(0.0, f32::max)
+        let mut found: FxHashMap<usize, (f32, u32)> = FxHashMap::default();
+        analyzer::terms(text, self.language, |token| {
+            if let Some((group, worth)) = self.terms.get(token.text.as_str()) {
+                let (best, times) = found.entry(*group).or_default();
+                *best = best.max(*worth);
+                *times += 1;
+            }
+        });
+        let worth = |(worth, times): &(f32, u32)| worth * (1.0 + 0.1 * (*times).min(5) as f32);
+        found.values().map(worth).sum()
     }
 }
 
@@ -117,8 +112,8 @@ impl QueryTerms {
     pub(super) fn of(query: &str, languages: &[Language]) -> QueryTerms {
         let end = query.char_indices().nth(MAX_CHARACTERS).map_or(query.len(), |(at, _)| at);
         let query = &query[..end];
-        let (languages_of, phrases) = (languages.to_vec(), Phrase::all(query, languages));
-        let mut terms = QueryTerms { languages: languages_of, phrases, ..QueryTerms::default() };
+        let phrases = Phrase::all(query, languages);
+        let mut terms = QueryTerms { phrases, ..QueryTerms::default() };
         let mut seen = FxHashSet::default();
         let mut telling = Vec::new();
         analyzer::forms(query, languages, |token, forms| {
@@ -190,29 +185,20 @@ impl QueryTerms {
         &self.words
     }
 
-    /// Which of the terms a text holds, in their order.
-    pub(super) fn found_in(&self, text: &str) -> Vec<bool> {
-        self.counts_in(text).into_iter().map(|count| count > 0).collect()
-    }
-
-    /// How often a text holds each of the terms, in the language that has most of them.
-    fn counts_in(&self, text: &str) -> Vec<u32> {
-        let mut most = vec![0; self.terms.len()];
-        for language in &self.languages {
-            let mut counts = vec![0; self.terms.len()];
-            analyzer::terms(text, *language, |token| {
-                for (count, forms) in counts.iter_mut().zip(&self.forms) {
-                    *count += u32::from(forms.contains(&token.text));
-                }
-            });
-            most.iter_mut().zip(counts).for_each(|(most, count)| *most = count.max(*most));
-        }
-        most
+    /// Which of the terms a text of a language holds, in their order.
+    pub(super) fn found_in(&self, text: &str, language: Language) -> Vec<bool> {
+        let mut found = vec![false; self.terms.len()];
+        analyzer::terms(text, language, |token| {
+            for (found, forms) in found.iter_mut().zip(&self.forms) {
+                *found |= forms.contains(&token.text);
+            }
+        });
+        found
     }
 
     /// What each term is worth in a passage: the place of its group, its weight there, and the
     /// rarity of the group, 1 where the index was not asked.
-    pub(super) fn worths(&self) -> Worths<'_> {
+    pub(super) fn worths(&self, language: Language) -> Worths<'_> {
         let mut terms = FxHashMap::default();
         for (at, forms) in self.forms.iter().enumerate() {
             for form in forms {
@@ -225,7 +211,7 @@ impl QueryTerms {
                 terms.insert(term.as_str(), (at, weight * rarity));
             }
         }
-        Worths { terms, languages: &self.languages }
+        Worths { terms, language }
     }
 
     /// The query for the sections that may answer: those that hold every phrase, or, where nothing
@@ -311,9 +297,8 @@ pub(super) fn filters(fields: &Fields, search: &Search) -> Vec<(Occur, Box<dyn Q
 /// How a section first writes a term.
 pub(crate) fn spelling(term: &str, section: &SectionRecord) -> Option<String> {
     let mut found = None;
-    let language = Language::of(None, &section.text);
     for text in [&section.title, &section.page, &section.text] {
-        analyzer::terms(text, language, |token| {
+        analyzer::terms(text, section.stemmed, |token| {
             if found.is_none() && token.text == term {
                 found = Some(text[token.offset_from..token.offset_to].to_lowercase());
             }

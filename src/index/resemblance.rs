@@ -83,8 +83,10 @@ impl Text {
     /// Which words of the question it holds, its headings among them: texts that differ there are
     /// not the same to whoever asks.
     fn asked(&self, section: &SectionRecord, terms: &QueryTerms) -> &[bool] {
-        let SectionRecord { page, trail, text, .. } = section;
-        self.asked.get_or_init(|| terms.found_in(&format!("{page}\n{}\n{text}", trail.join("\n"))))
+        let SectionRecord { page, trail, text, stemmed, .. } = section;
+        self.asked.get_or_init(|| {
+            terms.found_in(&format!("{page}\n{}\n{text}", trail.join("\n")), *stemmed)
+        })
     }
 }
 

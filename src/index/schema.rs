@@ -10,7 +10,7 @@ use super::anchors::OutLink;
 
 /// Raised with every change of the fields or of a stored record: an index of another format is
 /// rebuilt.
-pub(crate) const FORMAT: u32 = 5;
+pub(crate) const FORMAT: u32 = 6;
 
 /// Handles of the fields.
 #[derive(Clone, Copy, Debug)]
@@ -102,6 +102,8 @@ pub struct SectionRecord {
     pub text: String,
     /// Estimated tokens of `text`.
     pub tokens: u32,
+    /// Language whose stemmer its words got.
+    pub(super) stemmed: Language,
 }
 
 /// What is stored with a page: all that lists and updates need.

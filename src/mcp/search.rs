@@ -368,8 +368,7 @@ fn fill(docs: &Docs, hits: &[Hit], terms: &QueryTerms, budget: usize, notices: &
     let (mut bare, mut cut) = (0, 0);
     for (at, (found, hit)) in results.iter_mut().zip(hits).enumerate() {
         let share = if at + 1 == shown { line + pool } else { line + pool * SHARE / 100 };
-        let passage =
-            Passage::cut(&hit.record.text, hit.record.tokens as usize, terms, share * 9 / 10);
+        let passage = Passage::of(&hit.record, terms, share * 9 / 10);
         if passage.text.is_empty() || (passage.tokens < LEAST_PASSAGE && !passage.whole) {
             bare += 1;
             pool += line;

@@ -158,6 +158,22 @@ fn pages_are_found_in_the_forms_of_their_language() {
 }
 
 #[test]
+fn passages_are_cut_by_the_forms_of_their_language() {
+    let filler = "Hier steht nichts, was jemand sucht, und davon recht viel.\n\n".repeat(40);
+    let text = format!("{filler}Die Häuser stehen am Fluss.\n\n{filler}");
+    let (_folder, docs) = docs(&[
+        ("de/a.md", &format!("# Lage\n\n{text}")),
+        ("b.md", "# Position\n\nNothing to be found here, but some English.\n"),
+    ]);
+    for query in ["Haus", "\"Haus stehen\" Lage"] {
+        let arguments = json!({"query": query, "max_tokens": 300});
+        let answer = call(&docs, "search", arguments).expect("an answer");
+        let passage = answer["results"][0]["text"].as_str().expect("a passage");
+        assert!(passage.contains("Die Häuser stehen"), "{query}: {passage}");
+    }
+}
+
+#[test]
 fn names_are_found_with_their_signs_and_in_parts() {
     let (_folder, docs) = docs(&[
         ("a.md", "# A\n\nC is a language; put the env and the app into the watch list.\n"),
