@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 use tantivy::{TantivyDocument, Term};
 
 use super::analyzer;
-use super::catalog::Catalog;
-use super::documents::page_key;
+use super::catalog::{Catalog, route};
+use super::documents::{hash, page_key};
 use super::schema::{Fields, PageRecord};
 use crate::corpus::{Page, Section, resolve};
 
@@ -62,12 +62,11 @@ pub(super) fn links(page: &Page, sections: &[Section]) -> Vec<OutLink> {
 /// Hash of a path or route in one spelling: without its ending, and without the index of a folder.
 fn name(path: &str) -> u64 {
     let path = path.trim_matches('/');
-    let bare = [".md", ".mdx", ".markdown", ".html"].iter().find_map(|end| path.strip_suffix(end));
-    let bare = bare.unwrap_or(path);
+    let bare = [".md", ".mdx", ".markdown"].iter().find_map(|end| path.strip_suffix(end));
+    let bare = route(bare.unwrap_or(path));
     let (folder, file) = bare.rsplit_once('/').unwrap_or(("", bare));
-    let is_index = matches!(file, "index" | "_index" | "README");
-    let hash = blake3::hash((if is_index { folder } else { bare }).to_lowercase().as_bytes());
-    hash.as_bytes().first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes))
+    let is_index = matches!(file, "_index" | "README");
+    hash(&(if is_index { folder } else { bare }).to_lowercase())
 }
 
 /// All that a page may be called by a link.

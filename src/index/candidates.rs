@@ -9,8 +9,8 @@ use tantivy::schema::IndexRecordOption;
 use tantivy::{DocAddress, DocId, DocSet, SegmentReader, TERMINATED, Term};
 
 use super::query::Group;
-use super::rank::Traits;
 use super::snapshot::Snapshot;
+use super::traits::Traits;
 
 /// A section that may answer.
 #[derive(Debug, Clone)]

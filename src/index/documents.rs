@@ -9,8 +9,8 @@ use time::format_description::well_known::Rfc3339;
 use super::analyzer::{self, Language};
 use super::anchors;
 use super::query;
-use super::rank::Traits;
 use super::schema::{self, Fields, PageRecord, SectionEntry, SectionRecord, Stored};
+use super::traits::Traits;
 use crate::corpus::{Collection, Page, Section, Source, tokens};
 
 /// The documents of a page, and its record for the catalog.
@@ -183,7 +183,12 @@ impl Maker<'_> {
 
 /// What a page goes by in the index.
 pub(super) fn page_key(collection: &str, path: &str) -> u64 {
-    let hash = blake3::hash(format!("{collection}/{path}").as_bytes());
+    hash(&format!("{collection}/{path}"))
+}
+
+/// The beginning of a text's BLAKE3 hash: enough that no two names of an index have the same.
+pub(super) fn hash(text: &str) -> u64 {
+    let hash = blake3::hash(text.as_bytes());
     hash.as_bytes().first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes))
 }
 

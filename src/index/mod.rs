@@ -23,10 +23,13 @@ mod rank;
 mod report;
 mod resemblance;
 mod schema;
+mod score;
+mod search;
 mod snapshot;
 mod suggest;
 mod sync;
 mod synonyms;
+mod traits;
 mod writer;
 
 pub(crate) use crate::corpus::resolve;

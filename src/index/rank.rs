@@ -1,4 +1,4 @@
-//! From a question to the list that is shown. Every number of the ranking stands here.
+//! Every number of the ranking, with what it is worth.
 //!
 //! In two steps: Tantivy's BM25 finds the sections that may answer, then each of them is scored
 //! anew by what it, its heading and its page hold of the question.
@@ -18,18 +18,6 @@
 //! times the cost).
 
 use std::time::Duration;
-
-use rustc_hash::{FxHashMap, FxHashSet};
-use tantivy::collector::TopDocs;
-use tantivy::{DocAddress, Score};
-
-use super::analyzer;
-use super::candidates::{Candidate, Candidates};
-use super::meaning::{Asked, Near};
-use super::query::Group;
-use super::snapshot::Snapshot;
-use super::{Hit, Hits, QueryTerms, Search, SectionRecord};
-use crate::corpus::Section;
 
 /// The numbers that are learned; see [`Weights::LEARNED`].
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -99,12 +87,12 @@ impl Weights {
 pub(super) const OWN: f32 = 0.5;
 
 /// Hits of one page before other pages had a turn.
-const PER_PAGE: usize = 2;
+pub(super) const PER_PAGE: usize = 2;
 /// Sections that are scored anew for each hit that is shown, so that there are other pages to
 /// turn to.
-const DEPTH: usize = 5;
+pub(super) const DEPTH: usize = 5;
 /// Sections that are scored anew in any case (100: -0.004; 200 to 500: -0.001, by a script).
-const LEAST_DEPTH: usize = 150;
+pub(super) const LEAST_DEPTH: usize = 150;
 
 /// Share of runs of three words that two sections must have in common to be shown as one. Of 174
 /// pairs at 0.9 and above, met in answers over six corpora, 26 drawn by lot all said the same; one
@@ -121,29 +109,29 @@ pub(super) const ALIKE: f32 = 0.95;
 /// Sections that are looked at for each hit that is shown, because some of them may be copies.
 pub(super) const LOOKED_AT: usize = 2;
 /// The same where all that were looked at are copies of a few: several versions in one index.
-const MOST_LOOKED_AT: usize = 5;
+pub(super) const MOST_LOOKED_AT: usize = 5;
 
 /// How long a search waits for the model from its beginning on; then it answers from words alone.
 /// A question of ten words takes 3 to 5 ms on a core of its own.
-const PATIENCE: Duration = Duration::from_millis(25);
+pub(super) const PATIENCE: Duration = Duration::from_millis(25);
 /// Sections that each leg brings in, and over which its scores are spread from 0 to 1.
-const LEG: usize = 100;
+pub(super) const LEG: usize = 100;
 /// Share of the meaning in the score, with all-MiniLM-L6-v2. Docker and FastAPI together, dev and
 /// test halves: none 0.838, 0.835; 0.2: 0.858, 0.885; 0.3: 0.891, 0.884; 0.35: 0.893, 0.886; 0.4:
 /// 0.894, 0.889; 0.5: 0.899, 0.894; 0.6: 0.881, 0.875; meaning alone 0.774, 0.814. More than 0.4
 /// takes from questions about concepts what it gives to others. With Kubernetes, which had no part
 /// in the choice, all 249 go from 0.818 to 0.857 (0.45: 0.855); the figures above are older.
-const MEANING: f32 = 0.4;
+pub(super) const MEANING: f32 = 0.4;
 /// Words of a question that may be nothing but code, such as `--dry-run=client -o yaml`: meaning
 /// takes from those what words find exactly (identifiers 0.867 with it, 0.897 without; all 0.845
 /// and 0.850; up to 2 words: 0.849).
-const CODE_WORDS: usize = 3;
+pub(super) const CODE_WORDS: usize = 3;
 /// A section without any word of the question is an answer from this cosine on. The best section
 /// for nonsense has 0.20 to 0.26, the best for a real question 0.33 at least, 0.60 in the median.
-const RELATED: f32 = 0.3;
+pub(super) const RELATED: f32 = 0.3;
 
 /// Headings of sections that point elsewhere instead of answering.
-const POINTERS: &[&str] = &[
+pub(super) const POINTERS: &[&str] = &[
     "see also",
     "what's next",
     "whats next",
@@ -161,323 +149,9 @@ const POINTERS: &[&str] = &[
     "references",
 ];
 /// Parts of paths of pages that tell what changed, not how things are.
-const CHANGES: &[&str] =
+pub(super) const CHANGES: &[&str] =
     &["changelog", "release-notes", "release_notes", "/releases/", "whats-new"];
 
 /// Words below which a section is short, and below which it says next to nothing.
-const SHORT: usize = 25;
-const STUB: usize = 8;
-
-/// What a section is by itself, whatever is asked.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Traits(u64);
-
-impl Traits {
-    const POINTER: u64 = 1;
-    const LINKS: u64 = 1 << 1;
-    const CHANGES: u64 = 1 << 2;
-    const SHORT: u64 = 1 << 3;
-    const STUB: u64 = 1 << 4;
-    /// From here on, the number of terms in the heading.
-    const HEADING: u32 = 8;
-
-    /// Looks at a section whose heading has this many telling terms.
-    pub(super) fn of(path: &str, section: &Section, heading_terms: usize) -> Traits {
-        let title = section.title.trim().to_lowercase();
-        let words = words(&section.prose) + words(&section.code);
-        let linked: usize = section.links.iter().map(|link| link.text.len()).sum();
-        let path = path.to_lowercase();
-        let mut traits = 0;
-        if POINTERS.contains(&title.as_str()) {
-            traits |= Traits::POINTER;
-        } else if linked * 10 > section.prose.trim().len() * 6 && linked > 0 {
-            traits |= Traits::LINKS;
-        }
-        if CHANGES.iter().any(|part| path.contains(part)) {
-            traits |= Traits::CHANGES;
-        }
-        match words {
-            0..STUB => traits |= Traits::STUB,
-            STUB..SHORT => traits |= Traits::SHORT,
-            _ => {}
-        }
-        Traits(traits | (heading_terms.min(255) as u64) << Traits::HEADING)
-    }
-
-    /// As they are stored.
-    pub(super) fn bits(self) -> u64 {
-        self.0
-    }
-
-    /// As they were stored.
-    pub(super) fn from_bits(bits: u64) -> Traits {
-        Traits(bits)
-    }
-
-    /// The factor of the section's score.
-    fn prior(self, weights: &Weights) -> f32 {
-        let factors = [
-            (Traits::POINTER, weights.pointer),
-            (Traits::LINKS, weights.links),
-            (Traits::CHANGES, weights.changes),
-            (Traits::SHORT, weights.short),
-            (Traits::STUB, weights.stub),
-        ];
-        let has = |(bit, _): &(u64, f32)| self.0 & bit != 0;
-        factors.into_iter().filter(has).map(|(_, factor)| factor).product()
-    }
-
-    /// Number of telling terms in the heading.
-    fn heading_terms(self) -> f32 {
-        (self.0 >> Traits::HEADING & 255) as f32
-    }
-}
-
-/// Words of a text; scripts without spaces have one to two characters each.
-fn words(text: &str) -> usize {
-    let unspaced = text.chars().filter(|c| analyzer::is_unspaced(*c)).count();
-    text.split_whitespace().count() + unspaced / 2
-}
-
-impl Snapshot {
-    /// The sections that answer, best first.
-    ///
-    /// # Errors
-    ///
-    /// Only what the disk says; any text is a valid question.
-    pub fn search(&self, search: &Search) -> anyhow::Result<Hits> {
-        self.search_with(search, &Weights::LEARNED)
-    }
-
-    /// As [`Snapshot::search`], with other weights: for learning them.
-    ///
-    /// # Errors
-    ///
-    /// As [`Snapshot::search`].
-    pub fn search_with(&self, search: &Search, weights: &Weights) -> anyhow::Result<Hits> {
-        let terms = QueryTerms::of(&search.query, &self.stamp().languages);
-        if terms.terms().is_empty() || search.limit == 0 {
-            return Ok(Hits { hits: Vec::new(), terms });
-        }
-        let asked = match is_code(&search.query) {
-            true => None,
-            false => self.meaning.ask(&search.query),
-        };
-        self.reading(|| {
-            let mut terms = self.expand(terms.clone(), weights)?;
-            self.keep_held_phrases(&mut terms, search)?;
-            let all = self.stamp().sections;
-            let rarity = |group: &Group| rarity(group.frequency(), all);
-            terms.rarities = terms.groups.iter().map(rarity).collect();
-            // Meaning alone holds no phrase.
-            let first = asked.as_ref().filter(|_| terms.phrases.is_empty());
-            let mut hits = self.best(&terms, search, weights, first)?;
-            if !terms.phrases.is_empty() && hits.len() < search.limit {
-                // Behind those that hold what is quoted come those that hold its words.
-                let words = QueryTerms { phrases: Vec::new(), ..terms.clone() };
-                let more = self.best(&words, search, weights, asked.as_ref())?;
-                let more: Vec<Hit> = more.into_iter().filter(|hit| !shows(&hits, hit)).collect();
-                hits.extend(more);
-                hits.truncate(search.limit);
-            }
-            Ok(Hits { hits, terms })
-        })
-    }
-
-    fn best(
-        &self,
-        terms: &QueryTerms,
-        search: &Search,
-        weights: &Weights,
-        asked: Option<&Asked>,
-    ) -> anyhow::Result<Vec<Hit>> {
-        let depth = (search.limit * DEPTH).max(LEAST_DEPTH);
-        let find = |least| {
-            let query = terms.query(&self.fields, search, least);
-            self.searcher.search(&*query, &TopDocs::with_limit(depth).order_by_score())
-        };
-        let mut top = find(OWN)?;
-        if top.len() < depth {
-            top = find(0.0)?;
-        }
-        let mut addresses: Vec<DocAddress> = top.into_iter().map(|(_, address)| address).collect();
-        let near = match asked {
-            Some(asked) => Near::find(self, asked, search, PATIENCE, LEG)?,
-            None => None,
-        };
-        if let Some(near) = &near {
-            let words: FxHashSet<DocAddress> = addresses.iter().copied().collect();
-            let least = if words.is_empty() { RELATED } else { f32::MIN };
-            let new = near.best.iter().filter(|(alike, _)| *alike >= least);
-            let new = new.map(|(_, address)| *address);
-            addresses.extend(new.filter(|address| !words.contains(address)));
-        }
-        let candidates = self.candidates(&terms.groups, &addresses)?;
-        let mut scored = scored(&candidates, &terms.rarities, weights);
-        if let Some(near) = near {
-            mix(&mut scored, |address| near.of(self, address));
-        }
-        let list = in_turn(scored, search.limit * MOST_LOOKED_AT);
-        let list = list.into_iter().map(|Scored { score, address, .. }| (address, score));
-        self.distinct(list, search.limit, terms)
-    }
-}
-
-/// Whether a list has a section, by itself or beside one that says the same.
-fn shows(hits: &[Hit], hit: &Hit) -> bool {
-    let name = |hit: &Hit| {
-        let SectionRecord { collection, path, ordinal, .. } = &hit.record;
-        (collection.clone(), path.clone(), *ordinal)
-    };
-    let wanted = name(hit);
-    hits.iter().any(|hit| name(hit) == wanted || hit.also.iter().any(|also| name(also) == wanted))
-}
-
-/// Whether a question is nothing but code: a few words, one of which no prose would have.
-fn is_code(question: &str) -> bool {
-    let odd = |word: &str| {
-        let word = word.trim_end_matches(['.', '?', '!', ',', ':']);
-        let pairs = word.chars().zip(word.chars().skip(1));
-        let mut cases = pairs.map(|(a, b)| (a.is_ascii_lowercase(), b.is_ascii_uppercase()));
-        word.starts_with('-')
-            || word.contains(|c: char| c.is_ascii_digit() || "_:/=.@\\<>(){}[]$#".contains(c))
-            || cases.any(|camel| camel == (true, true))
-            || word.chars().take(2).filter(char::is_ascii_uppercase).count() == 2
-    };
-    question.split_whitespace().nth(CODE_WORDS).is_none() && question.split_whitespace().any(odd)
-}
-
-/// Inverse document frequency, never negative.
-fn rarity(holding: u64, all: u64) -> f32 {
-    let (holding, all) = (holding as f32, all as f32);
-    (1.0 + (all - holding + 0.5).max(0.0) / (holding + 0.5)).ln()
-}
-
-/// A section with its score.
-struct Scored {
-    score: Score,
-    address: DocAddress,
-    page: usize,
-    prior: f32,
-}
-
-/// The candidates, best first: each by its own counts and a share of its page's, then by how much
-/// its heading and the question say the same.
-fn scored(candidates: &Candidates, rarities: &[f32], weights: &Weights) -> Vec<Scored> {
-    // BM25 over the groups: counts at one place, in part those of the links to its page.
-    let sum = |counts: &[Vec<f32>], at: usize, page: usize, links: f32, length: f32| -> f32 {
-        let all = counts.iter().zip(&candidates.in_anchors).zip(rarities);
-        let each = all.map(|((counts, in_anchors), rarity)| {
-            let count = (counts[at] + links * in_anchors[page]) / length;
-            rarity * count * (weights.k1 + 1.0) / (weights.k1 + count)
-        });
-        each.sum()
-    };
-    let relative = |length: f32, mean: f32, b: f32| 1.0 - b + b * length / mean.max(1.0);
-    let pages: Vec<f32> = (0..candidates.pages.len())
-        .map(|at| {
-            let length = relative(candidates.pages[at], candidates.mean_page, weights.page_b);
-            sum(&candidates.in_pages, at, at, weights.anchor, length)
-        })
-        .collect();
-    let mut scored: Vec<Scored> = candidates
-        .sections
-        .iter()
-        .enumerate()
-        .map(|(at, Candidate { address, page, length, leads, traits })| {
-            let length = relative(*length, candidates.mean_section, weights.section_b);
-            let links = if *leads { weights.anchor } else { 0.0 };
-            let own = sum(&candidates.in_sections, at, *page, links, length);
-            let prior = traits.prior(weights);
-            let score = (own + weights.page_share * pages[*page]) * prior;
-            Scored { score, address: *address, page: *page, prior }
-        })
-        .collect();
-    let best = scored.iter().map(|section| section.score).fold(0.0, f32::max);
-    for (at, section) in scored.iter_mut().enumerate() {
-        section.score += weights.heading * best * said_by_heading(candidates, rarities, at);
-    }
-    sort(&mut scored);
-    scored
-}
-
-/// Share of the question, by rarity, that a section's heading says, times the share of the
-/// heading that the question says.
-fn said_by_heading(candidates: &Candidates, rarities: &[f32], at: usize) -> f32 {
-    let terms = candidates.sections[at].traits.heading_terms();
-    let all: f32 = rarities.iter().sum();
-    if terms == 0.0 || all == 0.0 {
-        return 0.0;
-    }
-    let said = candidates.in_headings.iter().map(|said| said[at]);
-    let (mut of_question, mut of_heading) = (0.0, 0.0);
-    for (said, rarity) in said.zip(rarities) {
-        of_question += said * rarity;
-        of_heading += said;
-    }
-    of_question / all * (of_heading / terms).min(1.0)
-}
-
-/// Reading order decides between equals.
-fn sort(scored: &mut [Scored]) {
-    scored.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.address.cmp(&b.address)));
-}
-
-/// Puts the meaning into the scores of sections that stand in the order of their words: each leg
-/// is spread from 0 to 1 over its best [`LEG`], as their numbers have nothing in common. Sections
-/// that step back by themselves do so in both (+0.003).
-fn mix(scored: &mut [Scored], near: impl Fn(DocAddress) -> Option<f32>) {
-    let meanings: Vec<Option<f32>> =
-        scored.iter().map(|hit| near(hit.address).map(|near| near * hit.prior)).collect();
-    let mut best: Vec<f32> = meanings.iter().flatten().copied().collect();
-    best.sort_unstable_by(|a, b| b.total_cmp(a));
-    let meaning = spread(&best);
-    let words = spread(&scored.iter().map(|hit| hit.score).collect::<Vec<_>>());
-    for (hit, near) in scored.iter_mut().zip(meanings) {
-        let near = near.map_or(0.0, &meaning);
-        hit.score = (1.0 - MEANING) * words(hit.score) + MEANING * near;
-    }
-    sort(scored);
-}
-
-/// From a score to its place between the best of a list, 1, and the last that counts, 0.
-fn spread(best: &[f32]) -> impl Fn(f32) -> f32 + use<> {
-    let most = best.first().copied().unwrap_or(0.0);
-    let least = best.get(LEG - 1).or(best.last()).copied().unwrap_or(0.0);
-    let range = (most - least).max(f32::MIN_POSITIVE);
-    move |score| ((score - least) / range).clamp(0.0, 1.0)
-}
-
-/// Takes at most [`PER_PAGE`] sections of a page, then fills up with what was passed over.
-fn in_turn(top: Vec<Scored>, limit: usize) -> Vec<Scored> {
-    let mut taken: FxHashMap<usize, usize> = FxHashMap::default();
-    let mut first = Vec::with_capacity(limit);
-    let mut later = Vec::new();
-    for hit in top {
-        if first.len() == limit {
-            break;
-        }
-        let taken = taken.entry(hit.page).or_default();
-        *taken += 1;
-        if *taken <= PER_PAGE { &mut first } else { &mut later }.push(hit);
-    }
-    let room = limit - first.len();
-    first.extend(later.into_iter().take(room));
-    first
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_few_words_with_one_that_is_no_prose_are_code() {
-        for code in ["useEffect", "system:masters", "--dry-run=client -o yaml", "E0382", "C++ #if"]
-        {
-            assert!(is_code(code), "{code}");
-        }
-        for prose in ["install it", "Where is it?", "how do I set spec.template of a pod", ""] {
-            assert!(!is_code(prose), "{prose}");
-        }
-    }
-}
+pub(super) const SHORT: usize = 25;
+pub(super) const STUB: usize = 8;

@@ -35,7 +35,7 @@ pub(super) struct Fields {
     pub(super) heading: Field,
     /// Words of the links to a page, on documents of their own; see [`anchors`](super::anchors).
     pub(super) anchors: Field,
-    /// What the section is whatever is asked; see [`Traits`](super::rank::Traits).
+    /// What the section is whatever is asked; see [`Traits`](super::traits::Traits).
     pub(super) traits: Field,
     /// The [`SectionRecord`] or [`PageRecord`].
     pub(super) record: Field,

@@ -1,0 +1,127 @@
+//! Candidates to a list: each scored by what it, its heading, its page and the links to it hold of
+//! the question, and by its meaning where there is a model.
+
+use rustc_hash::FxHashMap;
+use tantivy::{DocAddress, Score};
+
+use super::candidates::{Candidate, Candidates};
+use super::rank::{LEG, MEANING, PER_PAGE, Weights};
+
+/// Inverse document frequency, never negative.
+pub(super) fn rarity(holding: u64, all: u64) -> f32 {
+    let (holding, all) = (holding as f32, all as f32);
+    (1.0 + (all - holding + 0.5).max(0.0) / (holding + 0.5)).ln()
+}
+
+/// A section with its score.
+pub(super) struct Scored {
+    pub(super) score: Score,
+    pub(super) address: DocAddress,
+    page: usize,
+    prior: f32,
+}
+
+/// The candidates, best first: each by its own counts and a share of its page's, then by how much
+/// its heading and the question say the same.
+pub(super) fn scored(candidates: &Candidates, rarities: &[f32], weights: &Weights) -> Vec<Scored> {
+    // BM25 over the groups: counts at one place, in part those of the links to its page.
+    let sum = |counts: &[Vec<f32>], at: usize, page: usize, links: f32, length: f32| -> f32 {
+        let all = counts.iter().zip(&candidates.in_anchors).zip(rarities);
+        let each = all.map(|((counts, in_anchors), rarity)| {
+            let count = (counts[at] + links * in_anchors[page]) / length;
+            rarity * count * (weights.k1 + 1.0) / (weights.k1 + count)
+        });
+        each.sum()
+    };
+    let relative = |length: f32, mean: f32, b: f32| 1.0 - b + b * length / mean.max(1.0);
+    let pages: Vec<f32> = (0..candidates.pages.len())
+        .map(|at| {
+            let length = relative(candidates.pages[at], candidates.mean_page, weights.page_b);
+            sum(&candidates.in_pages, at, at, weights.anchor, length)
+        })
+        .collect();
+    let mut scored: Vec<Scored> = candidates
+        .sections
+        .iter()
+        .enumerate()
+        .map(|(at, Candidate { address, page, length, leads, traits })| {
+            let length = relative(*length, candidates.mean_section, weights.section_b);
+            let links = if *leads { weights.anchor } else { 0.0 };
+            let own = sum(&candidates.in_sections, at, *page, links, length);
+            let prior = traits.prior(weights);
+            let score = (own + weights.page_share * pages[*page]) * prior;
+            Scored { score, address: *address, page: *page, prior }
+        })
+        .collect();
+    let best = scored.iter().map(|section| section.score).fold(0.0, f32::max);
+    for (at, section) in scored.iter_mut().enumerate() {
+        section.score += weights.heading * best * said_by_heading(candidates, rarities, at);
+    }
+    sort(&mut scored);
+    scored
+}
+
+/// Share of the question, by rarity, that a section's heading says, times the share of the
+/// heading that the question says.
+fn said_by_heading(candidates: &Candidates, rarities: &[f32], at: usize) -> f32 {
+    let terms = candidates.sections[at].traits.heading_terms();
+    let all: f32 = rarities.iter().sum();
+    if terms == 0.0 || all == 0.0 {
+        return 0.0;
+    }
+    let said = candidates.in_headings.iter().map(|said| said[at]);
+    let (mut of_question, mut of_heading) = (0.0, 0.0);
+    for (said, rarity) in said.zip(rarities) {
+        of_question += said * rarity;
+        of_heading += said;
+    }
+    of_question / all * (of_heading / terms).min(1.0)
+}
+
+/// Reading order decides between equals.
+fn sort(scored: &mut [Scored]) {
+    scored.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.address.cmp(&b.address)));
+}
+
+/// Puts the meaning into the scores of sections that stand in the order of their words: each leg
+/// is spread from 0 to 1 over its best [`LEG`], as their numbers have nothing in common. Sections
+/// that step back by themselves do so in both (+0.003).
+pub(super) fn mix(scored: &mut [Scored], near: impl Fn(DocAddress) -> Option<f32>) {
+    let meanings: Vec<Option<f32>> =
+        scored.iter().map(|hit| near(hit.address).map(|near| near * hit.prior)).collect();
+    let mut best: Vec<f32> = meanings.iter().flatten().copied().collect();
+    best.sort_unstable_by(|a, b| b.total_cmp(a));
+    let meaning = spread(&best);
+    let words = spread(&scored.iter().map(|hit| hit.score).collect::<Vec<_>>());
+    for (hit, near) in scored.iter_mut().zip(meanings) {
+        let near = near.map_or(0.0, &meaning);
+        hit.score = (1.0 - MEANING) * words(hit.score) + MEANING * near;
+    }
+    sort(scored);
+}
+
+/// From a score to its place between the best of a list, 1, and the last that counts, 0.
+fn spread(best: &[f32]) -> impl Fn(f32) -> f32 + use<> {
+    let most = best.first().copied().unwrap_or(0.0);
+    let least = best.get(LEG - 1).or(best.last()).copied().unwrap_or(0.0);
+    let range = (most - least).max(f32::MIN_POSITIVE);
+    move |score| ((score - least) / range).clamp(0.0, 1.0)
+}
+
+/// Takes at most [`PER_PAGE`] sections of a page, then fills up with what was passed over.
+pub(super) fn in_turn(top: Vec<Scored>, limit: usize) -> Vec<Scored> {
+    let mut taken: FxHashMap<usize, usize> = FxHashMap::default();
+    let mut first = Vec::with_capacity(limit);
+    let mut later = Vec::new();
+    for hit in top {
+        if first.len() == limit {
+            break;
+        }
+        let taken = taken.entry(hit.page).or_default();
+        *taken += 1;
+        if *taken <= PER_PAGE { &mut first } else { &mut later }.push(hit);
+    }
+    let room = limit - first.len();
+    first.extend(later.into_iter().take(room));
+    first
+}
