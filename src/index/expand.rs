@@ -2,14 +2,13 @@
 //! know are corrected, words that were written apart or together are tried the other way, and
 //! words that docs use instead are looked for as well.
 
-use rustc_hash::FxHashMap;
 use tantivy::Term;
 
 use super::analyzer::{self, Language};
 use super::query::{Group, QueryTerms};
 use super::rank::Weights;
 use super::snapshot::Snapshot;
-use super::suggest::{distance, reach};
+use super::suggest::{Neighbours, reach};
 use super::synonyms;
 
 /// Shortest word that is corrected: among shorter ones anything is near anything.
@@ -98,41 +97,13 @@ impl Snapshot {
     /// frequent first; at most three.
     fn near_terms(&self, term: &str) -> anyhow::Result<Vec<(String, u64)>> {
         let Some(first) = term.chars().next() else { return Ok(Vec::new()) };
-        let reach = reach(term);
-        let letters = letters(term.as_bytes());
-        let mut near: FxHashMap<String, (usize, u64)> = FxHashMap::default();
-        for segment in self.searcher.segment_readers() {
-            let inverted = segment.inverted_index(self.fields.text)?;
-            let range = inverted.terms().range().ge(first.to_string().as_bytes());
-            let mut stream = range.into_stream()?;
-            while stream.advance() {
-                let key = stream.key();
-                // An edit changes two letters of the set at the most: that rules out nearly all.
-                if key.first() != term.as_bytes().first() {
-                    break;
-                }
-                if key.len().abs_diff(term.len()) > reach
-                    || (letters ^ self::letters(key)).count_ones() as usize > 2 * reach
-                {
-                    continue;
-                }
-                let Ok(candidate) = std::str::from_utf8(key) else { continue };
-                let distance = distance(term, candidate);
-                if distance <= reach {
-                    let frequency = u64::from(stream.value().doc_freq);
-                    near.entry(candidate.to_owned()).or_insert((distance, 0)).1 += frequency;
-                }
-            }
-        }
-        let least = near.values().map(|(distance, _)| *distance).min().unwrap_or(0);
-        let mut near: Vec<(String, u64)> = near
-            .into_iter()
-            .filter(|(_, (distance, _))| *distance == least)
-            .map(|(term, (_, frequency))| (term, frequency))
-            .collect();
-        near.sort_unstable_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+        let near = Neighbours::of(term, reach(term));
+        let mut near = self.terms_like(&first.to_string(), |other| near.distance(other))?;
+        let least = near.iter().map(|(_, distance, _)| *distance).min();
+        near.retain(|(_, distance, _)| Some(*distance) == least);
+        near.sort_unstable_by(|a, b| b.2.cmp(&a.2).then_with(|| a.0.cmp(&b.0)));
         near.truncate(3);
-        Ok(near)
+        Ok(near.into_iter().map(|(term, _, frequency)| (term, frequency)).collect())
     }
 
     /// The term of this word and the next, written as one, if the index knows it.
@@ -176,16 +147,6 @@ impl Snapshot {
 fn is_word(term: &str) -> bool {
     term.chars().count() >= LEAST_LETTERS
         && term.chars().all(|c| c.is_alphabetic() && !analyzer::is_unspaced(c))
-}
-
-/// The set of letters in a term, ASCII letters apart, all others as one.
-pub(super) fn letters(term: &[u8]) -> u32 {
-    term.iter().fold(0, |set, byte| {
-        set | match byte {
-            b'a'..=b'z' => 1 << (byte - b'a'),
-            _ => 1 << 26,
-        }
-    })
 }
 
 fn stem(word: &str) -> String {

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use rustc_hash::{FxHashMap, FxHashSet};
 use tantivy::collector::{Count, TopDocs};
 
-use super::expand::letters;
 use super::query::{Group, QueryTerms, spelling};
 use super::schema::{PageRecord, SectionEntry, Stored};
 use super::snapshot::Snapshot;
@@ -70,35 +69,42 @@ impl Snapshot {
     /// it, the nearest first.
     fn terms_near(&self, term: &str) -> anyhow::Result<Vec<String>> {
         let length = term.chars().count();
-        let reach = (length / 3).clamp(1, MOST_EDITS);
-        let letters = letters(term.as_bytes());
+        let near = Neighbours::of(term, (length / 3).clamp(1, MOST_EDITS));
         let beginning: String = term.chars().take(SHARED_LETTERS).collect();
-        let mut near: FxHashMap<String, (usize, u64)> = FxHashMap::default();
-        for segment in self.searcher.segment_readers() {
-            let inverted = segment.inverted_index(self.fields.text)?;
-            let mut stream = inverted.terms().stream()?;
-            while stream.advance() {
-                let Ok(other) = std::str::from_utf8(stream.key()) else { continue };
-                let begins = length >= SHARED_LETTERS && other.starts_with(&beginning);
-                let edits = other.len().abs_diff(term.len());
-                // An edit changes two letters of the set at the most: that rules out nearly all.
-                let far = (letters ^ self::letters(other.as_bytes())).count_ones() as usize;
-                let near_enough = edits <= reach && far <= 2 * reach;
-                if !(near_enough || begins) || !other.chars().all(char::is_alphabetic) {
-                    continue;
-                }
-                let distance = bounded_distance(term, other);
-                if distance <= reach || begins {
-                    let frequency = u64::from(stream.value().doc_freq);
-                    near.entry(other.to_owned()).or_insert((distance, 0)).1 += frequency;
-                }
-            }
-        }
-        let mut near: Vec<_> = near.into_iter().collect();
-        near.sort_unstable_by(|(a, (da, fa)), (b, (db, fb))| {
+        let like = |other: &[u8]| {
+            let begins = length >= SHARED_LETTERS && other.starts_with(beginning.as_bytes());
+            let text = || std::str::from_utf8(other).ok();
+            let far = || begins.then(|| Some(bounded_distance(term, text()?))).flatten();
+            let distance = near.distance(other).or_else(far)?;
+            text()?.chars().all(char::is_alphabetic).then_some(distance)
+        };
+        let mut found = self.terms_like("", like)?;
+        found.sort_unstable_by(|(a, da, fa), (b, db, fb)| {
             (da, Reverse(fa), a).cmp(&(db, Reverse(fb), b))
         });
-        Ok(near.into_iter().map(|(term, _)| term).take(OFFERED).collect())
+        Ok(found.into_iter().map(|(term, ..)| term).take(OFFERED).collect())
+    }
+
+    /// Terms with this beginning for which `distance` tells one; with it, and with the number of
+    /// documents that hold the term.
+    pub(super) fn terms_like(
+        &self,
+        beginning: &str,
+        distance: impl Fn(&[u8]) -> Option<usize>,
+    ) -> anyhow::Result<Vec<(String, usize, u64)>> {
+        let mut found: FxHashMap<String, (usize, u64)> = FxHashMap::default();
+        for segment in self.searcher.segment_readers() {
+            let inverted = segment.inverted_index(self.fields.text)?;
+            let mut stream = inverted.terms().range().ge(beginning.as_bytes()).into_stream()?;
+            while stream.advance() && stream.key().starts_with(beginning.as_bytes()) {
+                let Some(distance) = distance(stream.key()) else { continue };
+                let Ok(term) = std::str::from_utf8(stream.key()) else { continue };
+                let frequency = u64::from(stream.value().doc_freq);
+                found.entry(term.to_owned()).or_insert((distance, 0)).1 += frequency;
+            }
+        }
+        let flat = |(term, (distance, frequency))| (term, distance, frequency);
+        Ok(found.into_iter().map(flat).collect())
     }
 
     /// Headings that look most like the question or one of these words, with their pages, within
@@ -227,9 +233,45 @@ fn bounded_distance(a: &str, b: &str) -> usize {
     distance(a, b)
 }
 
+/// Tells which terms are within reach of one. A whole vocabulary is asked, so that a cheap look
+/// comes first.
+pub(super) struct Neighbours<'a> {
+    term: &'a str,
+    reach: usize,
+    letters: u32,
+}
+
+impl Neighbours<'_> {
+    /// Those within so many edits.
+    pub(super) fn of(term: &str, reach: usize) -> Neighbours<'_> {
+        Neighbours { term, reach, letters: letters(term.as_bytes()) }
+    }
+
+    /// Edits to another term, if it is within reach.
+    pub(super) fn distance(&self, other: &[u8]) -> Option<usize> {
+        // An edit changes two letters of the set at the most: that rules out nearly all.
+        let differ = (self.letters ^ letters(other)).count_ones() as usize;
+        if other.len().abs_diff(self.term.len()) > self.reach || differ > 2 * self.reach {
+            return None;
+        }
+        let distance = distance(self.term, std::str::from_utf8(other).ok()?);
+        (distance <= self.reach).then_some(distance)
+    }
+}
+
+/// The set of letters in a term, ASCII letters apart, all others as one.
+fn letters(term: &[u8]) -> u32 {
+    term.iter().fold(0, |set, byte| {
+        set | match byte {
+            b'a'..=b'z' => 1 << (byte - b'a'),
+            _ => 1 << 26,
+        }
+    })
+}
+
 /// Edits between two words, an exchange of neighbours counting as one (restricted
 /// Damerau-Levenshtein distance).
-pub(super) fn distance(a: &str, b: &str) -> usize {
+fn distance(a: &str, b: &str) -> usize {
     let a: Vec<char> = a.chars().collect();
     let b: Vec<char> = b.chars().collect();
     let mut before: Vec<usize> = Vec::new();
