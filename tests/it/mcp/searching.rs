@@ -217,6 +217,39 @@ fn words_that_the_docs_write_as_one_are_found_apart() {
 }
 
 #[test]
+fn a_heading_that_says_what_is_asked_outweighs_one_more_mention() {
+    let body = "bounds what a team may use in a month and is set by the one who owns the team";
+    let (_folder, docs) = docs(&[
+        ("a.md", &format!("# Work\n\n## Teams\n\nA quota {body}; the quota is a quota.\n")),
+        ("b.md", &format!("# Work\n\n## Quota\n\nThis quota {body}; it is kept.\n")),
+        ("c.md", &format!("# Work\n\n## Owners\n\nThey own what {body}; it is so for all.\n")),
+        ("d.md", &format!("# Work\n\n## Months\n\nThey last while it {body}; it is so.\n")),
+    ]);
+    assert_eq!(ids(&docs, "the quota"), ["b.md#quota", "a.md#teams"]);
+}
+
+#[test]
+fn what_points_elsewhere_tells_of_changes_or_says_next_to_nothing_steps_back() {
+    let text = "The quota of a team bounds what its members may use in a month, and whoever owns \
+        the team sets it, by hand or by a rule that is kept for all teams of theirs.";
+    let link = "[The quota of a team bounds what its members may use in a month](t.md), \
+        [and whoever owns the team](t.md) [sets it by hand or by a rule that is kept](t.md).";
+    let section = |heading: &str, text: &str| format!("# Page\n\n## {heading}\n\n{text}\n");
+    // By name, the first of each pair would come first.
+    for [(before, one), (after, other)] in [
+        [("a.md", section("See also", text)), ("b.md", section("And more", text))],
+        [("a.md", section("Boundaries", link)), ("b.md", section("Limits", text))],
+        [("changelog.md", section("Limits", text)), ("guide.md", section("Borders", text))],
+        [("a.md", section("Limits", "The quota.")), ("b.md", section("Borders", text))],
+    ] {
+        let pages = [(before, one.as_str()), (after, &other), ("t.md", "# Other\n\nNothing.\n")];
+        let (_folder, docs) = docs(&pages);
+        let first = &ids(&docs, "quota of a team")[0];
+        assert!(first.starts_with(after), "{one}: {first}");
+    }
+}
+
+#[test]
 fn a_page_that_is_all_about_it_comes_before_one_that_mentions_it() {
     let section = "The quota of a team is set by its owner, who may change it later.\n";
     let about = format!(
