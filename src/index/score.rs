@@ -125,3 +125,50 @@ pub(super) fn in_turn(top: Vec<Scored>, limit: usize) -> Vec<Scored> {
     first.extend(later.into_iter().take(room));
     first
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn list(scores: &[f32]) -> Vec<Scored> {
+        let one = |(doc, score): (u32, &f32)| Scored {
+            score: *score,
+            address: DocAddress::new(0, doc),
+            page: doc as usize,
+            prior: 1.0,
+        };
+        (0..).zip(scores).map(one).collect()
+    }
+
+    fn order(scored: &[Scored]) -> Vec<u32> {
+        scored.iter().map(|hit| hit.address.doc_id).collect()
+    }
+
+    #[test]
+    fn meaning_has_its_share_and_no_more() {
+        // The second has nearly the words of the first, and the last has none of them.
+        let mut scored = list(&[10.0, 9.0, 2.0]);
+        mix(&mut scored, |address| {
+            [Some(0.2), Some(0.7), Some(0.8)].get(address.doc_id as usize).copied().flatten()
+        });
+        assert_eq!(order(&scored), [1, 0, 2]);
+        assert!((scored[1].score - (1.0 - MEANING)).abs() < 1e-6, "words alone");
+        assert!((scored[2].score - MEANING).abs() < 1e-6, "meaning alone");
+    }
+
+    #[test]
+    fn what_steps_back_does_so_by_its_meaning_too() {
+        let mut scored = list(&[5.0, 5.0, 1.0]);
+        scored[0].prior = 0.5;
+        mix(&mut scored, |_| Some(0.8));
+        assert_eq!(order(&scored), [1, 0, 2]);
+        assert!((scored[1].score - (1.0 - MEANING)).abs() < 1e-6);
+    }
+
+    #[test]
+    fn a_page_gives_two_before_others_have_a_turn() {
+        let mut scored = list(&[5.0, 4.0, 3.0, 2.0]);
+        scored.iter_mut().take(3).for_each(|hit| hit.page = 0);
+        assert_eq!(order(&in_turn(scored, 4)), [0, 1, 3, 2]);
+    }
+}

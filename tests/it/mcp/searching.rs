@@ -232,15 +232,15 @@ fn a_heading_that_says_what_is_asked_outweighs_one_more_mention() {
 fn what_points_elsewhere_tells_of_changes_or_says_next_to_nothing_steps_back() {
     let text = "The quota of a team bounds what its members may use in a month, and whoever owns \
         the team sets it, by hand or by a rule that is kept for all teams of theirs.";
-    let link = "[The quota of a team bounds what its members may use in a month](t.md), \
-        [and whoever owns the team](t.md) [sets it by hand or by a rule that is kept](t.md).";
+    let link = "[The quota of a team](t.md) [in a month of that team](t.md) [by rules of teams](t.md) \
+        [as they like it](t.md) [here or there](t.md) [and so on for all of those others](t.md).";
     let section = |heading: &str, text: &str| format!("# Page\n\n## {heading}\n\n{text}\n");
     // By name, the first of each pair would come first.
     for [(before, one), (after, other)] in [
         [("a.md", section("See also", text)), ("b.md", section("And more", text))],
         [("a.md", section("Boundaries", link)), ("b.md", section("Limits", text))],
         [("changelog.md", section("Limits", text)), ("guide.md", section("Borders", text))],
-        [("a.md", section("Limits", "The quota.")), ("b.md", section("Borders", text))],
+        [("a.md", section("Limits", "The quota of a team.")), ("b.md", section("Borders", text))],
     ] {
         let pages = [(before, one.as_str()), (after, &other), ("t.md", "# Other\n\nNothing.\n")];
         let (_folder, docs) = docs(&pages);
