@@ -59,6 +59,23 @@ fn a_model_of_a_folder_is_added_used_and_removed() {
 }
 
 #[test]
+fn meaning_answers_where_no_word_does_and_leaves_code_alone() {
+    let (_dir, dir) = manual();
+    tiny_model(&dir.join("tiny"));
+    let hits = |query: &str| {
+        let (found, _) = runs(&dir, &["search", query, "--docs", "docs", "--json"]);
+        let found: Value = serde_json::from_str(&found).expect("JSON");
+        found["results"].as_array().expect("hits").len()
+    };
+    assert_eq!(hits("zxqj wvyu"), 0);
+    runs(&dir, &["model", "add", "tiny"]);
+    runs(&dir, &["index", "docs"]);
+    // On a machine that is busy enough a question is answered from words alone.
+    assert!((0..50).any(|_| hits("zxqj wvyu") == 2));
+    assert!((0..3).all(|_| hits("zxqj_wvyu") == 0));
+}
+
+#[test]
 fn only_sections_whose_text_changed_are_embedded_again() {
     let (_dir, dir) = manual();
     tiny_model(&dir.join("tiny"));
