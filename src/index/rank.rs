@@ -114,6 +114,9 @@ pub(super) const MOST_LOOKED_AT: usize = 5;
 /// How long a search waits for the model from its beginning on; then it answers from words alone.
 /// A question of ten words takes 3 to 5 ms on a core of its own.
 pub(super) const PATIENCE: Duration = Duration::from_millis(25);
+/// The same where questions come one at a time, as those of `docent eval`: an answer that depended
+/// on what else the machine does could not be measured.
+pub(super) const PATIENCE_ALONE: Duration = Duration::from_secs(60);
 /// Sections that each leg brings in, and over which its scores are spread from 0 to 1.
 pub(super) const LEG: usize = 100;
 /// Share of the meaning in the score, with all-MiniLM-L6-v2. Docker and FastAPI together, dev and

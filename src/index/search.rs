@@ -6,9 +6,7 @@ use tantivy::collector::TopDocs;
 
 use super::meaning::{Asked, Near};
 use super::query::Group;
-use super::rank::{
-    CODE_WORDS, DEPTH, LEAST_DEPTH, LEG, MOST_LOOKED_AT, OWN, PATIENCE, RELATED, Weights,
-};
+use super::rank::{CODE_WORDS, DEPTH, LEAST_DEPTH, LEG, MOST_LOOKED_AT, OWN, RELATED, Weights};
 use super::score::{Scored, in_turn, mix, rarity, scored};
 use super::snapshot::Snapshot;
 use super::{Hit, Hits, QueryTerms, Search};
@@ -73,7 +71,7 @@ impl Snapshot {
         }
         let mut addresses: Vec<DocAddress> = top.into_iter().map(|(_, address)| address).collect();
         let near = match asked {
-            Some(asked) => Near::find(self, asked, search, PATIENCE, LEG)?,
+            Some(asked) => Near::find(self, asked, search, LEG)?,
             None => None,
         };
         if let Some(near) = &near {

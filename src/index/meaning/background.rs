@@ -13,6 +13,7 @@ use tantivy::index::SegmentId;
 
 use super::vectors::{Key, Vectors, key};
 use super::{Embedded, Leg, Manifest, Meaning, Model, NONE, View, vectors_folder};
+use crate::index::rank::{PATIENCE, PATIENCE_ALONE};
 use crate::index::schema::{SectionRecord, Stored};
 use crate::index::snapshot::{Index, Snapshot};
 
@@ -53,7 +54,8 @@ impl Index {
         Ok(())
     }
 
-    /// Loads the model of the data folder, if there is one, with the vectors that are there.
+    /// Loads the model of the data folder, if there is one, with the vectors that are there: for
+    /// questions that come one at a time, each of which is waited for.
     ///
     /// # Errors
     ///
@@ -81,8 +83,8 @@ impl Index {
 
 impl Meaning {
     fn run(&self, index: &Index, data_dir: &Path) {
-        let opened =
-            Model::open(data_dir).and_then(|model| model.map(|m| self.install(m)).transpose());
+        let opened = Model::open(data_dir)
+            .and_then(|model| model.map(|m| self.install(m, PATIENCE)).transpose());
         let leg = match opened {
             Ok(Some(leg)) => leg,
             Ok(None) => return,
@@ -130,7 +132,8 @@ impl Meaning {
     fn keeper(&self, index: &Index, threads: usize) -> anyhow::Result<Option<Keeper>> {
         let dir = index.data_dir();
         let Some(model) = Model::open(dir)? else { return Ok(None) };
-        let mut keeper = Keeper::new(dir, self.install(model)?, pool(threads, false)?)?;
+        let mut keeper =
+            Keeper::new(dir, self.install(model, PATIENCE_ALONE)?, pool(threads, false)?)?;
         keeper.plan(&index.snapshot())?;
         Ok(Some(keeper))
     }

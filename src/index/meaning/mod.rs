@@ -59,6 +59,8 @@ struct Leg {
     /// A thread for questions.
     pool: rayon::ThreadPool,
     waiting: Arc<AtomicUsize>,
+    /// How long a question is waited for from its beginning on.
+    patience: Duration,
     view: ArcSwap<View>,
     /// Sections that can be found, and those of them that have a vector.
     sections: AtomicUsize,
@@ -118,7 +120,7 @@ impl Meaning {
         Some(Asked { leg, vector, since: Instant::now() })
     }
 
-    fn install(&self, model: Model) -> anyhow::Result<Arc<Leg>> {
+    fn install(&self, model: Model, patience: Duration) -> anyhow::Result<Arc<Leg>> {
         let pool = rayon::ThreadPoolBuilder::new()
             .num_threads(1)
             .thread_name(|_| "questions".into())
@@ -127,6 +129,7 @@ impl Meaning {
             model: Arc::new(model),
             pool,
             waiting: Arc::default(),
+            patience,
             view: ArcSwap::default(),
             sections: AtomicUsize::new(0),
             embedded: AtomicUsize::new(0),
@@ -144,9 +147,9 @@ pub(super) struct Asked {
 }
 
 impl Asked {
-    /// Its vector, if it is there in this time from when it was asked.
-    fn vector(&self, within: Duration) -> Option<Vec<f32>> {
-        let left = within.saturating_sub(self.since.elapsed());
+    /// Its vector, if it is there in time.
+    fn vector(&self) -> Option<Vec<f32>> {
+        let left = self.leg.patience.saturating_sub(self.since.elapsed());
         match self.vector.recv_timeout(left) {
             Ok(Ok(vector)) => Some(vector),
             Ok(Err(error)) => {

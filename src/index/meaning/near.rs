@@ -1,7 +1,6 @@
 //! The sections whose vectors are nearest to a question's.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use tantivy::query::{BooleanQuery, EnableScoring, Query};
 use tantivy::{DocAddress, DocId, SegmentReader};
@@ -31,14 +30,13 @@ impl Near {
         snapshot: &Snapshot,
         asked: &Asked,
         search: &Search,
-        within: Duration,
         most: usize,
     ) -> anyhow::Result<Option<Near>> {
         let view = asked.leg.view.load_full();
         if view.chunks.is_empty() {
             return Ok(None);
         }
-        let Some(vector) = asked.vector(within) else { return Ok(None) };
+        let Some(vector) = asked.vector() else { return Ok(None) };
         let mut near = Near { alike: compare(&view.chunks, &vector), view, best: Vec::new() };
         let filters = query::filters(&snapshot.fields, search);
         let filter = (!filters.is_empty()).then(|| BooleanQuery::new(filters));
