@@ -168,7 +168,7 @@ impl ModelAction {
 /// Arguments of `docent model add`.
 #[derive(Debug, Args)]
 pub struct AddArguments {
-    /// Name of a known model, or a folder with config.json, tokenizer.json and model.safetensors
+    /// Name of a known model, or a folder with config.json, tokenizer.json and model.safetensors, or with tokenizer.json and model.onnx
     #[arg(value_name = "NAME|FOLDER")]
     pub model: String,
     /// Where the docs of the model are

@@ -8,7 +8,7 @@ use super::analyzer::{self, Language};
 use super::query::{Group, QueryTerms};
 use super::rank::Weights;
 use super::snapshot::Snapshot;
-use super::suggest::{Neighbours, reach};
+use super::suggest::reach;
 use super::synonyms;
 
 /// Shortest word that is corrected: among shorter ones anything is near anything.
@@ -96,9 +96,7 @@ impl Snapshot {
     /// Terms at the least distance within reach that start with the same letter, the most
     /// frequent first; at most three.
     fn near_terms(&self, term: &str) -> anyhow::Result<Vec<(String, u64)>> {
-        let Some(first) = term.chars().next() else { return Ok(Vec::new()) };
-        let near = Neighbours::of(term, reach(term));
-        let mut near = self.terms_like(&first.to_string(), |other| near.distance(other))?;
+        let mut near = self.terms_within(term, reach(term))?;
         let least = near.iter().map(|(_, distance, _)| *distance).min();
         near.retain(|(_, distance, _)| Some(*distance) == least);
         near.sort_unstable_by(|a, b| b.2.cmp(&a.2).then_with(|| a.0.cmp(&b.0)));

@@ -4,7 +4,9 @@ use std::cmp::Reverse;
 use std::sync::Arc;
 
 use rustc_hash::{FxHashMap, FxHashSet};
+use tantivy::Term;
 use tantivy::collector::{Count, TopDocs};
+use tantivy::query::FuzzyTermQuery;
 
 use super::query::{Group, QueryTerms, spelling};
 use super::schema::{PageRecord, SectionEntry, Stored};
@@ -22,8 +24,28 @@ const MOST_EDITS: usize = 3;
 const LIKENESS: f32 = 0.4;
 
 /// Largest distance at which a word is offered: one edit in short words, two in long ones.
-pub(super) fn reach(word: &str) -> usize {
+pub(super) fn reach(word: &str) -> u8 {
     if word.chars().count() < 8 { 1 } else { 2 }
+}
+
+/// A term, its distance in edits, and the number of documents that hold it.
+pub(super) type NearTerm = (String, usize, u64);
+
+/// Terms of several segments, each once.
+#[derive(Default)]
+struct Found(FxHashMap<String, (usize, u64)>);
+
+impl Found {
+    fn add(&mut self, term: &[u8], distance: usize, documents: u32) {
+        if let Ok(term) = std::str::from_utf8(term) {
+            self.0.entry(term.to_owned()).or_insert((distance, 0)).1 += u64::from(documents);
+        }
+    }
+
+    fn all(self) -> Vec<NearTerm> {
+        let flat = |(term, (distance, documents))| (term, distance, documents);
+        self.0.into_iter().map(flat).collect()
+    }
 }
 
 impl Snapshot {
@@ -78,33 +100,51 @@ impl Snapshot {
             let distance = near.distance(other).or_else(far)?;
             text()?.chars().all(char::is_alphabetic).then_some(distance)
         };
-        let mut found = self.terms_like("", like)?;
+        let mut found = self.terms_like(like)?;
         found.sort_unstable_by(|(a, da, fa), (b, db, fb)| {
             (da, Reverse(fa), a).cmp(&(db, Reverse(fb), b))
         });
         Ok(found.into_iter().map(|(term, ..)| term).take(OFFERED).collect())
     }
 
-    /// Terms with this beginning for which `distance` tells one; with it, and with the number of
-    /// documents that hold the term.
-    pub(super) fn terms_like(
+    /// Terms of the whole vocabulary for which `distance` tells one.
+    fn terms_like(
         &self,
-        beginning: &str,
         distance: impl Fn(&[u8]) -> Option<usize>,
-    ) -> anyhow::Result<Vec<(String, usize, u64)>> {
-        let mut found: FxHashMap<String, (usize, u64)> = FxHashMap::default();
+    ) -> anyhow::Result<Vec<NearTerm>> {
+        let mut found = Found::default();
         for segment in self.searcher.segment_readers() {
             let inverted = segment.inverted_index(self.fields.text)?;
-            let mut stream = inverted.terms().range().ge(beginning.as_bytes()).into_stream()?;
-            while stream.advance() && stream.key().starts_with(beginning.as_bytes()) {
-                let Some(distance) = distance(stream.key()) else { continue };
-                let Ok(term) = std::str::from_utf8(stream.key()) else { continue };
-                let frequency = u64::from(stream.value().doc_freq);
-                found.entry(term.to_owned()).or_insert((distance, 0)).1 += frequency;
+            let mut stream = inverted.terms().stream()?;
+            while stream.advance() {
+                if let Some(distance) = distance(stream.key()) {
+                    found.add(stream.key(), distance, stream.value().doc_freq);
+                }
             }
         }
-        let flat = |(term, (distance, frequency))| (term, distance, frequency);
-        Ok(found.into_iter().map(flat).collect())
+        Ok(found.all())
+    }
+
+    /// Terms within so many edits, 0 to 2, that begin with the same letter. Only what can still be
+    /// within reach is walked through (Schulz and Mihov 2002).
+    pub(super) fn terms_within(&self, term: &str, edits: u8) -> anyhow::Result<Vec<NearTerm>> {
+        let Some(first) = term.chars().next() else { return Ok(Vec::new()) };
+        let first = first.to_string();
+        let last = [first.as_bytes(), &[u8::MAX]].concat();
+        let fuzzy = Term::from_field_text(self.fields.text, term);
+        let fuzzy = FuzzyTermQuery::new(fuzzy, edits, true);
+        let mut found = Found::default();
+        for segment in self.searcher.segment_readers() {
+            let inverted = segment.inverted_index(self.fields.text)?;
+            let near = inverted.terms().search(fuzzy.automaton()?);
+            let mut stream = near.ge(&first).lt(&last).into_stream()?;
+            while stream.advance() {
+                let Ok(other) = std::str::from_utf8(stream.key()) else { continue };
+                let distance = distance(term, other);
+                found.add(stream.key(), distance, stream.value().doc_freq);
+            }
+        }
+        Ok(found.all())
     }
 
     /// Headings that look most like the question or one of these words, with their pages, within
@@ -235,7 +275,7 @@ fn bounded_distance(a: &str, b: &str) -> usize {
 
 /// Tells which terms are within reach of one. A whole vocabulary is asked, so that a cheap look
 /// comes first.
-pub(super) struct Neighbours<'a> {
+struct Neighbours<'a> {
     term: &'a str,
     reach: usize,
     letters: u32,
@@ -243,12 +283,12 @@ pub(super) struct Neighbours<'a> {
 
 impl Neighbours<'_> {
     /// Those within so many edits.
-    pub(super) fn of(term: &str, reach: usize) -> Neighbours<'_> {
+    fn of(term: &str, reach: usize) -> Neighbours<'_> {
         Neighbours { term, reach, letters: letters(term.as_bytes()) }
     }
 
     /// Edits to another term, if it is within reach.
-    pub(super) fn distance(&self, other: &[u8]) -> Option<usize> {
+    fn distance(&self, other: &[u8]) -> Option<usize> {
         // An edit changes two letters of the set at the most: that rules out nearly all.
         let differ = (self.letters ^ letters(other)).count_ones() as usize;
         if other.len().abs_diff(self.term.len()) > self.reach || differ > 2 * self.reach {

@@ -41,6 +41,7 @@ const HOMES: &[(&str, &str)] = &[
     ("ureq", "commands"),
     ("rustls", "commands"),
     ("rustls_native_certs", "commands"),
+    ("rten", "index"),
     ("rten_gemm", "index"),
     ("rten_tensor", "index"),
     ("rten_simd", "index"),

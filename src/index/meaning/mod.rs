@@ -11,6 +11,8 @@ mod linear;
 mod model;
 mod near;
 mod network;
+mod onnx;
+mod pooling;
 mod tokenizer;
 mod vectors;
 mod weights;

@@ -9,12 +9,17 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail, ensure};
 use serde::{Deserialize, Serialize};
 
-use super::network::{Network, Pooling};
+use super::network::Network;
+use super::onnx::Graph;
+use super::pooling::Pooling;
 use super::tokenizer::Tokenizer;
 use super::weights;
 
-/// Files that a model needs, in the order in which they are fetched: the small ones first.
+/// Files of a model that is run by docent's own network, in the order in which they are fetched:
+/// the small ones first.
 pub const FILES: [&str; 3] = ["config.json", "tokenizer.json", "model.safetensors"];
+/// Files of any other.
+const ONNX_FILES: [&str; 2] = ["tokenizer.json", "model.onnx"];
 /// Folder of the model in a data folder.
 const FOLDER: &str = "model";
 /// The file that says what was added.
@@ -111,8 +116,14 @@ pub struct Model {
     name: String,
     fingerprint: [u8; 16],
     tokenizer: Tokenizer,
-    network: Network,
+    encoder: Encoder,
     window: usize,
+}
+
+/// What makes vectors of tokens.
+enum Encoder {
+    Network(Network),
+    Graph(Graph),
 }
 
 impl Model {
@@ -128,13 +139,13 @@ impl Model {
 
     fn load(folder: &Path, manifest: &Manifest) -> anyhow::Result<Model> {
         let mut hasher = blake3::Hasher::new();
-        let mut last = Vec::new();
-        for name in FILES {
+        let mut weights = Vec::new();
+        for name in manifest.names() {
             let path = folder.join(name);
-            last = weights::read(&path)?;
-            let hash = blake3::hash(&last).to_hex();
+            weights = weights::read(&path)?;
+            let hash = blake3::hash(&weights).to_hex();
             ensure!(
-                manifest.files.get(name).is_some_and(|added| **added == *hash),
+                manifest.files.get(*name).is_some_and(|added| **added == *hash),
                 "{} is not what was added; add the model again",
                 path.display()
             );
@@ -143,15 +154,20 @@ impl Model {
         let pooling = if manifest.first_token { Pooling::First } else { Pooling::Mean };
         hasher.update(format!("{} {pooling:?}", manifest.window).as_bytes());
         let tokenizer = Tokenizer::read(folder)?;
-        let network = Network::read(folder, last, pooling)?;
-        ensure!(
-            tokenizer.vocabulary() <= network.vocabulary(),
-            "tokenizer.json and model.safetensors do not belong together"
-        );
-        let window = manifest.window.min(network.positions());
+        let (encoder, window) = if manifest.is_onnx() {
+            (Encoder::Graph(Graph::read(weights, pooling)?), manifest.window)
+        } else {
+            let network = Network::read(folder, weights, pooling)?;
+            ensure!(
+                tokenizer.vocabulary() <= network.vocabulary(),
+                "tokenizer.json and model.safetensors do not belong together"
+            );
+            let window = manifest.window.min(network.positions());
+            (Encoder::Network(network), window)
+        };
         let hash = hasher.finalize();
         let fingerprint = *hash.as_bytes().first_chunk().context("a hash has 32 bytes")?;
-        Ok(Model { name: manifest.name.clone(), fingerprint, tokenizer, network, window })
+        Ok(Model { name: manifest.name.clone(), fingerprint, tokenizer, encoder, window })
     }
 
     /// What it is called.
@@ -166,7 +182,10 @@ impl Model {
 
     /// Numbers of a vector.
     pub(super) fn dimensions(&self) -> usize {
-        self.network.dimensions()
+        match &self.encoder {
+            Encoder::Network(network) => network.dimensions(),
+            Encoder::Graph(graph) => graph.dimensions(),
+        }
     }
 
     /// The vector of a text's beginning, of length 1.
@@ -180,7 +199,11 @@ impl Model {
 
     /// The same of at most this many tokens.
     pub(super) fn embed_some(&self, text: &str, most: usize) -> anyhow::Result<Vec<f32>> {
-        self.network.embed(&self.tokenizer.tokens(text, most.min(self.window))?)
+        let tokens = self.tokenizer.tokens(text, most.min(self.window))?;
+        match &self.encoder {
+            Encoder::Network(network) => network.embed(&tokens),
+            Encoder::Graph(graph) => graph.embed(&tokens),
+        }
     }
 }
 
@@ -244,17 +267,9 @@ impl Staging {
     ///
     /// # Errors
     ///
-    /// A folder that lacks one of them, and says which kind this version needs.
+    /// A folder that lacks one of them; says which there should be.
     pub fn take_folder(&mut self, from: &Path) -> anyhow::Result<()> {
-        for name in FILES {
-            let path = from.join(name);
-            if !path.is_file() {
-                bail!(
-                    "{} has no {name}: a model is a folder with {}",
-                    from.display(),
-                    FILES.join(", ")
-                );
-            }
+        for (name, path) in files_of(from)? {
             let mut file =
                 File::open(&path).with_context(|| format!("cannot read {}", path.display()))?;
             self.take(name, |buffer| Ok(std::io::Read::read(&mut file, buffer)?))?;
@@ -291,7 +306,42 @@ impl Drop for Staging {
     }
 }
 
+/// The files of a model in a folder, as they are called here. A folder with both kinds of weights
+/// is taken as the kind that docent's own network runs, which is twice as fast.
+fn files_of(from: &Path) -> anyhow::Result<Vec<(&'static str, PathBuf)>> {
+    let in_root = |name: &'static str| (name, from.join(name));
+    let there = |files: &[(&'static str, PathBuf)]| files.iter().all(|(_, path)| path.is_file());
+    let own: Vec<_> = FILES.into_iter().map(in_root).collect();
+    if there(&own) {
+        return Ok(own);
+    }
+    // Where it is published, the network has a folder of its own.
+    for folder in [from.to_owned(), from.join("onnx")] {
+        let [tokenizer, network] = ONNX_FILES;
+        let files = vec![in_root(tokenizer), (network, folder.join(network))];
+        if there(&files) {
+            return Ok(files);
+        }
+    }
+    bail!(
+        "{} is no model: that is a folder with {}, or with {}",
+        from.display(),
+        FILES.join(", "),
+        ONNX_FILES.join(", ")
+    )
+}
+
 impl Manifest {
+    fn is_onnx(&self) -> bool {
+        let [_, network] = ONNX_FILES;
+        self.files.contains_key(network)
+    }
+
+    /// The files in the order in which they are read.
+    fn names(&self) -> &'static [&'static str] {
+        if self.is_onnx() { &ONNX_FILES } else { &FILES }
+    }
+
     /// For a known model.
     pub fn of(known: &Known) -> Manifest {
         Manifest {

@@ -15,6 +15,7 @@ use rten_vecmath::{Gelu, Normalize, NormalizeOptions, Softmax};
 use serde::Deserialize;
 
 use super::linear::{Linear, Product};
+use super::pooling::Pooling;
 use super::weights::{self, Weights};
 
 /// What `config.json` says of the network.
@@ -40,15 +41,6 @@ fn epsilon() -> f32 {
 
 fn activation() -> String {
     "gelu".into()
-}
-
-/// How the vectors of tokens become that of the text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Pooling {
-    /// Their mean.
-    Mean,
-    /// That of the first token.
-    First,
 }
 
 /// The weights, ready to be multiplied with.
@@ -153,20 +145,7 @@ impl Network {
         for layer in &self.layers {
             self.layer(&products, layer, tokens.len(), &mut state)?;
         }
-        let mut pooled = match self.pooling {
-            Pooling::First => state[..size].to_vec(),
-            Pooling::Mean => {
-                let mut sum = vec![0.0; size];
-                for token in state.chunks_exact(size) {
-                    sum.iter_mut().zip(token).for_each(|(sum, number)| *sum += number);
-                }
-                sum
-            }
-        };
-        let length = pooled.iter().map(|number| number * number).sum::<f32>().sqrt();
-        ensure!(length.is_finite() && length > 0.0, "the model gave no vector");
-        pooled.iter_mut().for_each(|number| *number /= length);
-        Ok(pooled)
+        self.pooling.pool(&state, size)
     }
 
     fn layer(

@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::served::{Served, manual, serve};
 use super::{errors, fails};
 use crate::harness::{docent, write};
-use crate::tiny_model::tiny_model;
+use crate::tiny_model::{tiny_model, tiny_onnx};
 
 /// Bytes of a vector of the tiny model in the file: key, scale, check, numbers.
 const RECORD: u64 = 16 + 4 + 4 + 16;
@@ -71,6 +71,25 @@ fn meaning_answers_where_no_word_does_and_leaves_code_alone() {
     runs(&dir, &["model", "add", "tiny"]);
     runs(&dir, &["index", "docs"]);
     assert_eq!((hits("zxqj wvyu"), hits("zxqj_wvyu")), (2, 0));
+}
+
+#[test]
+fn a_network_of_another_kind_is_run_from_its_onnx_file() {
+    let (_dir, dir) = manual();
+    tiny_onnx(&dir.join("tiny"));
+    runs(&dir, &["model", "add", "tiny"]);
+    let (_, said) = runs(&dir, &["index", "docs"]);
+    assert!(said.contains("2 of 2 sections are embedded with tiny"), "{said}");
+    let (found, _) = runs(&dir, &["search", "zxqj wvyu", "--docs", "docs", "--json"]);
+    let found: Value = serde_json::from_str(&found).expect("JSON");
+    assert_eq!(found["results"].as_array().expect("hits by meaning").len(), 2);
+    // A folder without the network says what there should be, one with another says what is wrong.
+    std::fs::remove_dir_all(dir.join("tiny/onnx")).expect("a folder is removed");
+    let said = fails(&mut run(&dir, &["model", "add", "tiny"]));
+    assert!(said.contains("or with tokenizer.json, model.onnx"), "{said}");
+    write(&dir, "tiny/model.onnx", "cut off");
+    let said = fails(&mut run(&dir, &["model", "add", "tiny"]));
+    assert!(said.contains("no ONNX file that this version can run"), "{said}");
 }
 
 #[test]
@@ -150,7 +169,7 @@ fn what_is_no_model_is_refused_and_leaves_nothing() {
     let said = fails(&mut run(&dir, &["model", "add", "gpt"]));
     assert!(said.contains("known: all-minilm-l6-v2"), "{said}");
     let said = fails(&mut run(&dir, &["model", "add", "docs"]));
-    assert!(said.contains("docs has no config.json"), "{said}");
+    assert!(said.contains("docs is no model: that is a folder with config.json"), "{said}");
     tiny_model(&dir.join("tiny"));
     write(&dir, "tiny/model.safetensors", "cut off");
     let said = fails(&mut run(&dir, &["model", "add", "tiny"]));
