@@ -1,8 +1,10 @@
 //! What moved between two runs.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde::Serialize;
 
-use super::outcome::{Answer, Asked, Outcome};
+use super::outcome::{Answer, Asked, Level, Outcome};
 use crate::index::quality::Measures;
 
 /// Changes smaller than this come from adding in another order.
@@ -15,11 +17,20 @@ pub(super) struct Moved {
     /// Questions that only this run has, or has with other answers.
     pub(super) only_now: usize,
     pub(super) only_before: usize,
-    pub(super) page: Step,
-    pub(super) section: Step,
+    #[serde(flatten)]
+    pub(super) all: Steps,
+    /// The same for each kind of this run.
+    pub(super) kinds: BTreeMap<String, Steps>,
     /// Questions that gained, most first.
     pub(super) gained: Vec<Change>,
     pub(super) lost: Vec<Change>,
+}
+
+/// How far both levels moved.
+#[derive(Debug, Serialize)]
+pub(super) struct Steps {
+    pub(super) page: Step,
+    pub(super) section: Step,
 }
 
 /// Means before and now.
@@ -48,10 +59,22 @@ impl Moved {
                 pairs.push((open.remove(at), asked));
             }
         }
-        let step = |level: fn(&Asked) -> &Measures| Step {
-            before: Measures::mean(pairs.iter().map(|(before, _)| level(before))),
-            now: Measures::mean(pairs.iter().map(|(_, now)| level(now))),
+        let step = |level: fn(&Asked) -> &Measures, kind: Option<&str>| {
+            let of_kind =
+                |pair: &&(&Asked, &Asked)| kind.is_none() || pair.1.kind.as_deref() == kind;
+            let pairs = || pairs.iter().filter(of_kind);
+            Step {
+                before: Measures::mean(pairs().map(|(before, _)| level(before))),
+                now: Measures::mean(pairs().map(|(_, now)| level(now))),
+            }
         };
+        let steps = |kind| Steps {
+            page: step(|asked| &asked.page, kind),
+            section: step(|asked| &asked.section, kind),
+        };
+        let kinds: BTreeSet<&String> =
+            pairs.iter().filter_map(|(_, now)| now.kind.as_ref()).collect();
+        let kinds = kinds.into_iter().map(|kind| (kind.clone(), steps(Some(kind)))).collect();
         let mut changes: Vec<Change> = pairs.iter().map(|(a, b)| Change::of(a, b)).collect();
         changes.retain(|change| change.size().abs() > NOISE);
         changes.sort_by(|a, b| b.size().abs().total_cmp(&a.size().abs()));
@@ -60,10 +83,20 @@ impl Moved {
             questions: pairs.len(),
             only_now: now.results.len() - pairs.len(),
             only_before: open.len(),
-            page: step(|asked| &asked.page),
-            section: step(|asked| &asked.section),
+            all: steps(None),
+            kinds,
             gained,
             lost,
+        }
+    }
+}
+
+impl Steps {
+    /// One of the two levels.
+    pub(super) fn level(&self, level: Level) -> &Step {
+        match level {
+            Level::Page => &self.page,
+            Level::Section => &self.section,
         }
     }
 }

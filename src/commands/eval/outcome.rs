@@ -212,12 +212,14 @@ fn ask(
     let answer = answer.map_err(|told| anyhow!("line {}: {told}", question.line))?;
     let parsed: Value = serde_json::from_str(&answer)?;
     let hits = parsed["results"].as_array().context("an answer without results")?;
-    let ids = hits.iter().filter_map(|hit| hit["id"].as_str());
-    let place = |id: &str| {
-        let place = lookup.place(id).with_context(|| format!("no page for the hit {id}"))?;
+    let place = |hit: &Value| {
+        let id = hit["id"].as_str().context("a hit without an id")?;
+        let own = lookup.place(id).with_context(|| format!("no page for the hit {id}"))?;
+        let copies = hit["also"].as_array().into_iter().flatten().filter_map(Value::as_str);
+        let place = targets.place_of(own, copies.filter_map(|id| lookup.place(id)));
         Ok((id.to_owned(), place))
     };
-    let hits = ids.map(place).collect::<anyhow::Result<Vec<(String, Place)>>>()?;
+    let hits = hits.iter().map(place).collect::<anyhow::Result<Vec<(String, Place)>>>()?;
     let (ids, places): (Vec<String>, Vec<Place>) = hits.into_iter().unzip();
     let judged = targets.judge(&places);
     let top = ids.into_iter().zip(&places);

@@ -107,20 +107,22 @@ pub(super) fn readable_moved(moved: &Moved, other: &str, shown: usize) -> String
     if moved.questions == 0 {
         return out;
     }
-    for (name, Step { before, now }) in [("page", &moved.page), ("section", &moved.section)] {
+    let names = moved.kinds.keys().map(|kind| kind.chars().count());
+    let width = names.chain(["section".len()]).max().unwrap_or_default();
+    for (level, name) in Level::ALL {
         let mut columns = String::new();
         for column in COLUMNS {
             let _ = write!(columns, "  {column:>9}");
         }
-        let mut deltas = String::new();
-        for (now, before) in now.values().iter().zip(before.values()) {
-            // No minus before a zero.
-            let delta = ((now - before) * 1e3).round() / 1e3 + 0.0;
-            let _ = write!(deltas, "  {delta:>+9.3}");
+        let Step { before, now } = moved.all.level(level);
+        let _ = writeln!(out, "\n{name:<width$}{columns}");
+        let _ = writeln!(out, "{:<width$}{}", "before", cells(before));
+        let _ = writeln!(out, "{:<width$}{}", "now", cells(now));
+        let _ = writeln!(out, "{:<width$}{}", "moved", deltas(&moved_by(before, now)));
+        for (kind, steps) in &moved.kinds {
+            let Step { before, now } = steps.level(level);
+            let _ = writeln!(out, "{kind:<width$}{}", deltas(&moved_by(before, now)));
         }
-        let _ = writeln!(out, "\n{name:<8}{columns}");
-        let _ = writeln!(out, "{:<8}{}\n{:<8}{}", "before", cells(before), "now", cells(now));
-        let _ = writeln!(out, "{:<8}{deltas}", "moved");
     }
     for (what, changes) in [("gained", &moved.gained), ("lost", &moved.lost)] {
         if changes.is_empty() {
@@ -140,6 +142,16 @@ pub(super) fn readable_moved(moved: &Moved, other: &str, shown: usize) -> String
         out.push_str("\nno question moved\n");
     }
     out
+}
+
+fn moved_by(before: &Measures, now: &Measures) -> Vec<f64> {
+    now.values().iter().zip(before.values()).map(|(now, before)| now - before).collect()
+}
+
+fn deltas(moved: &[f64]) -> String {
+    // No minus before a zero.
+    let exact = |delta: f64| (delta * 1e3).round() / 1e3 + 0.0;
+    moved.iter().map(|delta| format!("  {:>+9.3}", exact(*delta))).collect()
 }
 
 fn cells(measures: &Measures) -> String {

@@ -14,7 +14,7 @@ mod sheet;
 
 pub use rule::{Rule, Severity};
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -87,6 +87,9 @@ pub fn check(collection: &Collection, limits: Limits) -> Report {
     };
     let is_part = |path: &String| parts.contains(path) || lies_among_parts(path);
     findings.retain(|it| !(of_pages(it.rule) && is_part(&it.path)));
+    let ignored: HashMap<&str, &[Rule]> =
+        sheets.iter().map(|sheet| (sheet.path.as_str(), &*sheet.ignored)).collect();
+    findings.retain(|it| !ignored.get(&*it.path).is_some_and(|rules| rules.contains(&it.rule)));
     findings.sort_by(|a, b| (&a.path, a.line, a.rule).cmp(&(&b.path, b.line, b.rule)));
     findings.dedup();
     Report { pages, findings }

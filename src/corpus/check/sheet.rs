@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::{Finding, anchors};
+use super::{Finding, Rule, anchors};
 use crate::corpus::survey::Survey;
 use crate::corpus::{Page, Site};
 
@@ -11,6 +11,9 @@ const TELLING_WORDS: usize = 30;
 
 /// Words from which on a comment is text that was meant for somebody, not a mark for a tool.
 const COMMENT_WORDS: usize = 40;
+
+/// How a page says in a comment what is not to be found on it.
+const IGNORE: &str = "docent-check-ignore:";
 
 /// A page in short.
 pub(super) struct Sheet {
@@ -31,15 +34,19 @@ pub(super) struct Sheet {
     pub(super) comments: Vec<(usize, String)>,
     /// Stands for the text, if it is telling.
     pub(super) text: Option<[u8; 32]>,
+    /// Rules that a comment of the page takes back.
+    pub(super) ignored: Vec<Rule>,
     pub(super) findings: Vec<Finding>,
 }
 
 impl Sheet {
     pub(super) fn new(site: Site, page: Page, survey: Survey, findings: Vec<Finding>) -> Sheet {
+        let ignored = survey.comments.iter().flat_map(|(_, text)| ignored_by(text)).collect();
         let mut comments = survey.comments.clone();
         comments.retain(|(_, text)| text.split_whitespace().count() >= COMMENT_WORDS);
         Sheet {
             comments,
+            ignored,
             anchors: anchors::of(site, &page, &survey),
             is_generated: anchors::is_generated(site, &page, &survey),
             text: fingerprint(&page),
@@ -53,6 +60,13 @@ impl Sheet {
             findings,
         }
     }
+}
+
+/// The rules that a comment names. A name that is none changes nothing, and what it was meant for
+/// is still reported.
+fn ignored_by(comment: &str) -> impl Iterator<Item = Rule> {
+    let names = comment.split_once(IGNORE).map_or("", |(_, names)| names);
+    names.split(|c: char| c == ',' || c.is_whitespace()).filter_map(Rule::named)
 }
 
 /// Of all text but the page's title.

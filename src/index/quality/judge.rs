@@ -247,6 +247,16 @@ impl Targets {
         Measures::of(&gains, &grades)
     }
 
+    /// The place that a hit is judged by: its own, or that of a copy which it stands for, where
+    /// only the copy answers.
+    pub fn place_of(&self, own: Place, copies: impl Iterator<Item = Place>) -> Place {
+        if self.answered_by(&own) {
+            return own;
+        }
+        let mut copies = copies.filter(|copy| self.answered_by(copy));
+        copies.next().unwrap_or(own)
+    }
+
     /// Whether a hit answers something.
     pub fn answered_by(&self, hit: &Place) -> bool {
         self.0.iter().any(|target| target.holds(hit))
@@ -301,6 +311,15 @@ mod tests {
             let judged = Targets(all).judge(&[hit("a", 4), hit("a", 0)]);
             assert_eq!(judged.section.values(), [1.0; 6]);
         }
+    }
+
+    #[test]
+    fn a_hit_stands_for_its_copies() {
+        let targets = Targets(vec![target("v2/a", Some(1..2), 1)]);
+        let place = |own, copies: &[Place]| targets.place_of(own, copies.iter().cloned());
+        assert_eq!(place(hit("v1/a", 1), &[hit("v2/a", 0), hit("v2/a", 1)]), hit("v2/a", 1));
+        assert_eq!(place(hit("v2/a", 1), &[hit("v1/a", 1)]), hit("v2/a", 1));
+        assert_eq!(place(hit("v1/a", 1), &[hit("v3/a", 1)]), hit("v1/a", 1));
     }
 
     #[test]

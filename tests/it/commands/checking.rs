@@ -237,6 +237,26 @@ fn comments_of_tools_are_left_alone_and_hidden_prose_is_not() {
 }
 
 #[test]
+fn a_comment_takes_a_rule_back_for_its_page() {
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    let page = "# Fares\n\nSee [the map](map.md).\n\n![](map.png)\n";
+    write(dir.path(), "docs/a.md", page);
+    write(
+        dir.path(),
+        "docs/b.md",
+        &format!("{page}\n<!-- docent-check-ignore: broken-link,\n duplicate-page no-such -->\n"),
+    );
+    let rules = |file: &str| -> Vec<String> {
+        let found = found(dir.path(), &["docs"]);
+        let of_file = found.into_iter().filter(|line| line.contains(file));
+        let rule = |line: String| line.split_once(' ').map(|(_, rule)| rule.to_owned());
+        of_file.filter_map(rule).collect()
+    };
+    assert_eq!(rules("a.md"), ["broken-link", "image-without-text"]);
+    assert_eq!(rules("b.md"), ["image-without-text"]);
+}
+
+#[test]
 fn the_manual_is_clean() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let output = check(root, &["corpus", "--strict"]);

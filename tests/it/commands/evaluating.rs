@@ -207,7 +207,13 @@ fn a_later_run_says_what_moved_question_by_question() {
     ] {
         assert!(later.contains(part), "{part}\n{later}");
     }
+    // Both kinds moved: one of two words went away, what was missed came.
+    let kinds: Vec<&str> = later.lines().filter(|line| line.contains("+1.000")).collect();
+    assert_eq!(kinds.len(), 2, "{later}");
+    assert!(kinds.iter().all(|line| line.starts_with("miss ")), "{later}");
+    assert_eq!(later.lines().filter(|line| line.starts_with("word  ")).count(), 4, "{later}");
     let machine = result(dir.path(), &["--compare", "before.json"]);
+    assert_eq!(machine["moved"]["kinds"]["miss"]["section"]["now"]["hit@1"], 1.0, "{machine}");
     assert_eq!(machine["moved"]["gained"][0]["page"], json!([0.0, 1.0]), "{machine}");
     assert_eq!(
         machine["moved"]["page"]["now"]["hit@1"],
