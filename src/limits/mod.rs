@@ -1,1 +1,11 @@
-//! How much a caller may: exact windows, pure. Empty until the door is built.
+//! How much a caller may: exact sliding windows. Pure: whoever asks says what time it is.
+//!
+//! A limit of 40 an hour admits 40 calls in any hour, wherever it begins. Buckets that fill up
+//! again bit by bit (GCRA) admit nearly twice as many in the worst hour, and fixed hours admit
+//! twice as many around their edges.
+
+mod limit;
+mod window;
+
+pub use limit::Limit;
+pub use window::{Verdict, Windows};

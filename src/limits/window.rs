@@ -1,0 +1,206 @@
+//! The calls of the last stretch of time, counted exactly.
+
+use std::collections::VecDeque;
+use std::hash::Hash;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use rustc_hash::FxHashMap;
+
+use super::Limit;
+
+/// How often callers whose windows have passed are looked for, when there is no room.
+const SWEEP: Duration = Duration::from_secs(1);
+
+/// What a call was told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Verdict {
+    /// It may go on, and counts.
+    pub admitted: bool,
+    /// Calls that would be admitted now.
+    pub left: u32,
+    /// Until one more call is admitted than now; a refused call made after it is admitted.
+    pub wait: Duration,
+}
+
+/// The counted calls of many callers. Time is what the caller of [`Windows::admit`] says it is: a
+/// clock that never goes back, such as the time since the process began.
+#[derive(Debug)]
+pub struct Windows<K> {
+    most: usize,
+    state: Mutex<State<K>>,
+}
+
+#[derive(Debug)]
+struct State<K> {
+    callers: FxHashMap<K, Calls>,
+    swept: Option<Duration>,
+}
+
+#[derive(Debug)]
+struct Calls {
+    /// Times of the calls that count, oldest first.
+    times: VecDeque<Duration>,
+    per: Duration,
+}
+
+impl Calls {
+    /// Forgets what left the window.
+    fn pass(&mut self, now: Duration) {
+        while self.times.front().is_some_and(|time| *time + self.per <= now) {
+            self.times.pop_front();
+        }
+    }
+}
+
+impl<K: Hash + Eq> Windows<K> {
+    /// Room for so many callers at a time. Where there is none, a new one is told to wait: nobody
+    /// who has used up a limit is forgotten before its window ends.
+    pub fn new(most: usize) -> Windows<K> {
+        let state = State { callers: FxHashMap::default(), swept: None };
+        Windows { most, state: Mutex::new(state) }
+    }
+
+    /// Counts a call at this time, if the limit admits it. A refused call costs nothing.
+    pub fn admit(&self, caller: K, limit: Limit, now: Duration) -> Verdict {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if !state.callers.contains_key(&caller) && !state.has_room(self.most, now) {
+            return Verdict { admitted: false, left: 0, wait: SWEEP };
+        }
+        let calls = state
+            .callers
+            .entry(caller)
+            .or_insert_with(|| Calls { times: VecDeque::new(), per: limit.per });
+        calls.per = limit.per;
+        calls.pass(now);
+        let most = limit.calls as usize;
+        let admitted = calls.times.len() < most;
+        if admitted {
+            calls.times.push_back(now);
+        }
+        // A limit may have become smaller since: then more than one must leave.
+        let leaves = calls.times.get(calls.times.len().saturating_sub(most));
+        let leaves = leaves.copied().unwrap_or(now);
+        let left = limit.calls.saturating_sub(calls.times.len() as u32);
+        Verdict { admitted, left, wait: (leaves + limit.per).saturating_sub(now) }
+    }
+}
+
+impl<K: Hash + Eq> State<K> {
+    fn has_room(&mut self, most: usize, now: Duration) -> bool {
+        if self.callers.len() < most {
+            return true;
+        }
+        // A flood of new callers must not pay for a look at all of them each.
+        if self.swept.is_some_and(|swept| now < swept + SWEEP) {
+            return false;
+        }
+        self.swept = Some(now);
+        self.callers.retain(|_, calls| {
+            calls.pass(now);
+            !calls.times.is_empty()
+        });
+        self.callers.len() < most
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOUR: Duration = Duration::from_secs(3600);
+
+    fn limit(text: &str) -> Limit {
+        text.parse().unwrap()
+    }
+
+    fn at(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    #[test]
+    fn any_window_admits_what_the_limit_says_and_a_true_wait_is_told() {
+        let windows = Windows::new(10);
+        let limit = limit("40/hour");
+        // Greedy: a call every 7 seconds for three hours.
+        let mut admitted = Vec::new();
+        for time in (0..3 * 3600).step_by(7) {
+            if windows.admit("a", limit, at(time)).admitted {
+                admitted.push(time);
+            }
+        }
+        for (n, time) in admitted.iter().enumerate() {
+            let in_window = admitted[n..].iter().take_while(|other| **other < time + 3600).count();
+            assert!(in_window <= 40, "{in_window} from {time} on");
+        }
+        assert_eq!(admitted.len(), 120);
+        let mut now = at(3 * 3600);
+        let refused = loop {
+            let verdict = windows.admit("a", limit, now);
+            if !verdict.admitted {
+                break verdict;
+            }
+            now += at(1);
+        };
+        let early = now + refused.wait - Duration::from_nanos(1);
+        assert!(!windows.admit("a", limit, early).admitted);
+        assert!(windows.admit("a", limit, now + refused.wait).admitted);
+    }
+
+    #[test]
+    fn what_is_left_is_told_with_every_call() {
+        let windows = Windows::new(10);
+        let limit = limit("2/minute");
+        let told = |verdict: Verdict| (verdict.admitted, verdict.left, verdict.wait.as_secs());
+        assert_eq!(told(windows.admit("a", limit, at(0))), (true, 1, 60));
+        assert_eq!(told(windows.admit("a", limit, at(10))), (true, 0, 50));
+        assert_eq!(told(windows.admit("a", limit, at(20))), (false, 0, 40));
+        assert_eq!(told(windows.admit("b", limit, at(20))), (true, 1, 60));
+        assert_eq!(told(windows.admit("a", limit, at(60))), (true, 0, 10));
+    }
+
+    #[test]
+    fn a_limit_that_shrinks_holds_at_once() {
+        let windows = Windows::new(10);
+        for time in 0..4 {
+            assert!(windows.admit("a", limit("4/minute"), at(time)).admitted);
+        }
+        let verdict = windows.admit("a", limit("2/minute"), at(10));
+        assert_eq!((verdict.admitted, verdict.left, verdict.wait), (false, 0, at(52)));
+    }
+
+    #[test]
+    fn parallel_calls_at_the_edge_are_admitted_once() {
+        let windows = Windows::new(10);
+        let limit = limit("40/hour");
+        let admitted = std::sync::atomic::AtomicUsize::new(0);
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| {
+                    for _ in 0..50 {
+                        let verdict = windows.admit("a", limit, at(1));
+                        admitted.fetch_add(
+                            usize::from(verdict.admitted),
+                            std::sync::atomic::Ordering::Relaxed,
+                        );
+                    }
+                });
+            }
+        });
+        assert_eq!(admitted.into_inner(), 40);
+    }
+
+    #[test]
+    fn memory_is_bounded_and_nobody_is_forgotten_early() {
+        let windows = Windows::new(2);
+        let limit = limit("1/hour");
+        assert!(windows.admit(1, limit, at(0)).admitted);
+        assert!(windows.admit(2, limit, at(1800)).admitted);
+        // No room: a newcomer waits, and those who are there stay refused.
+        assert!(!windows.admit(3, limit, at(1801)).admitted);
+        assert!(!windows.admit(1, limit, at(1802)).admitted);
+        assert!(windows.admit(3, limit, HOUR + at(1)).admitted);
+        assert!(!windows.admit(2, limit, HOUR + at(1)).admitted);
+        assert!(!windows.admit(1, limit, HOUR + at(2)).admitted, "its place was taken");
+    }
+}
