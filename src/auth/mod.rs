@@ -1,1 +1,7 @@
-//! Who is calling: secrets, keys, clients, grants, consent, identity. Empty until the door is built; no HTTP and no clock will be inside.
+//! Who is calling. No HTTP and no clock inside: whoever asks says what time it is.
+
+mod keys;
+mod secret;
+
+pub use keys::{Caller, Denied, Keys};
+pub use secret::Secret;

@@ -1,0 +1,290 @@
+//! Bearer keys: made, followed by another, revoked, and asked for at every call.
+
+use std::sync::Arc;
+
+use anyhow::Context;
+use arc_swap::ArcSwap;
+use rustc_hash::FxHashMap;
+use subtle::ConstantTimeEq;
+
+use super::Secret;
+use crate::store::{Key, KeyLimit, Store};
+
+/// Seconds to which the last use of a key is kept: nobody needs to know it better, and each note
+/// is a write.
+const COARSE: u64 = 60 * 60;
+
+/// Who is calling.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Caller {
+    /// The key that was shown.
+    pub id: String,
+    /// What calls are counted by: a key and those that followed it are one caller.
+    pub family: String,
+    /// A limit of its own.
+    pub limit: Option<KeyLimit>,
+    /// Its last use is not known to the hour.
+    pub unnoted: bool,
+}
+
+/// Why a key is refused. Callers are not told which of these it was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Denied {
+    /// It has not the form of a key.
+    Malformed,
+    /// No key has this id, or its secret is another.
+    Unknown,
+    /// It has ended.
+    Expired,
+    /// It was taken back.
+    Revoked,
+}
+
+/// The keys of a store, in memory.
+pub struct Keys {
+    store: Arc<Store>,
+    loaded: ArcSwap<Loaded>,
+}
+
+#[derive(Default)]
+struct Loaded {
+    /// Of the store when these were read.
+    version: i64,
+    by_id: FxHashMap<String, Key>,
+}
+
+impl Keys {
+    /// Reads the keys of a store.
+    ///
+    /// # Errors
+    ///
+    /// The store cannot be read.
+    pub fn open(store: Arc<Store>) -> anyhow::Result<Keys> {
+        let keys = Keys { store, loaded: ArcSwap::default() };
+        keys.load()?;
+        Ok(keys)
+    }
+
+    /// Who shows this key at this time (seconds since 1970). What another process changed before
+    /// is known: a key that was revoked on the command line is refused by the next call.
+    ///
+    /// # Errors
+    ///
+    /// The store cannot be read.
+    pub fn check(&self, key: &str, now: u64) -> anyhow::Result<Result<Caller, Denied>> {
+        let Some(secret) = Secret::parse(key) else { return Ok(Err(Denied::Malformed)) };
+        if self.store.version()? != self.loaded.load().version {
+            self.load()?;
+        }
+        let loaded = self.loaded.load();
+        let hash = secret.hash();
+        let Some(key) = loaded.by_id.get(secret.id()) else { return Ok(Err(Denied::Unknown)) };
+        if !bool::from(key.hash.ct_eq(&hash)) {
+            return Ok(Err(Denied::Unknown));
+        }
+        if key.revoked.is_some() {
+            return Ok(Err(Denied::Revoked));
+        }
+        if key.expires.is_some_and(|expires| expires <= now) {
+            return Ok(Err(Denied::Expired));
+        }
+        Ok(Ok(Caller {
+            id: key.id.clone(),
+            family: key.family.clone(),
+            limit: key.limit,
+            unnoted: key.used.is_none_or(|used| used + COARSE <= now),
+        }))
+    }
+
+    /// Notes that a key was used at this time.
+    ///
+    /// # Errors
+    ///
+    /// The store cannot be written.
+    pub fn note_use(&self, id: &str, now: u64) -> anyhow::Result<()> {
+        self.store.use_key(id, now - now % COARSE)?;
+        self.load()
+    }
+
+    /// Makes a key. It is given out here and never again.
+    ///
+    /// # Errors
+    ///
+    /// The store cannot be written.
+    pub fn create(
+        &self,
+        name: &str,
+        limit: Option<KeyLimit>,
+        expires: Option<u64>,
+        now: u64,
+    ) -> anyhow::Result<(Secret, Key)> {
+        self.add(name, None, limit, expires, now)
+    }
+
+    /// Makes a key in place of another, which ends when `overlap` seconds have passed.
+    ///
+    /// # Errors
+    ///
+    /// There is no such key, or it is refused already; the store cannot be written.
+    pub fn rotate(
+        &self,
+        id: &str,
+        overlap: u64,
+        expires: Option<u64>,
+        now: u64,
+    ) -> anyhow::Result<(Secret, Key)> {
+        let old = self.find(id)?;
+        let ended = old.revoked.is_some() || old.expires.is_some_and(|expires| expires <= now);
+        anyhow::ensure!(!ended, "the key {id} has ended; make one with docent key create");
+        self.add(&old.name, Some((&old, now + overlap)), old.limit, expires, now)
+    }
+
+    /// Refuses a key from now on.
+    ///
+    /// # Errors
+    ///
+    /// There is no such key; the store cannot be written.
+    pub fn revoke(&self, id: &str, now: u64) -> anyhow::Result<Key> {
+        self.find(id)?;
+        self.store.revoke_key(id, now)?;
+        self.load()?;
+        self.find(id)
+    }
+
+    /// All keys, the newest last.
+    ///
+    /// # Errors
+    ///
+    /// The store cannot be read.
+    pub fn list(&self) -> anyhow::Result<Vec<Key>> {
+        self.store.keys()
+    }
+
+    fn find(&self, id: &str) -> anyhow::Result<Key> {
+        let key = self.store.key(id)?;
+        key.with_context(|| format!("there is no key {id}; docent key list shows those there are"))
+    }
+
+    fn add(
+        &self,
+        name: &str,
+        follows: Option<(&Key, u64)>,
+        limit: Option<KeyLimit>,
+        expires: Option<u64>,
+        now: u64,
+    ) -> anyhow::Result<(Secret, Key)> {
+        let secret = Secret::new()?;
+        let key = Key {
+            id: secret.id().to_owned(),
+            hash: secret.hash(),
+            name: name.to_owned(),
+            family: follows.map_or(secret.id(), |(old, _)| &old.family).to_owned(),
+            limit,
+            created: now,
+            expires,
+            revoked: None,
+            used: None,
+        };
+        self.store.add_key(&key, follows.map(|(old, at)| (&*old.id, at)))?;
+        self.load()?;
+        Ok((secret, key))
+    }
+
+    fn load(&self) -> anyhow::Result<()> {
+        // The version first: what is written in between is read again.
+        let version = self.store.version()?;
+        let keys = self.store.keys()?;
+        let by_id = keys.into_iter().map(|key| (key.id.clone(), key)).collect();
+        self.loaded.store(Arc::new(Loaded { version, by_id }));
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::secret::checksum;
+    use super::*;
+
+    fn keys() -> (tempfile::TempDir, Keys) {
+        let dir = tempfile::tempdir().unwrap();
+        let keys = Keys::open(Arc::new(Store::open(dir.path()).unwrap())).unwrap();
+        (dir, keys)
+    }
+
+    fn denied(keys: &Keys, key: &str, now: u64) -> Option<Denied> {
+        keys.check(key, now).unwrap().err()
+    }
+
+    #[test]
+    fn a_key_lets_in_until_it_ends() {
+        let (_dir, keys) = keys();
+        let (secret, key) = keys.create("ci", None, Some(200), 100).unwrap();
+        let caller = keys.check(secret.reveal(), 199).unwrap().unwrap();
+        assert_eq!((caller.id, caller.family, caller.limit), (key.id.clone(), key.id, None));
+        assert_eq!(denied(&keys, secret.reveal(), 200), Some(Denied::Expired));
+    }
+
+    #[test]
+    fn a_key_that_nobody_made_is_unknown_whatever_its_id() {
+        let (_dir, keys) = keys();
+        let (secret, _) = keys.create("ci", None, None, 100).unwrap();
+        let other = Secret::new().unwrap();
+        assert_eq!(denied(&keys, other.reveal(), 100), Some(Denied::Unknown));
+        // The id of a real key with another secret, and a checksum that fits.
+        let text = other.reveal().replacen(other.id(), secret.id(), 1);
+        let body = &text[..text.len() - 6];
+        let forged = format!("{body}{}", checksum(body));
+        assert_eq!(denied(&keys, &forged, 100), Some(Denied::Unknown));
+        assert_eq!(denied(&keys, "dk_live_", 100), Some(Denied::Malformed));
+    }
+
+    #[test]
+    fn the_old_key_and_the_new_one_are_one_caller_until_the_old_one_ends() {
+        let (_dir, keys) = keys();
+        let limit = Some(KeyLimit { calls: 5, seconds: 60 });
+        let (old, first) = keys.create("ci", limit, Some(10_000), 100).unwrap();
+        let (new, second) = keys.rotate(&first.id, 50, None, 200).unwrap();
+        let family = |key: &Secret, now| keys.check(key.reveal(), now).unwrap().unwrap().family;
+        assert_eq!(family(&old, 249), family(&new, 249));
+        assert_eq!(denied(&keys, old.reveal(), 250), Some(Denied::Expired));
+        assert_eq!(keys.check(new.reveal(), 250).unwrap().unwrap().limit, limit);
+        assert_eq!((second.name.as_str(), second.family), ("ci", first.id.clone()));
+        assert!(keys.rotate(&first.id, 50, None, 300).is_err(), "it has ended");
+    }
+
+    #[test]
+    fn what_another_process_revokes_is_refused_by_the_next_call() {
+        let (dir, keys) = keys();
+        let (secret, key) = keys.create("ci", None, None, 100).unwrap();
+        assert_eq!(denied(&keys, secret.reveal(), 100), None);
+        let other = Keys::open(Arc::new(Store::open(dir.path()).unwrap())).unwrap();
+        other.revoke(&key.id, 101).unwrap();
+        assert_eq!(denied(&keys, secret.reveal(), 101), Some(Denied::Revoked));
+        // The time of the first revocation stays.
+        assert_eq!(other.revoke(&key.id, 500).unwrap().revoked, Some(101));
+        assert!(other.revoke("nobody12", 500).is_err());
+    }
+
+    #[test]
+    fn the_last_use_is_kept_to_the_hour() {
+        let (_dir, keys) = keys();
+        let (secret, key) = keys.create("ci", None, None, 100).unwrap();
+        let unnoted = |now| keys.check(secret.reveal(), now).unwrap().unwrap().unnoted;
+        assert!(unnoted(4000));
+        keys.note_use(&key.id, 4000).unwrap();
+        assert_eq!(keys.list().unwrap()[0].used, Some(3600));
+        assert!(!unnoted(7199));
+        assert!(unnoted(7200));
+    }
+
+    #[test]
+    fn what_is_kept_lets_nobody_in() {
+        let (dir, keys) = keys();
+        let (secret, _) = keys.create("ci", None, None, 100).unwrap();
+        let chance = &secret.reveal()[17..];
+        for file in std::fs::read_dir(dir.path()).unwrap() {
+            let bytes = std::fs::read(file.unwrap().path()).unwrap();
+            assert!(!bytes.windows(chance.len()).any(|part| part == chance.as_bytes()));
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! Bearer keys at rest. Times are seconds since 1970.
+
+use anyhow::Context;
+use rusqlite::{OptionalExtension, Row, params};
+
+use super::Store;
+
+pub(super) const TABLE: &str = "
+    CREATE TABLE keys (
+        id TEXT PRIMARY KEY,
+        hash BLOB NOT NULL,
+        name TEXT NOT NULL,
+        family TEXT NOT NULL,
+        calls INTEGER,
+        seconds INTEGER,
+        created INTEGER NOT NULL,
+        expires INTEGER,
+        revoked INTEGER,
+        used INTEGER
+    ) STRICT;
+";
+
+const COLUMNS: &str = "id, hash, name, family, calls, seconds, created, expires, revoked, used";
+
+/// A key as it is kept: nothing here lets anybody call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Key {
+    /// The part of the key that is no secret.
+    pub id: String,
+    /// SHA-256 of the whole key.
+    pub hash: [u8; 32],
+    /// What people call it.
+    pub name: String,
+    /// The first key of those that follow each other by rotation; they are counted as one.
+    pub family: String,
+    /// A limit of its own, if it has one.
+    pub limit: Option<KeyLimit>,
+    /// When it was made.
+    pub created: u64,
+    /// From when on it is refused.
+    pub expires: Option<u64>,
+    /// Since when it is refused.
+    pub revoked: Option<u64>,
+    /// When it was last used, to the hour.
+    pub used: Option<u64>,
+}
+
+/// So many calls in so many seconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KeyLimit {
+    /// Calls.
+    pub calls: u32,
+    /// Seconds of the window.
+    pub seconds: u64,
+}
+
+impl Store {
+    /// All keys, the newest last.
+    ///
+    /// # Errors
+    ///
+    /// What SQLite says.
+    pub fn keys(&self) -> anyhow::Result<Vec<Key>> {
+        let connection = self.connection();
+        let sql = format!("SELECT {COLUMNS} FROM keys ORDER BY created, rowid");
+        let mut asked = connection.prepare_cached(&sql)?;
+        let keys = asked.query_map([], read)?.collect::<Result<Vec<Key>, _>>();
+        keys.context("cannot read the keys")
+    }
+
+    /// One key.
+    ///
+    /// # Errors
+    ///
+    /// What SQLite says.
+    pub fn key(&self, id: &str) -> anyhow::Result<Option<Key>> {
+        let connection = self.connection();
+        let sql = format!("SELECT {COLUMNS} FROM keys WHERE id = ?1");
+        let key = connection.query_row(&sql, [id], read).optional();
+        key.context("cannot read the keys")
+    }
+
+    /// Keeps a new key; `ends` is the id of one that ends at a time because this one follows it.
+    ///
+    /// # Errors
+    ///
+    /// What SQLite says.
+    pub fn add_key(&self, key: &Key, ends: Option<(&str, u64)>) -> anyhow::Result<()> {
+        let mut connection = self.connection();
+        let change = connection.transaction()?;
+        change.execute(
+            &format!("INSERT INTO keys ({COLUMNS}) VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10)"),
+            params![
+                key.id,
+                key.hash.as_slice(),
+                key.name,
+                key.family,
+                key.limit.map(|limit| limit.calls),
+                key.limit.map(|limit| limit.seconds),
+                key.created,
+                key.expires,
+                key.revoked,
+                key.used,
+            ],
+        )?;
+        if let Some((id, at)) = ends {
+            // It may end sooner already.
+            change.execute(
+                "UPDATE keys SET expires = min(?2, ifnull(expires, ?2)) WHERE id = ?1",
+                params![id, at],
+            )?;
+        }
+        change.commit().context("cannot keep the key")
+    }
+
+    /// Refuses a key from this time on; one that is refused already stays as it is.
+    ///
+    /// # Errors
+    ///
+    /// What SQLite says.
+    pub fn revoke_key(&self, id: &str, now: u64) -> anyhow::Result<()> {
+        let sql = "UPDATE keys SET revoked = ?2 WHERE id = ?1 AND revoked IS NULL";
+        self.connection().execute(sql, params![id, now]).context("cannot revoke the key")?;
+        Ok(())
+    }
+
+    /// Notes that a key was used.
+    ///
+    /// # Errors
+    ///
+    /// What SQLite says.
+    pub fn use_key(&self, id: &str, now: u64) -> anyhow::Result<()> {
+        let sql = "UPDATE keys SET used = ?2 WHERE id = ?1";
+        self.connection().execute(sql, params![id, now]).context("cannot note the use of a key")?;
+        Ok(())
+    }
+}
+
+fn read(row: &Row<'_>) -> rusqlite::Result<Key> {
+    let limit = match (row.get("calls")?, row.get("seconds")?) {
+        (Some(calls), Some(seconds)) => Some(KeyLimit { calls, seconds }),
+        _ => None,
+    };
+    Ok(Key {
+        id: row.get("id")?,
+        hash: row.get("hash")?,
+        name: row.get("name")?,
+        family: row.get("family")?,
+        limit,
+        created: row.get("created")?,
+        expires: row.get("expires")?,
+        revoked: row.get("revoked")?,
+        used: row.get("used")?,
+    })
+}

@@ -1,0 +1,124 @@
+//! The file: how it is opened, brought to the present shape, and watched for changes.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use anyhow::{Context, ensure};
+use rusqlite::Connection;
+
+/// Name of the file in a data folder.
+const FILE: &str = "state.sqlite";
+/// How long another process may write before this one gives up.
+const BUSY: Duration = Duration::from_secs(5);
+/// The shape of the file, step by step; `user_version` counts the steps that were made. A step
+/// that was published is never changed.
+const STEPS: &[&str] = &[super::keys::TABLE];
+
+/// An open file.
+pub struct Store {
+    path: PathBuf,
+    connection: Mutex<Connection>,
+}
+
+impl Store {
+    /// Opens the file of a data folder, and makes it if there is none.
+    ///
+    /// # Errors
+    ///
+    /// A file that cannot be written, is damaged, or is of a newer docent.
+    pub fn open(data_dir: &Path) -> anyhow::Result<Store> {
+        let path = data_dir.join(FILE);
+        std::fs::create_dir_all(data_dir)
+            .with_context(|| format!("cannot make the data folder {}", data_dir.display()))?;
+        let named = || format!("cannot open the state in {}", path.display());
+        let mut connection = Connection::open(&path).with_context(named)?;
+        private(&path).with_context(named)?;
+        prepare(&mut connection).with_context(named)?;
+        Ok(Store { path, connection: Mutex::new(connection) })
+    }
+
+    /// Changes whenever another connection has written.
+    ///
+    /// # Errors
+    ///
+    /// What SQLite says.
+    pub fn version(&self) -> anyhow::Result<i64> {
+        let connection = self.connection();
+        let mut asked = connection.prepare_cached("PRAGMA data_version")?;
+        Ok(asked.query_row([], |row| row.get(0))?)
+    }
+
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(super) fn connection(&self) -> MutexGuard<'_, Connection> {
+        self.connection.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn prepare(connection: &mut Connection) -> anyhow::Result<()> {
+    connection.busy_timeout(BUSY)?;
+    // Readers never wait for a writer, and a kill at any moment loses nothing that was told done.
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    // Two processes may find the same old file: one makes the steps, the other sees them made.
+    let change = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+    let made: i64 = change.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    let made = usize::try_from(made).unwrap_or(usize::MAX);
+    ensure!(made <= STEPS.len(), "it was written by a newer version of docent");
+    for step in &STEPS[made..] {
+        change.execute_batch(step)?;
+    }
+    change.pragma_update(None, "user_version", STEPS.len() as i64)?;
+    Ok(change.commit()?)
+}
+
+/// Nobody else on this machine has a business with who calls here.
+fn private(path: &Path) -> std::io::Result<()> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_change_by_another_connection_is_seen() {
+        let dir = tempfile::tempdir().unwrap();
+        let ours = Store::open(dir.path()).unwrap();
+        let other = Store::open(dir.path()).unwrap();
+        let before = ours.version().unwrap();
+        assert_eq!(ours.version().unwrap(), before);
+        other.connection().execute_batch("CREATE TABLE x (y)").unwrap();
+        assert_ne!(ours.version().unwrap(), before);
+    }
+
+    #[test]
+    fn a_file_of_a_newer_version_is_left_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        drop(Store::open(dir.path()).unwrap());
+        let connection = Connection::open(dir.path().join(FILE)).unwrap();
+        connection.pragma_update(None, "user_version", 1000).unwrap();
+        let error = format!("{:#}", Store::open(dir.path()).err().unwrap());
+        assert!(error.contains("newer version"), "{error}");
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn only_the_owner_may_read_the_file() {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path()).unwrap();
+        let mode = std::fs::metadata(store.path()).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+}
