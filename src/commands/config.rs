@@ -35,6 +35,8 @@ fn show(settings: &Settings, names: Vec<String>) -> anyhow::Result<String> {
     add("public_url", value, source);
     let (value, source) = text(&settings.access, |access| format!("{access:?}").to_lowercase());
     add("access", value, source);
+    let (value, source) = text(&settings.key_limit, Clone::clone);
+    add("limits.key", value, source);
     let (value, source) = text(&settings.log, |log| format!("{log:?}").to_lowercase());
     add("log", value, source);
     let (value, source) = text(&settings.watch, |watch| format!("{watch:?}").to_lowercase());

@@ -7,6 +7,7 @@ mod config;
 mod connect;
 mod eval;
 mod index;
+mod key;
 mod live;
 mod log;
 mod model;
@@ -66,6 +67,7 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> Result<ExitCode, Failur
             return checked.map_err(|error| Failure { error, code: ExitCode::from(2) });
         }
         Command::Model(action) => model::run(&settings(action.docs())?, action),
+        Command::Key(action) => key::run(&settings(action.docs())?, action),
         Command::Connect { client, docs } => {
             // A name nobody knows is told first, whatever the settings are.
             let client =

@@ -1,13 +1,18 @@
 //! `docent serve`: index the docs, then serve them over HTTP and follow their changes.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
+use anyhow::Context;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use super::{collections, connect, live, log};
-use crate::config::Settings;
+use crate::auth::Keys;
+use crate::config::{Access, Settings};
 use crate::http;
+use crate::limits::Limit;
+use crate::store::Store;
 
 /// Runs until it is told to stop.
 pub(super) fn run(settings: &Settings) -> anyhow::Result<()> {
@@ -20,6 +25,7 @@ pub(super) fn run(settings: &Settings) -> anyhow::Result<()> {
 /// Finds every mistake in the settings that can be found before anything is begun.
 pub(super) fn check(settings: &Settings) -> anyhow::Result<()> {
     settings.check_exposure()?;
+    key_limit(settings)?;
     http::check_guard(
         settings.listen.value,
         settings.public_url.value.as_deref(),
@@ -34,8 +40,11 @@ async fn serve(settings: &Settings) -> anyhow::Result<()> {
     let listener = listen(settings.listen.value).await?;
     let address = listener.local_addr()?;
     let web = http::address(settings.public_url.value.as_deref(), address);
+    let door = door(settings)?;
+    // Behind a door there are no pages for people: hits then name the resource.
+    let shown = door.is_none().then(|| web.clone());
     let docs = tokio::task::block_in_place(|| {
-        live::start(settings, "serve", Some(web.clone()), live::Second::Refuse)
+        live::start(settings, "serve", shown, live::Second::Refuse)
     })?;
     let options = http::Options {
         docs: docs.clone(),
@@ -44,6 +53,7 @@ async fn serve(settings: &Settings) -> anyhow::Result<()> {
         allowed_hosts: settings.allowed_hosts.value.clone(),
         allowed_origins: settings.allowed_origins.value.clone(),
         patience: http::Patience::default(),
+        door,
     };
     let streams = CancellationToken::new();
     let router = http::router(&options, streams.clone())?;
@@ -55,6 +65,25 @@ async fn serve(settings: &Settings) -> anyhow::Result<()> {
         docs.close();
     };
     http::serve(listener, router, options.patience, streams, shutdown).await
+}
+
+fn door(settings: &Settings) -> anyhow::Result<Option<Arc<http::Door>>> {
+    match settings.access.value {
+        Access::Open => Ok(None),
+        Access::Keys => {
+            let keys = Keys::open(Arc::new(Store::open(&settings.data_dir.value)?))?;
+            if keys.list()?.is_empty() {
+                eprintln!("there is no key yet: docent key create --name NAME makes one");
+            }
+            let door = http::Door::new(Arc::new(keys), key_limit(settings)?, http::system_clock());
+            Ok(Some(Arc::new(door)))
+        }
+    }
+}
+
+fn key_limit(settings: &Settings) -> anyhow::Result<Limit> {
+    let limit = &settings.key_limit;
+    limit.value.parse().with_context(|| format!("{}: limits.key", limit.source))
 }
 
 async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {

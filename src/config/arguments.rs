@@ -35,6 +35,9 @@ pub enum Command {
     /// Add, list or remove the model for searching by meaning
     #[command(subcommand)]
     Model(ModelAction),
+    /// Make, list, replace and revoke bearer keys for agents
+    #[command(subcommand)]
+    Key(KeyAction),
     /// Print ready-to-paste configuration for MCP clients
     Connect {
         /// Client to print for; all of them without it
@@ -183,6 +186,79 @@ pub struct AddArguments {
     pub from: Option<String>,
 }
 
+/// What `docent key` does.
+#[derive(Debug, Subcommand)]
+pub enum KeyAction {
+    /// Make a key; it is shown once, on standard output
+    Create {
+        /// What to call it, such as the agent that will use it
+        #[arg(long)]
+        name: String,
+        /// How much it may call instead of the limit in the settings, such as 600/hour
+        #[arg(long, value_name = "CALLS/UNIT")]
+        limit: Option<String>,
+        /// When it ends
+        #[command(flatten)]
+        lifetime: Lifetime,
+        /// Where the docs of the key are
+        #[command(flatten)]
+        whose: Whose,
+    },
+    /// Show all keys, without what would let anybody in
+    List {
+        /// Print a JSON array
+        #[arg(long)]
+        json: bool,
+        /// Where the docs of the keys are
+        #[command(flatten)]
+        whose: Whose,
+    },
+    /// Make a key in place of another, which goes on for a while
+    Rotate {
+        /// The key to replace, by its id
+        id: String,
+        /// How long the old key goes on
+        #[arg(long, value_name = "TIME", default_value = "24h")]
+        overlap: String,
+        /// When the new key ends
+        #[command(flatten)]
+        lifetime: Lifetime,
+        /// Where the docs of the key are
+        #[command(flatten)]
+        whose: Whose,
+    },
+    /// Refuse a key from now on
+    Revoke {
+        /// The key, by its id
+        id: String,
+        /// Where the docs of the key are
+        #[command(flatten)]
+        whose: Whose,
+    },
+}
+
+impl KeyAction {
+    /// The docs folder that was named, if any.
+    pub fn docs(&self) -> Option<&Path> {
+        let (KeyAction::Create { whose, .. }
+        | KeyAction::List { whose, .. }
+        | KeyAction::Rotate { whose, .. }
+        | KeyAction::Revoke { whose, .. }) = self;
+        whose.docs.as_deref()
+    }
+}
+
+/// When a key ends.
+#[derive(Debug, Args)]
+pub struct Lifetime {
+    /// How long it lets in: 90d, 12h
+    #[arg(long, value_name = "TIME", default_value = "365d", conflicts_with = "never")]
+    pub expires: String,
+    /// It lets in until it is revoked
+    #[arg(long)]
+    pub never: bool,
+}
+
 /// Which data folder.
 #[derive(Debug, Args)]
 pub struct Whose {
@@ -234,7 +310,7 @@ pub struct Flags {
         hide_env_values = true
     )]
     pub public_url: Option<String>,
-    /// Who may come in: open
+    /// Who may come in: open or keys
     #[arg(long, global = true, env = "DOCENT_ACCESS", value_name = "MODE", hide_env_values = true)]
     pub access: Option<String>,
     /// Format of the log on standard error: auto, human or json

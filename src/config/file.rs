@@ -19,7 +19,16 @@ pub(super) struct File {
     pub(super) allowed_hosts: Option<Vec<String>>,
     pub(super) allowed_origins: Option<Vec<String>>,
     #[serde(default)]
+    pub(super) limits: Limits,
+    #[serde(default)]
     pub(super) collections: Vec<CollectionSettings>,
+}
+
+/// How much a caller may.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Limits {
+    pub(super) key: Option<String>,
 }
 
 /// A collection as it is written.

@@ -9,7 +9,7 @@ mod settings;
 
 pub use arguments::{
     AddArguments, Arguments, CheckArguments, Command, Docs, EvalArguments, Flags, IndexArguments,
-    ModelAction, SearchArguments,
+    KeyAction, Lifetime, ModelAction, SearchArguments,
 };
 pub use file::CollectionSettings;
 pub use settings::{Access, LogFormat, Setting, Settings, Source, WatchMode};

@@ -50,6 +50,8 @@ pub struct Setting<T> {
 pub enum Access {
     /// Everybody who reaches the address.
     Open,
+    /// Who shows a bearer key.
+    Keys,
 }
 
 /// Format of the log.
@@ -88,6 +90,8 @@ pub struct Settings {
     pub public_url: Setting<Option<String>>,
     /// Who may come in. Default: open.
     pub access: Setting<Access>,
+    /// Calls that a key without a limit of its own may make. Default: 60/minute.
+    pub key_limit: Setting<String>,
     /// Format of the log. Default: auto.
     pub log: Setting<LogFormat>,
     /// How changes are noticed. Default: auto.
@@ -133,10 +137,11 @@ impl Settings {
         let access = pick.text("access", "DOCENT_ACCESS", &flags.access, file.access, "open");
         let access = access.try_map("access", |text| match text.as_str() {
             "open" => Ok(Access::Open),
-            "keys" | "google" | "external" => {
-                bail!("{text} is not built yet; this version knows open")
+            "keys" => Ok(Access::Keys),
+            "google" | "external" => {
+                bail!("{text} is not built yet; this version knows open and keys")
             }
-            _ => bail!("{text:?} is not one of: open"),
+            _ => bail!("{text:?} is not one of: open, keys"),
         })?;
         let log = pick.text("log", "DOCENT_LOG", &flags.log, file.log, "auto");
         let log = log.try_map("log", |text| match text.as_str() {
@@ -166,6 +171,7 @@ impl Settings {
             listen,
             public_url,
             access,
+            key_limit: pick.or_default(file.limits.key, "60/minute".to_owned()),
             log,
             watch,
             poll_interval: pick
@@ -196,7 +202,7 @@ impl Settings {
         let address = self.listen.value;
         if !address.ip().is_loopback() && self.access.source == Source::Default {
             bail!(
-                "{address} can be reached from other machines: say --access open to let everybody in, or listen on 127.0.0.1"
+                "{address} can be reached from other machines: say --access keys to let in who has a key, --access open to let everybody in, or listen on 127.0.0.1"
             );
         }
         Ok(())

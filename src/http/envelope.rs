@@ -29,6 +29,15 @@ pub(super) enum Id {
     Text(String),
 }
 
+/// What is known of a message from its outside.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Message<'a> {
+    /// Of a request, or of what it answers.
+    pub(super) id: Option<Id>,
+    /// None for an answer.
+    pub(super) method: Option<Cow<'a, str>>,
+}
+
 /// The members of a message, each at most once (serde refuses a second one).
 #[derive(serde::Deserialize)]
 struct Envelope<'a> {
@@ -36,14 +45,15 @@ struct Envelope<'a> {
     jsonrpc: Option<Cow<'a, str>>,
     #[serde(default, deserialize_with = "required")]
     id: Option<Id>,
-    method: Option<IgnoredText>,
+    #[serde(borrow)]
+    method: Option<Cow<'a, str>>,
     params: Option<Container>,
     result: Option<IgnoredAny>,
     error: Option<IgnoredAny>,
 }
 
-/// Checks a body; the id is the request's, if it is a request.
-pub(super) fn check(body: &[u8]) -> Result<Option<Id>, Flaw> {
+/// Checks a body.
+pub(super) fn check(body: &[u8]) -> Result<Message<'_>, Flaw> {
     let text = std::str::from_utf8(body).map_err(|_| Flaw::Syntax("it is not UTF-8".into()))?;
     if depth(body) > MAX_DEPTH {
         return Err(Flaw::Syntax(format!("it is nested deeper than {MAX_DEPTH} levels")));
@@ -64,7 +74,7 @@ pub(super) fn check(body: &[u8]) -> Result<Option<Id>, Flaw> {
         return Err(Flaw::Shape("a message has a `method`, or a `result` or `error`".into()));
     }
     let _ = envelope.params;
-    Ok(envelope.id)
+    Ok(Message { id: envelope.id, method: envelope.method })
 }
 
 /// How deep brackets nest outside of texts.
@@ -128,15 +138,6 @@ fn required<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Id>, D:
     deserializer.deserialize_any(Ids).map(Some)
 }
 
-/// A text whose value does not matter here.
-struct IgnoredText;
-
-impl<'de> Deserialize<'de> for IgnoredText {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<IgnoredText, D::Error> {
-        Cow::<str>::deserialize(deserializer).map(|_| IgnoredText)
-    }
-}
-
 /// An object whose content does not matter here, except that no name in it may stand twice:
 /// the tool's name is in there, and two readers could take different ones.
 struct Container;
@@ -181,6 +182,11 @@ struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
 mod tests {
     use super::*;
 
+    /// The id of a message.
+    fn id(body: &[u8]) -> Result<Option<Id>, Flaw> {
+        check(body).map(|message| message.id)
+    }
+
     fn shape(body: &str) -> bool {
         matches!(check(body.as_bytes()), Err(Flaw::Shape(_)))
     }
@@ -192,13 +198,15 @@ mod tests {
     #[test]
     fn requests_notifications_and_answers_are_messages() {
         let request = br#" {"jsonrpc":"2.0","id":1,"method":"ping"}"#;
-        assert_eq!(check(request), Ok(Some(Id::Number(1))));
+        assert_eq!(id(request), Ok(Some(Id::Number(1))));
         let request =
             br#"{"method":"tools/call","params":{"name":"a"},"id":"x\"y","jsonrpc":"2.0"}"#;
-        assert_eq!(check(request), Ok(Some(Id::Text("x\"y".into()))));
+        assert_eq!(id(request), Ok(Some(Id::Text("x\"y".into()))));
+        let message = check(request).unwrap();
+        assert_eq!(message.method.as_deref(), Some("tools/call"));
         let notification = br#"{"jsonrpc":"2.0","method":"notifications/initialized","more":[1]}"#;
-        assert_eq!(check(notification), Ok(None));
-        assert_eq!(check(br#"{"jsonrpc":"2.0","id":3,"result":{}}"#), Ok(Some(Id::Number(3))));
+        assert_eq!(id(notification), Ok(None));
+        assert_eq!(id(br#"{"jsonrpc":"2.0","id":3,"result":{}}"#), Ok(Some(Id::Number(3))));
     }
 
     #[test]
@@ -222,15 +230,15 @@ mod tests {
         let text = "[".repeat(200);
         let body =
             format!(r#"{{"jsonrpc":"2.0","id":1,"method":"m","params":{{"q":"\"{text}"}}}}"#);
-        assert_eq!(check(body.as_bytes()), Ok(Some(Id::Number(1))));
+        assert_eq!(id(body.as_bytes()), Ok(Some(Id::Number(1))));
     }
 
     #[test]
     fn a_batch_is_no_message() {
-        assert_eq!(check(b" []"), Err(Flaw::Batch));
+        assert_eq!(id(b" []"), Err(Flaw::Batch));
         let many =
             format!("[{}]", vec![r#"{"jsonrpc":"2.0","id":1,"method":"m"}"#; 5000].join(","));
-        assert_eq!(check(many.as_bytes()), Err(Flaw::Batch));
+        assert_eq!(id(many.as_bytes()), Err(Flaw::Batch));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use axum::Json;
 use axum::body::Body;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
@@ -44,6 +44,7 @@ pub(super) struct Refusal {
     message: Cow<'static, str>,
     id: Option<Id>,
     data: Option<Box<Value>>,
+    headers: Vec<(HeaderName, HeaderValue)>,
 }
 
 impl Refusal {
@@ -53,12 +54,18 @@ impl Refusal {
         code: i32,
         message: impl Into<Cow<'static, str>>,
     ) -> Refusal {
-        Refusal { status, code, message: message.into(), id: None, data: None }
+        Refusal { status, code, message: message.into(), id: None, data: None, headers: Vec::new() }
     }
 
     /// Of this request.
     pub(super) fn of(mut self, id: Option<Id>) -> Refusal {
         self.id = id;
+        self
+    }
+
+    /// With a header.
+    pub(super) fn header(mut self, name: HeaderName, value: HeaderValue) -> Refusal {
+        self.headers.push((name, value));
         self
     }
 
@@ -103,6 +110,7 @@ impl IntoResponse for Refusal {
         let mut response = (self.status, Json(body)).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        headers.extend(self.headers);
         match self.status {
             StatusCode::METHOD_NOT_ALLOWED => {
                 headers.insert(header::ALLOW, HeaderValue::from_static(ALLOWED_METHODS));

@@ -5,6 +5,7 @@
 //! | `accept` | how long a connection is waited for, and how serving ends |
 //! | `address` | what address clients are told |
 //! | `guard` | which hosts and origins are let in (pure) |
+//! | `door` | who may call, and how much |
 //! | `cors` | what browsers are told |
 //! | `rpc`, `envelope` | which bodies are calls |
 //! | `pages`, `html`, `render`, `link` | what people see |
@@ -14,6 +15,7 @@
 mod accept;
 mod address;
 mod cors;
+mod door;
 mod envelope;
 mod error;
 mod guard;
@@ -31,7 +33,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::header::{HOST, ORIGIN};
-use axum::http::{HeaderMap, HeaderName, StatusCode};
+use axum::http::{HeaderMap, HeaderName, Method, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -41,6 +43,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 pub use accept::{Patience, serve, stopped};
 pub use address::address;
+pub use door::{Clock, Door, Now, system_clock};
 pub use guard::check as check_guard;
 
 use crate::mcp::{self, Docs};
@@ -66,6 +69,8 @@ pub struct Options {
     pub allowed_origins: Vec<String>,
     /// How long a call is waited for.
     pub patience: Patience,
+    /// Who may call; without a door everybody may.
+    pub door: Option<Arc<Door>>,
 }
 
 impl Options {
@@ -82,6 +87,7 @@ impl Options {
 /// What the operator should see at start: where to connect, and who is let in.
 pub fn describe(options: &Options) -> anyhow::Result<Vec<String>> {
     let mut lines = vec![format!("endpoint: {}{ENDPOINT}", options.address())];
+    lines.extend(options.door.as_ref().map(|door| door.describe()));
     lines.extend(options.guard()?.describe());
     Ok(lines)
 }
@@ -109,10 +115,10 @@ fn routes(
     cancel: CancellationToken,
 ) -> anyhow::Result<Router> {
     let service = Arc::new(mcp::http_service(handler, cancel));
-    let patience = options.patience;
+    let (patience, door) = (options.patience, options.door.clone());
     let call = move |request: Request| async move {
         let hand_on = async |request| service.handle(request).await.map(Body::new);
-        rpc::answer(request, patience, plain.as_ref(), hand_on).await
+        rpc::answer(request, patience, plain.as_ref(), door.as_deref(), hand_on).await
     };
     let site = Arc::new(Site::new(options)?);
 
@@ -140,6 +146,7 @@ fn routes(
 struct Site {
     docs: Docs,
     guard: Guard,
+    door: Option<Arc<Door>>,
     /// Path that the public address ends with; links start with it.
     base: String,
     /// Address that clients connect to.
@@ -160,9 +167,26 @@ impl Site {
         Ok(Site {
             docs: options.docs.clone(),
             guard: options.guard()?,
+            door: options.door.clone(),
             base,
             endpoint: format!("{address}{ENDPOINT}"),
             name,
+        })
+    }
+
+    /// Lets a request through the door, if there is one; else the answer. What tells people how to
+    /// come in is in front of it.
+    fn enter(&self, request: &mut Request) -> Option<Response> {
+        let door = self.door.as_ref()?;
+        let is_person = *request.method() == Method::GET && rpc::takes_html(request.headers());
+        match request.uri().path() {
+            "/" | "/style.css" => return None,
+            ENDPOINT if is_person => return None,
+            _ => {}
+        }
+        Some(match door.enter(request).err()? {
+            Error::Refused(_) if is_person => pages::closed(self, StatusCode::UNAUTHORIZED),
+            error => error.into_response(),
         })
     }
 
@@ -174,7 +198,7 @@ impl Site {
 
 /// Lets requests in by host and origin, answers preflights, and shares answers with pages of
 /// other origins.
-async fn let_in(State(site): State<Arc<Site>>, request: Request, next: Next) -> Response {
+async fn let_in(State(site): State<Arc<Site>>, mut request: Request, next: Next) -> Response {
     let (uri, headers) = (request.uri(), request.headers());
     let hosts = values(headers, &HOST);
     let authority = uri.authority().map(|authority| authority.as_str());
@@ -185,16 +209,19 @@ async fn let_in(State(site): State<Arc<Site>>, request: Request, next: Next) -> 
     if let Err(denied) = decision {
         return refuse(&denied).into_response();
     }
-    if uri.path() != ENDPOINT {
-        return next.run(request).await;
-    }
+    let is_call = uri.path() == ENDPOINT;
     let origin = headers.get(ORIGIN).cloned();
-    let mut response = if cors::is_preflight(request.method()) {
+    let mut response = if is_call && cors::is_preflight(request.method()) {
         cors::preflight(headers)
     } else {
-        next.run(request).await
+        match site.enter(&mut request) {
+            None => next.run(request).await,
+            Some(refused) => refused,
+        }
     };
-    cors::share(origin, response.headers_mut());
+    if is_call {
+        cors::share(origin, response.headers_mut());
+    }
     response
 }
 

@@ -24,6 +24,9 @@ const OFFERED: usize = 5;
 
 /// `GET /`: what this server is and how to connect.
 pub(super) async fn home(State(site): State<Arc<Site>>) -> Response {
+    if site.door.is_some() {
+        return closed(&site, StatusCode::OK);
+    }
     let snapshot = site.docs.snapshot();
     let mut collections = String::new();
     for shelf in site.docs.collections() {
@@ -55,6 +58,20 @@ pub(super) async fn home(State(site): State<Arc<Site>>) -> Response {
     );
     let base = site.base.as_str();
     Page { title: &title, base, content, ..Page::default() }.answer(StatusCode::OK)
+}
+
+/// What people see of a server that wants a key: nothing of what is inside.
+pub(super) fn closed(site: &Site, status: StatusCode) -> Response {
+    let content = format!(
+        "<h1>Docs for assistants</h1>\n<p>This is an <a href=\"https://modelcontextprotocol.io/\" \
+         rel=\"noopener noreferrer\">MCP</a> server: AI assistants use it to search, read and cite \
+         documentation. It wants a key. Ask whoever runs it for one, and have your assistant send \
+         it with every request to <code>{}</code>:</p>\n\
+         <pre><code>Authorization: Bearer dk_live_…</code></pre>\n",
+        escaped(&site.endpoint),
+    );
+    let base = site.base.as_str();
+    Page { title: "Docs for assistants", base, content, ..Page::default() }.answer(status)
 }
 
 /// `GET /mcp`: a browser gets the start page, a program learns that there is no stream.

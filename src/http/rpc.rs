@@ -14,8 +14,10 @@ use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
 use super::accept::Patience;
-use super::envelope::{self, Flaw, Id};
+use super::door::Door;
+use super::envelope::{self, Flaw, Id, Message};
 use super::error::{self, Error, Refusal};
+use crate::auth::Caller;
 use crate::mcp::{self, Docs, Headers};
 
 /// Largest body taken; a call is a few hundred bytes.
@@ -37,7 +39,8 @@ const SINGLE: [HeaderName; 5] = [
 pub(super) async fn answer(
     request: Request,
     patience: Patience,
-    plain: Option<&Docs>,
+    plain_docs: Option<&Docs>,
+    door: Option<&Door>,
     hand_on: impl AsyncFnOnce(Request) -> Response,
 ) -> Result<Response, Error> {
     let call = async {
@@ -47,14 +50,30 @@ pub(super) async fn answer(
             parts.headers.insert(header::ACCEPT, BOTH);
         }
         let body = read(body, patience.body).await?;
-        let id = envelope::check(&body).map_err(flawed)?;
-        if let Some(docs) = plain
-            && let Some(answer) = docs.answer_plainly(&repeated(&parts.headers), &body).await
-        {
-            return Ok(([(header::CONTENT_TYPE, JSON)], answer).into_response());
+        let Message { id, method } = envelope::check(&body).map_err(flawed)?;
+        let told = match (door, parts.extensions.get::<Caller>(), method) {
+            (Some(door), Some(caller), Some(method)) => door.count(caller, &method, id.as_ref())?,
+            _ => None,
+        };
+        let plain = async |docs: &Docs| {
+            let answer = docs.answer_plainly(&repeated(&parts.headers), &body).await?;
+            Some(([(header::CONTENT_TYPE, JSON)], answer).into_response())
+        };
+        let answer = match plain_docs {
+            Some(docs) => plain(docs).await,
+            None => None,
+        };
+        let mut response = match answer {
+            Some(answer) => answer,
+            None => {
+                let request = Request::from_parts(parts, Body::from(body));
+                in_json(hand_on(request).await, id).await
+            }
+        };
+        if let Some(told) = told {
+            response.headers_mut().extend(told.headers());
         }
-        let response = hand_on(Request::from_parts(parts, Body::from(body))).await;
-        Ok(in_json(response, id).await)
+        Ok(response)
     };
     tokio::time::timeout(patience.call, call).await.unwrap_or_else(|_| {
         let message = format!("the call took longer than {} s", patience.call.as_secs());

@@ -39,6 +39,7 @@ async fn main() -> anyhow::Result<()> {
         allowed_hosts: Vec::new(),
         allowed_origins: Vec::new(),
         patience: Patience::default(),
+        door: None,
     };
     let streams = CancellationToken::new();
     let router = http::router_to(server::Everything::default(), &options, streams.clone())?;

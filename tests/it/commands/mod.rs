@@ -9,6 +9,7 @@ mod evaluating;
 #[cfg(unix)]
 mod failing;
 mod help;
+mod keys;
 mod modelling;
 mod searching;
 mod served;

@@ -58,14 +58,19 @@ fn wrong_settings_are_named() {
             format!("listen = \"x\"\n{collections}"),
             "docent.toml: listen: \"x\" is not ADDRESS:PORT",
         ),
-        (format!("access = \"keys\"\n{collections}"), "access: keys is not built yet"),
+        (format!("access = \"google\"\n{collections}"), "access: google is not built yet"),
+        (format!("[limits]\nkey = \"60\"\n{collections}"), "limits.key: \"60\" is not CALLS/UNIT"),
+        (format!("[limits]\nkeys = \"60/hour\"\n{collections}"), "unknown field `keys`"),
         (
             format!("watch = \"x\"\n{collections}"),
             "watch: \"x\" is not one of: auto, events, poll, off",
         ),
         (format!("public_url = \"http://a.example\"\n{collections}"), "must be https"),
         (format!("poll_interval_ms = 1\n{collections}"), "poll_interval_ms: must be at least 50"),
-        (format!("listen = \"0.0.0.0:80\"\n{collections}"), "say --access open"),
+        (
+            format!("listen = \"0.0.0.0:80\"\n{collections}"),
+            "say --access keys to let in who has a key, --access open",
+        ),
     ] {
         let said = with(&file);
         assert!(said.contains(expected), "{file}: {said}");

@@ -3,6 +3,7 @@
 mod calls;
 mod doors;
 mod headers;
+mod keys;
 mod pages;
 mod plain;
 mod wire;
@@ -65,6 +66,7 @@ impl Server {
             allowed_hosts: Vec::new(),
             allowed_origins: Vec::new(),
             patience: Patience::default(),
+            door: None,
         };
         change(&mut options);
         let cancel = CancellationToken::new();

@@ -1,0 +1,241 @@
+//! The door: who shows a key comes in, within its limit. H9, K1, K3 to K6.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use axum::body::Body;
+use docent::auth::{Keys, Secret};
+use docent::http::{Door, Now};
+use docent::store::{KeyLimit, Store};
+use serde_json::json;
+use tempfile::TempDir;
+
+use super::{Answer, PING, Server, call, request};
+
+/// A server behind a door, its keys, and the hand on its clock.
+struct Guarded {
+    server: Server,
+    keys: Arc<Keys>,
+    seconds: Arc<AtomicU64>,
+    _data: TempDir,
+}
+
+const SEARCH: &str = r#"{"jsonrpc":"2.0","id":"s","method":"tools/call","params":{"name":"search","arguments":{"query":"make"}}}"#;
+
+impl Guarded {
+    fn new() -> Guarded {
+        let data = tempfile::tempdir().expect("a folder");
+        let store = Arc::new(Store::open(data.path()).expect("a store"));
+        let keys = Arc::new(Keys::open(store).expect("keys"));
+        let seconds = Arc::new(AtomicU64::new(1_000_000));
+        let hand = seconds.clone();
+        let clock = Arc::new(move || {
+            let seconds = hand.load(Ordering::Relaxed);
+            Now { date: seconds, ticks: Duration::from_secs(seconds) }
+        });
+        let door = Door::new(keys.clone(), "60/minute".parse().expect("a limit"), clock);
+        let server = Server::with(|options| options.door = Some(Arc::new(door)));
+        Guarded { server, keys, seconds, _data: data }
+    }
+
+    fn key(&self, limit: Option<KeyLimit>) -> Secret {
+        self.keys.create("test", limit, None, 1_000_000).expect("a key").0
+    }
+
+    fn pass(&self, seconds: u64) {
+        self.seconds.fetch_add(seconds, Ordering::Relaxed);
+    }
+
+    async fn ask(&self, authorization: &str, body: &str) -> Answer {
+        let call = call().header("authorization", authorization);
+        self.server.ask(call.body(Body::from(body.to_owned())).expect("a request")).await
+    }
+
+    async fn search(&self, key: &Secret) -> Answer {
+        self.ask(&format!("Bearer {}", key.reveal()), SEARCH).await
+    }
+}
+
+#[tokio::test]
+async fn a_key_lets_in_and_every_wrong_one_gets_the_same_answer() {
+    let guarded = Guarded::new();
+    let key = guarded.key(None);
+    let good = format!("Bearer {}", key.reveal());
+    assert_eq!(guarded.ask(&good, PING).await.status, 200);
+    assert_eq!(guarded.ask(&good.replacen("Bearer", "bearer", 1), PING).await.status, 200);
+
+    let (revoked, _) = guarded.keys.create("r", None, None, 1_000_000).expect("a key");
+    guarded.keys.revoke(revoked.id(), 1_000_000).expect("it is there");
+    let (ended, _) = guarded.keys.create("e", None, Some(1_000_000), 999_999).expect("a key");
+    let stranger = Secret::new().expect("a key");
+    let mut texts = Vec::new();
+    for wrong in [
+        format!("{good}x"),
+        format!("{good} "),
+        format!("Bearer  {}", key.reveal()),
+        good.to_uppercase(),
+        good.replace("dk_live_", "dk_test_"),
+        format!("Basic {}", key.reveal()),
+        "Bearer".into(),
+        "Bearer dk_live_".into(),
+        format!("Bearer {}", "a".repeat(1 << 20)),
+        format!("Bearer {}", revoked.reveal()),
+        format!("Bearer {}", ended.reveal()),
+        format!("Bearer {}", stranger.reveal()),
+    ] {
+        let answer = guarded.ask(&wrong, PING).await;
+        assert_eq!(answer.refusal(), (401, -32000));
+        let challenge = answer.header("www-authenticate");
+        assert_eq!(challenge, "Bearer realm=\"docent\", error=\"invalid_token\"");
+        texts.push(answer.text);
+    }
+    texts.dedup();
+    assert_eq!(texts.len(), 1, "{texts:?}");
+    assert!(texts[0].contains("Authorization: Bearer"), "{}", texts[0]);
+}
+
+#[tokio::test]
+async fn without_a_key_nothing_is_told_but_how_to_come_in() {
+    let guarded = Guarded::new();
+    let server = &guarded.server;
+    let answer = server.call(PING).await;
+    assert_eq!(answer.refusal(), (401, -32000));
+    assert_eq!(answer.header("www-authenticate"), "Bearer realm=\"docent\"");
+    // Before anything is said about methods.
+    for method in ["GET", "DELETE", "PUT"] {
+        let bare = request(method, "/mcp").header("accept", "text/event-stream");
+        let answer = server.ask(bare.body(Body::empty()).expect("a request")).await;
+        assert_eq!(answer.status, 401, "{method}");
+    }
+    let key = guarded.key(None);
+    for uri in [format!("/mcp?access_token={}", key.reveal()), format!("/mcp?key={}", key.reveal())]
+    {
+        let builder = request("POST", &uri).header("content-type", "application/json");
+        let answer = server.ask(builder.body(Body::from(PING)).expect("a request")).await;
+        assert_eq!(answer.status, 401, "{uri}");
+    }
+    // People: how to come in, and nothing of what is inside.
+    for (path, status) in [("/", 200), ("/mcp", 200), ("/docs/docs/guide/install.md", 401)] {
+        let answer = server.open(path).await;
+        assert_eq!(answer.status, status, "{path}");
+        assert!(answer.text.contains("Authorization: Bearer dk_live_"), "{}", answer.text);
+        for inside in ["Installing", "Harbour", "guide", "4 pages"] {
+            assert!(!answer.text.contains(inside), "{path}: {inside}");
+        }
+    }
+    let raw = server.get("/docs/docs/guide/install.md", "text/markdown").await;
+    assert_eq!(raw.refusal(), (401, -32000));
+    assert_eq!(server.open("/style.css").await.status, 200);
+    let with_key = request("GET", &format!("/docs/{}/guide/install.md", server.collection()))
+        .header("authorization", format!("Bearer {}", key.reveal()));
+    let answer = server.ask(with_key.body(Body::empty()).expect("a request")).await;
+    assert!(answer.text.contains("Installing"), "{}", answer.text);
+}
+
+#[tokio::test]
+async fn a_preflight_needs_no_key_and_a_page_may_read_the_refusal() {
+    let guarded = Guarded::new();
+    let preflight = request("OPTIONS", "/mcp")
+        .header("origin", "http://localhost:3000")
+        .header("access-control-request-method", "POST")
+        .header("access-control-request-headers", "authorization");
+    let answer = guarded.server.ask(preflight.body(Body::empty()).expect("a request")).await;
+    assert_eq!(answer.status, 204);
+    let bare = call().header("origin", "http://localhost:3000");
+    let answer = guarded.server.ask(bare.body(Body::from(PING)).expect("a request")).await;
+    assert_eq!(answer.status, 401);
+    assert_eq!(answer.header("access-control-allow-origin"), "http://localhost:3000");
+    assert!(answer.header("access-control-expose-headers").contains("WWW-Authenticate"));
+}
+
+#[tokio::test]
+async fn sixty_calls_a_minute_and_a_retry_after_that_is_true() {
+    let guarded = Guarded::new();
+    let key = guarded.key(None);
+    for left in (0..60).rev() {
+        let answer = guarded.search(&key).await;
+        assert_eq!(answer.status, 200);
+        assert_eq!(answer.header("ratelimit-policy"), "\"key\";q=60;w=60");
+        assert_eq!(answer.header("ratelimit"), format!("\"key\";r={left};t=60"));
+    }
+    guarded.pass(20);
+    let refused = guarded.search(&key).await;
+    assert_eq!(refused.refusal(), (429, -32000));
+    assert_eq!(refused.json()["id"], "s");
+    assert_eq!(refused.header("retry-after"), "40");
+    assert_eq!(refused.header("ratelimit"), "\"key\";r=0;t=40");
+    let message = "the limit of 60/minute calls is used up; try again in 40 s";
+    let data =
+        json!({"retry_after_seconds": 40, "limit": 60, "window_seconds": 60, "scope": "key"});
+    let error = json!({"code": -32000, "message": message, "data": data});
+    assert_eq!(refused.json()["error"], error);
+    guarded.pass(39);
+    assert_eq!(guarded.search(&key).await.status, 429);
+    guarded.pass(1);
+    assert_eq!(guarded.search(&key).await.status, 200);
+}
+
+#[tokio::test]
+async fn only_what_brings_documents_is_counted_and_mistakes_are() {
+    let guarded = Guarded::new();
+    let key = guarded.key(Some(KeyLimit { calls: 3, seconds: 3600 }));
+    let authorization = format!("Bearer {}", key.reveal());
+    let method = |method: &str, params: &str| {
+        format!(r#"{{"jsonrpc":"2.0","id":1,"method":"{method}","params":{params}}}"#)
+    };
+    for _ in 0..5 {
+        for free in ["ping", "tools/list", "resources/list", "prompts/list"] {
+            let answer = guarded.ask(&authorization, &method(free, "{}")).await;
+            assert_eq!(answer.status, 200, "{free}");
+            assert_eq!(answer.header("ratelimit"), "", "{free}");
+        }
+    }
+    let read = method("resources/read", r#"{"uri":"docs:///docs/guide/install.md"}"#);
+    assert_eq!(guarded.ask(&authorization, &read).await.header("ratelimit"), "\"key\";r=2;t=3600");
+    // A call that cannot be understood costs as much: else trying things out is free.
+    let wrong = method("tools/call", r#"{"name":"nothing"}"#);
+    assert_eq!(guarded.ask(&authorization, &wrong).await.header("ratelimit"), "\"key\";r=1;t=3600");
+    // However the name of the method is written.
+    let escaped = SEARCH.replace("tools/call", "tools\\/c\\u0061ll");
+    let answer = guarded.ask(&authorization, &escaped).await;
+    assert_eq!(answer.header("ratelimit"), "\"key\";r=0;t=3600");
+    assert_eq!(guarded.search(&key).await.status, 429);
+}
+
+#[tokio::test]
+async fn a_key_and_the_one_that_follows_it_share_a_limit_and_others_do_not() {
+    let guarded = Guarded::new();
+    let limit = Some(KeyLimit { calls: 2, seconds: 60 });
+    let old = guarded.key(limit);
+    let (new, _) = guarded.keys.rotate(old.id(), 3600, None, 1_000_000).expect("it is there");
+    assert_eq!(guarded.search(&old).await.status, 200);
+    assert_eq!(guarded.search(&new).await.status, 200);
+    assert_eq!(guarded.search(&old).await.status, 429);
+    assert_eq!(guarded.search(&new).await.status, 429);
+    assert_eq!(guarded.search(&guarded.key(limit)).await.status, 200);
+}
+
+#[tokio::test]
+async fn of_many_parallel_calls_the_limit_is_admitted() {
+    let guarded = Guarded::new();
+    let key = guarded.key(Some(KeyLimit { calls: 40, seconds: 3600 }));
+    let mut admitted = 0;
+    let mut running: tokio::task::JoinSet<u16> = tokio::task::JoinSet::new();
+    for _ in 0..400 {
+        let router = guarded.server.router.clone();
+        let call = call().header("authorization", format!("Bearer {}", key.reveal()));
+        let call = call.body(Body::from(SEARCH)).expect("a request");
+        running.spawn(async move {
+            let answer = tower::ServiceExt::oneshot(router, call).await.expect("an answer");
+            answer.status().as_u16()
+        });
+    }
+    while let Some(status) = running.join_next().await {
+        match status.expect("no panic") {
+            200 => admitted += 1,
+            other => assert_eq!(other, 429),
+        }
+    }
+    assert_eq!(admitted, 40);
+}
