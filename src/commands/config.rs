@@ -37,6 +37,10 @@ fn show(settings: &Settings, names: Vec<String>) -> anyhow::Result<String> {
     add("access", value, source);
     let (value, source) = text(&settings.key_limit, Clone::clone);
     add("limits.key", value, source);
+    let (value, source) = text(&settings.address_limit, Clone::clone);
+    add("limits.address", value, source);
+    let (value, source) = list(&settings.trusted_proxies);
+    add("trusted_proxies", value, source);
     let (value, source) = text(&settings.log, |log| format!("{log:?}").to_lowercase());
     add("log", value, source);
     let (value, source) = text(&settings.watch, |watch| format!("{watch:?}").to_lowercase());

@@ -1,6 +1,6 @@
 //! `docent serve`: index the docs, then serve them over HTTP and follow their changes.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use anyhow::Context;
@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{collections, connect, live, log};
 use crate::auth::Keys;
-use crate::config::{Access, Settings};
+use crate::config::{Access, Setting, Settings};
 use crate::http;
 use crate::limits::Limit;
 use crate::store::Store;
@@ -25,7 +25,7 @@ pub(super) fn run(settings: &Settings) -> anyhow::Result<()> {
 /// Finds every mistake in the settings that can be found before anything is begun.
 pub(super) fn check(settings: &Settings) -> anyhow::Result<()> {
     settings.check_exposure()?;
-    key_limit(settings)?;
+    limits(settings)?;
     http::check_guard(
         settings.listen.value,
         settings.public_url.value.as_deref(),
@@ -40,9 +40,9 @@ async fn serve(settings: &Settings) -> anyhow::Result<()> {
     let listener = listen(settings.listen.value).await?;
     let address = listener.local_addr()?;
     let web = http::address(settings.public_url.value.as_deref(), address);
-    let door = door(settings)?;
-    // Behind a door there are no pages for people: hits then name the resource.
-    let shown = door.is_none().then(|| web.clone());
+    let rules = rules(settings)?;
+    // Behind a closed door there are no pages for people: hits then name the resource.
+    let shown = rules.keys.is_none().then(|| web.clone());
     let docs = tokio::task::block_in_place(|| {
         live::start(settings, "serve", shown, live::Second::Refuse)
     })?;
@@ -53,7 +53,7 @@ async fn serve(settings: &Settings) -> anyhow::Result<()> {
         allowed_hosts: settings.allowed_hosts.value.clone(),
         allowed_origins: settings.allowed_origins.value.clone(),
         patience: http::Patience::default(),
-        door,
+        door: Arc::new(http::Door::new(rules, http::system_clock())),
     };
     let streams = CancellationToken::new();
     let router = http::router(&options, streams.clone())?;
@@ -67,23 +67,42 @@ async fn serve(settings: &Settings) -> anyhow::Result<()> {
     http::serve(listener, router, options.patience, streams, shutdown).await
 }
 
-fn door(settings: &Settings) -> anyhow::Result<Option<Arc<http::Door>>> {
-    match settings.access.value {
-        Access::Open => Ok(None),
+/// Who may call, and how much, with the keys that there are.
+fn rules(settings: &Settings) -> anyhow::Result<http::Rules> {
+    let keys = match settings.access.value {
+        Access::Open => None,
         Access::Keys => {
             let keys = Keys::open(Arc::new(Store::open(&settings.data_dir.value)?))?;
             if keys.list()?.is_empty() {
                 eprintln!("there is no key yet: docent key create --name NAME makes one");
             }
-            let door = http::Door::new(Arc::new(keys), key_limit(settings)?, http::system_clock());
-            Ok(Some(Arc::new(door)))
+            Some(Arc::new(keys))
         }
-    }
+    };
+    Ok(http::Rules { keys, ..limits(settings)? })
 }
 
-fn key_limit(settings: &Settings) -> anyhow::Result<Limit> {
-    let limit = &settings.key_limit;
-    limit.value.parse().with_context(|| format!("{}: limits.key", limit.source))
+/// The limits of the settings.
+fn limits(settings: &Settings) -> anyhow::Result<http::Rules> {
+    let limit = |name: &str, setting: &Setting<String>| -> anyhow::Result<Limit> {
+        setting.value.parse().with_context(|| format!("{}: limits.{name}", setting.source))
+    };
+    let proxies = &settings.trusted_proxies;
+    let network = |text: &String| {
+        let network = text.parse().ok().or_else(|| Some(text.parse::<IpAddr>().ok()?.into()));
+        network.with_context(|| {
+            format!(
+                "{}: trusted_proxies: {text:?} is no address or network such as 10.0.0.0/8",
+                proxies.source
+            )
+        })
+    };
+    Ok(http::Rules {
+        keys: None,
+        key: limit("key", &settings.key_limit)?,
+        address: limit("address", &settings.address_limit)?,
+        trusted_proxies: proxies.value.iter().map(network).collect::<anyhow::Result<_>>()?,
+    })
 }
 
 async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {

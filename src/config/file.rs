@@ -18,6 +18,7 @@ pub(super) struct File {
     pub(super) poll_interval_ms: Option<u64>,
     pub(super) allowed_hosts: Option<Vec<String>>,
     pub(super) allowed_origins: Option<Vec<String>>,
+    pub(super) trusted_proxies: Option<Vec<String>>,
     #[serde(default)]
     pub(super) limits: Limits,
     #[serde(default)]
@@ -29,6 +30,7 @@ pub(super) struct File {
 #[serde(deny_unknown_fields)]
 pub(super) struct Limits {
     pub(super) key: Option<String>,
+    pub(super) address: Option<String>,
 }
 
 /// A collection as it is written.

@@ -92,6 +92,10 @@ pub struct Settings {
     pub access: Setting<Access>,
     /// Calls that a key without a limit of its own may make. Default: 60/minute.
     pub key_limit: Setting<String>,
+    /// Calls that an address without a key may make. Default: 120/minute.
+    pub address_limit: Setting<String>,
+    /// Addresses and networks of proxies whose word on the client's address counts. Default: none.
+    pub trusted_proxies: Setting<Vec<String>>,
     /// Format of the log. Default: auto.
     pub log: Setting<LogFormat>,
     /// How changes are noticed. Default: auto.
@@ -172,6 +176,8 @@ impl Settings {
             public_url,
             access,
             key_limit: pick.or_default(file.limits.key, "60/minute".to_owned()),
+            address_limit: pick.or_default(file.limits.address, "120/minute".to_owned()),
+            trusted_proxies: pick.or_default(file.trusted_proxies, Vec::new()),
             log,
             watch,
             poll_interval: pick

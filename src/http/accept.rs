@@ -6,6 +6,7 @@
 use std::convert::Infallible;
 use std::future::Future;
 use std::io;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -25,6 +26,8 @@ use tokio::time::{Instant, Sleep};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
+
+use super::client::Peer;
 
 /// How long each thing is waited for, and how many connections there may be.
 #[derive(Debug, Clone, Copy)]
@@ -149,8 +152,8 @@ async fn accept(
 ) {
     let (mut full, mut starved) = (false, false);
     loop {
-        let stream = match listener.accept().await {
-            Ok((stream, _peer)) => stream,
+        let (stream, peer) = match listener.accept().await {
+            Ok(accepted) => accepted,
             Err(error) => {
                 // A peer that left is nobody's problem. Out of file descriptors, accepting again
                 // at once would only spin until connections have ended.
@@ -173,7 +176,7 @@ async fn accept(
             continue;
         };
         full = false;
-        connections.spawn(connection(server.clone(), stream, place));
+        connections.spawn(connection(server.clone(), stream, peer.ip(), place));
     }
 }
 
@@ -183,7 +186,12 @@ fn is_peers(error: &io::Error) -> bool {
 }
 
 /// Serves one connection until it ends, times out or is told to.
-async fn connection(server: Arc<Server>, stream: TcpStream, _place: OwnedSemaphorePermit) {
+async fn connection(
+    server: Arc<Server>,
+    stream: TcpStream,
+    peer: IpAddr,
+    _place: OwnedSemaphorePermit,
+) {
     let patience = server.patience;
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "cannot set TCP_NODELAY");
@@ -191,7 +199,7 @@ async fn connection(server: Arc<Server>, stream: TcpStream, _place: OwnedSemapho
     let asked = Notify::new();
     let service = hyper::service::service_fn(|request: hyper::Request<Incoming>| {
         asked.notify_one();
-        call(&server, request)
+        call(&server, peer, request)
     });
     // HTTP/1 alone: telling HTTP/2 apart means to wait for bytes without a time-out.
     let connection = http1::Builder::new()
@@ -223,9 +231,14 @@ async fn connection(server: Arc<Server>, stream: TcpStream, _place: OwnedSemapho
     }
 }
 
-async fn call(server: &Server, request: hyper::Request<Incoming>) -> Result<Response, Infallible> {
+async fn call(
+    server: &Server,
+    peer: IpAddr,
+    request: hyper::Request<Incoming>,
+) -> Result<Response, Infallible> {
     let _running = server.calls.token();
-    let request: Request = request.map(axum::body::Body::new);
+    let mut request: Request = request.map(axum::body::Body::new);
+    request.extensions_mut().insert(Peer(peer));
     server.router.clone().oneshot(request).await
 }
 

@@ -1,66 +1,100 @@
-//! Who may call, and how much: the bearer of a key, within its limit.
+//! Who may call, and how much. Behind a closed door are those who show a bearer key; an open one
+//! lets in everybody, each address within a limit.
 
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use axum::extract::Request;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
-use serde_json::json;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use ipnet::IpNet;
 
-use super::envelope::Id;
+use super::client::{self, Peer};
+use super::clock::Clock;
 use super::error::{self, Error, Refusal};
+use super::told::{Scope, Told};
 use crate::auth::{Caller, Keys};
-use crate::limits::{Limit, Verdict, Windows};
+use crate::limits::{Limit, Windows};
 
-/// Callers whose calls are counted at a time. There are as many as there are keys.
+/// Callers, and addresses, whose calls are counted at a time.
 const CALLERS: usize = 100_000;
 /// Longest credentials that are looked at.
 const MAX_CREDENTIALS: usize = 1024;
 /// Methods that are counted: those that bring documents.
 const COUNTED: [&str; 2] = ["tools/call", "resources/read"];
+/// Wrong keys that an address may show before it is told to slow down.
+const WRONG_KEYS: Limit = Limit { calls: 20, per: Duration::from_secs(60) };
 
-const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
-const LEFT: HeaderName = HeaderName::from_static("ratelimit");
-
-/// What time it is.
-#[derive(Debug, Clone, Copy)]
-pub struct Now {
-    /// Seconds since 1970, for what ends on a date.
-    pub date: u64,
-    /// Time since some moment; never goes back, for what is counted.
-    pub ticks: Duration,
+/// Who may call, and how much.
+#[derive(Clone)]
+pub struct Rules {
+    /// Who shows one of these comes in; without them everybody does.
+    pub keys: Option<Arc<Keys>>,
+    /// Limit of a key without one of its own.
+    pub key: Limit,
+    /// Limit of an address that calls without a key, this machine's own apart; behind a closed
+    /// door, of its attempts.
+    pub address: Limit,
+    /// Proxies whose word on the client's address counts.
+    pub trusted_proxies: Vec<IpNet>,
 }
 
-/// Where the time comes from; tests bring their own.
-pub type Clock = Arc<dyn Fn() -> Now + Send + Sync>;
-
-/// The clock of the system.
-pub fn system_clock() -> Clock {
-    let begun = Instant::now();
-    Arc::new(move || Now {
-        // A clock before 1970 is a broken clock: then everything that ends has not ended yet.
-        date: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()),
-        ticks: begun.elapsed(),
-    })
+/// Everybody may call, with the default limits.
+impl Default for Rules {
+    fn default() -> Rules {
+        let minute = Duration::from_secs(60);
+        Rules {
+            keys: None,
+            key: Limit { calls: 60, per: minute },
+            address: Limit { calls: 120, per: minute },
+            trusted_proxies: Vec::new(),
+        }
+    }
 }
 
-/// The door of a server that not everybody may call.
+/// The door of a server, with the counts of those who came through it.
 pub struct Door {
-    keys: Arc<Keys>,
-    limit: Limit,
-    windows: Windows<String>,
+    rules: Rules,
     clock: Clock,
+    callers: Windows<String>,
+    addresses: Windows<IpNet>,
+    wrong_keys: Windows<IpNet>,
+}
+
+/// Who is calling, in the extensions of a request that came through the door.
+#[derive(Debug, Clone)]
+pub(super) enum Who {
+    /// The bearer of a key.
+    Key(Caller),
+    /// Anybody at this address.
+    Address(IpNet),
+    /// Somebody on this machine.
+    Neighbour,
 }
 
 impl Door {
-    /// Lets in who shows one of these keys; `limit` is that of keys without one of their own.
-    pub fn new(keys: Arc<Keys>, limit: Limit, clock: Clock) -> Door {
-        Door { keys, limit, windows: Windows::new(CALLERS), clock }
+    /// A door with these rules.
+    pub fn new(rules: Rules, clock: Clock) -> Door {
+        let (callers, addresses) = (Windows::new(CALLERS), Windows::new(CALLERS));
+        Door { rules, clock, callers, addresses, wrong_keys: Windows::new(CALLERS) }
+    }
+
+    /// Whether only some may come in.
+    pub(super) fn is_closed(&self) -> bool {
+        self.rules.keys.is_some()
     }
 
     /// What the operator should see at start.
     pub(super) fn describe(&self) -> String {
-        format!("callers: with a bearer key, {} each unless the key says otherwise", self.limit)
+        let Rules { key, address, .. } = &self.rules;
+        match self.rules.keys {
+            Some(_) => {
+                format!("callers: with a bearer key, {key} each unless the key says otherwise")
+            }
+            None => {
+                format!("callers: everybody, {address} from an address that is not this machine's")
+            }
+        }
     }
 
     /// Finds out who is calling, and says so in the request's extensions.
@@ -69,106 +103,108 @@ impl Door {
     ///
     /// Nobody who may call: the answer, which is the same for every wrong key.
     pub(super) fn enter(&self, request: &mut Request) -> Result<(), Error> {
-        let Some(bearer) = bearer(request.headers())? else { return Err(challenge(false).into()) };
-        let date = (self.clock)().date;
-        match self.keys.check(bearer, date)? {
-            Ok(caller) => {
-                if caller.unnoted {
-                    self.note(&caller, date);
-                }
-                request.extensions_mut().insert(caller);
-                Ok(())
-            }
-            Err(denied) => {
-                tracing::debug!(?denied, "a key was refused");
-                Err(challenge(true).into())
-            }
-        }
+        let peer = request.extensions().get::<Peer>();
+        let peer = peer.map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |peer| peer.0);
+        let address = client::address(peer, request.headers(), &self.rules.trusted_proxies);
+        let who = match &self.rules.keys {
+            Some(keys) => Who::Key(self.bearer(keys, request.headers(), address)?),
+            None if address.is_loopback() => Who::Neighbour,
+            None => Who::Address(client::network(address)),
+        };
+        request.extensions_mut().insert(who);
+        Ok(())
     }
 
-    /// Writes down the use of a key, beside the call.
-    fn note(&self, caller: &Caller, date: u64) {
-        let (keys, id) = (self.keys.clone(), caller.id.clone());
-        tokio::task::spawn_blocking(move || {
-            if let Err(error) = keys.note_use(&id, date) {
-                tracing::warn!("the use of a key was not noted: {error:#}");
+    fn bearer(
+        &self,
+        keys: &Arc<Keys>,
+        headers: &HeaderMap,
+        address: IpAddr,
+    ) -> Result<Caller, Error> {
+        let network = client::network(address);
+        let Some(bearer) = bearer(headers) else {
+            let told = self.told(Scope::Address, self.rules.address, |limit, now| {
+                self.addresses.admit(network, limit, now)
+            });
+            return Err(told.or_refused(None).err().unwrap_or_else(|| challenge(false)).into());
+        };
+        let date = (self.clock)().date;
+        let caller = match bearer {
+            Some(key) => keys.check(key, date)?,
+            None => Err(crate::auth::Denied::Malformed),
+        };
+        match caller {
+            Ok(caller) => {
+                if caller.unnoted {
+                    note(keys, &caller, date);
+                }
+                Ok(caller)
             }
-        });
+            // A right key comes in from wherever wrong ones are tried: nobody can lock it out.
+            Err(denied) => {
+                tracing::debug!(?denied, "a key was refused");
+                let told = self.told(Scope::WrongKeys, WRONG_KEYS, |limit, now| {
+                    self.wrong_keys.admit(network, limit, now)
+                });
+                Err(told.or_refused(None).err().unwrap_or_else(|| challenge(true)).into())
+            }
+        }
     }
 
     /// Counts a call, if its method is one that counts.
-    ///
-    /// # Errors
-    ///
-    /// The limit is used up.
-    pub(super) fn count(
-        &self,
-        caller: &Caller,
-        method: &str,
-        id: Option<&Id>,
-    ) -> Result<Option<Told>, Refusal> {
+    pub(super) fn count(&self, who: &Who, method: &str) -> Option<Told> {
         if !COUNTED.contains(&method) {
-            return Ok(None);
+            return None;
         }
-        let own = caller
-            .limit
-            .map(|own| Limit { calls: own.calls, per: Duration::from_secs(own.seconds) });
-        let limit = own.unwrap_or(self.limit);
-        let verdict = self.windows.admit(caller.family.clone(), limit, (self.clock)().ticks);
-        let told = Told { limit, verdict };
-        if verdict.admitted { Ok(Some(told)) } else { Err(told.refusal(id.cloned())) }
+        match who {
+            Who::Neighbour => None,
+            Who::Address(network) => {
+                Some(self.told(Scope::Address, self.rules.address, |limit, now| {
+                    self.addresses.admit(*network, limit, now)
+                }))
+            }
+            Who::Key(caller) => {
+                let own = caller
+                    .limit
+                    .map(|own| Limit { calls: own.calls, per: Duration::from_secs(own.seconds) });
+                Some(self.told(Scope::Key, own.unwrap_or(self.rules.key), |limit, now| {
+                    self.callers.admit(caller.family.clone(), limit, now)
+                }))
+            }
+        }
+    }
+
+    fn told(
+        &self,
+        scope: Scope,
+        limit: Limit,
+        admit: impl FnOnce(Limit, Duration) -> crate::limits::Verdict,
+    ) -> Told {
+        let verdict = admit(limit, (self.clock)().ticks);
+        Told { scope, limit, verdict }
     }
 }
 
-/// What a counted call is told of the limit.
-pub(super) struct Told {
-    limit: Limit,
-    verdict: Verdict,
+/// Writes down the use of a key, beside the call.
+fn note(keys: &Arc<Keys>, caller: &Caller, date: u64) {
+    let (keys, id) = (keys.clone(), caller.id.clone());
+    tokio::task::spawn_blocking(move || {
+        if let Err(error) = keys.note_use(&id, date) {
+            tracing::warn!("the use of a key was not noted: {error:#}");
+        }
+    });
 }
 
-impl Told {
-    /// Says it in the headers of draft-ietf-httpapi-ratelimit-headers: so many are left, and in so
-    /// many seconds there is one more.
-    pub(super) fn headers(&self) -> impl Iterator<Item = (HeaderName, HeaderValue)> {
-        let Limit { calls, per } = self.limit;
-        let policy = format!("\"key\";q={calls};w={}", per.as_secs());
-        let left = format!("\"key\";r={};t={}", self.verdict.left, self.seconds());
-        let value = |(name, text)| Some((name, HeaderValue::try_from(text).ok()?));
-        [(POLICY, policy), (LEFT, left)].into_iter().filter_map(value)
-    }
-
-    /// Whole seconds, never too few.
-    fn seconds(&self) -> u64 {
-        let wait = self.verdict.wait;
-        wait.as_secs() + u64::from(wait.subsec_nanos() > 0)
-    }
-
-    fn refusal(&self, id: Option<Id>) -> Refusal {
-        let (limit, seconds) = (self.limit, self.seconds());
-        let message = format!("the limit of {limit} calls is used up; try again in {seconds} s");
-        let refusal = Refusal::new(StatusCode::TOO_MANY_REQUESTS, error::TRANSPORT, message);
-        let data = json!({
-            "retry_after_seconds": seconds,
-            "limit": limit.calls,
-            "window_seconds": limit.per.as_secs(),
-            "scope": "key",
-        });
-        let refusal = refusal.of(id).with(data);
-        let refusal = refusal.header(header::RETRY_AFTER, HeaderValue::from(seconds));
-        self.headers().fold(refusal, |refusal, (name, value)| refusal.header(name, value))
-    }
-}
-
-/// The credentials of RFC 6750 section 2.1, the only place where they are looked for.
-fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Refusal> {
+/// The credentials of RFC 6750 section 2.1, the only place where they are looked for: none where
+/// there are none, `Some(None)` where they cannot be those of a key.
+fn bearer(headers: &HeaderMap) -> Option<Option<&str>> {
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
-    let Some(value) = values.next() else { return Ok(None) };
+    let value = values.next()?;
     if values.next().is_some() || value.len() > MAX_CREDENTIALS {
-        return Err(challenge(true));
+        return Some(None);
     }
-    let (scheme, token) =
-        value.to_str().ok().and_then(|text| text.split_once(' ')).unwrap_or_default();
-    if scheme.eq_ignore_ascii_case("bearer") { Ok(Some(token)) } else { Err(challenge(true)) }
+    let parts = value.to_str().ok().and_then(|text| text.split_once(' '));
+    Some(parts.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")).map(|(_, key)| key))
 }
 
 /// The challenge of RFC 6750 section 3.
@@ -195,18 +231,18 @@ mod tests {
         for value in values {
             headers.append(header::AUTHORIZATION, HeaderValue::from_str(value).unwrap());
         }
-        bearer(&headers).ok().map(|bearer| bearer.map(str::to_owned))
+        bearer(&headers).map(|bearer| bearer.map(str::to_owned))
     }
 
     #[test]
     fn credentials_are_read_in_one_way() {
-        assert_eq!(of(&[]), Some(None));
+        assert_eq!(of(&[]), None);
         assert_eq!(of(&["Bearer abc"]), Some(Some("abc".into())));
         assert_eq!(of(&["bEARER abc"]), Some(Some("abc".into())));
         for bad in ["abc", "Basic abc", "Bearer", "Bearerabc", "", "Bearer\tabc"] {
-            assert_eq!(of(&[bad]), None, "{bad}");
+            assert_eq!(of(&[bad]), Some(None), "{bad}");
         }
-        assert_eq!(of(&["Bearer a", "Bearer a"]), None);
-        assert_eq!(of(&[&format!("Bearer {}", "a".repeat(2000))]), None);
+        assert_eq!(of(&["Bearer a", "Bearer a"]), Some(None));
+        assert_eq!(of(&[&format!("Bearer {}", "a".repeat(2000))]), Some(None));
     }
 }

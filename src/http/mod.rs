@@ -5,7 +5,7 @@
 //! | `accept` | how long a connection is waited for, and how serving ends |
 //! | `address` | what address clients are told |
 //! | `guard` | which hosts and origins are let in (pure) |
-//! | `door` | who may call, and how much |
+//! | `door`, `client`, `told` | who may call, and how much |
 //! | `cors` | what browsers are told |
 //! | `rpc`, `envelope` | which bodies are calls |
 //! | `pages`, `html`, `render`, `link` | what people see |
@@ -14,6 +14,8 @@
 
 mod accept;
 mod address;
+mod client;
+mod clock;
 mod cors;
 mod door;
 mod envelope;
@@ -25,6 +27,7 @@ mod link;
 mod pages;
 mod render;
 mod rpc;
+mod told;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -43,7 +46,9 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 pub use accept::{Patience, serve, stopped};
 pub use address::address;
-pub use door::{Clock, Door, Now, system_clock};
+pub use client::Peer;
+pub use clock::{Clock, Now, system_clock};
+pub use door::{Door, Rules};
 pub use guard::check as check_guard;
 
 use crate::mcp::{self, Docs};
@@ -69,8 +74,8 @@ pub struct Options {
     pub allowed_origins: Vec<String>,
     /// How long a call is waited for.
     pub patience: Patience,
-    /// Who may call; without a door everybody may.
-    pub door: Option<Arc<Door>>,
+    /// Who may call, and how much.
+    pub door: Arc<Door>,
 }
 
 impl Options {
@@ -87,7 +92,7 @@ impl Options {
 /// What the operator should see at start: where to connect, and who is let in.
 pub fn describe(options: &Options) -> anyhow::Result<Vec<String>> {
     let mut lines = vec![format!("endpoint: {}{ENDPOINT}", options.address())];
-    lines.extend(options.door.as_ref().map(|door| door.describe()));
+    lines.push(options.door.describe());
     lines.extend(options.guard()?.describe());
     Ok(lines)
 }
@@ -118,7 +123,7 @@ fn routes(
     let (patience, door) = (options.patience, options.door.clone());
     let call = move |request: Request| async move {
         let hand_on = async |request| service.handle(request).await.map(Body::new);
-        rpc::answer(request, patience, plain.as_ref(), door.as_deref(), hand_on).await
+        rpc::answer(request, patience, plain.as_ref(), &door, hand_on).await
     };
     let site = Arc::new(Site::new(options)?);
 
@@ -146,7 +151,7 @@ fn routes(
 struct Site {
     docs: Docs,
     guard: Guard,
-    door: Option<Arc<Door>>,
+    door: Arc<Door>,
     /// Path that the public address ends with; links start with it.
     base: String,
     /// Address that clients connect to.
@@ -174,17 +179,16 @@ impl Site {
         })
     }
 
-    /// Lets a request through the door, if there is one; else the answer. What tells people how to
-    /// come in is in front of it.
+    /// Lets a request through the door; else the answer. What tells people how to come in is in
+    /// front of it.
     fn enter(&self, request: &mut Request) -> Option<Response> {
-        let door = self.door.as_ref()?;
         let is_person = *request.method() == Method::GET && rpc::takes_html(request.headers());
         match request.uri().path() {
             "/" | "/style.css" => return None,
             ENDPOINT if is_person => return None,
             _ => {}
         }
-        Some(match door.enter(request).err()? {
+        Some(match self.door.enter(request).err()? {
             Error::Refused(_) if is_person => pages::closed(self, StatusCode::UNAUTHORIZED),
             error => error.into_response(),
         })

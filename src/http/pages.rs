@@ -24,7 +24,7 @@ const OFFERED: usize = 5;
 
 /// `GET /`: what this server is and how to connect.
 pub(super) async fn home(State(site): State<Arc<Site>>) -> Response {
-    if site.door.is_some() {
+    if site.door.is_closed() {
         return closed(&site, StatusCode::OK);
     }
     let snapshot = site.docs.snapshot();

@@ -14,10 +14,9 @@ use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
 use super::accept::Patience;
-use super::door::Door;
+use super::door::{Door, Who};
 use super::envelope::{self, Flaw, Id, Message};
 use super::error::{self, Error, Refusal};
-use crate::auth::Caller;
 use crate::mcp::{self, Docs, Headers};
 
 /// Largest body taken; a call is a few hundred bytes.
@@ -40,7 +39,7 @@ pub(super) async fn answer(
     request: Request,
     patience: Patience,
     plain_docs: Option<&Docs>,
-    door: Option<&Door>,
+    door: &Door,
     hand_on: impl AsyncFnOnce(Request) -> Response,
 ) -> Result<Response, Error> {
     let call = async {
@@ -51,10 +50,11 @@ pub(super) async fn answer(
         }
         let body = read(body, patience.body).await?;
         let Message { id, method } = envelope::check(&body).map_err(flawed)?;
-        let told = match (door, parts.extensions.get::<Caller>(), method) {
-            (Some(door), Some(caller), Some(method)) => door.count(caller, &method, id.as_ref())?,
+        let told = match (parts.extensions.get::<Who>(), method) {
+            (Some(who), Some(method)) => door.count(who, &method),
             _ => None,
         };
+        let told = told.map(|told| told.or_refused(id.as_ref())).transpose()?;
         let plain = async |docs: &Docs| {
             let answer = docs.answer_plainly(&repeated(&parts.headers), &body).await?;
             Some(([(header::CONTENT_TYPE, JSON)], answer).into_response())

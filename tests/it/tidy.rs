@@ -29,6 +29,7 @@ const HOMES: &[(&str, &str)] = &[
     ("tower", "http"),
     ("tower_http", "http"),
     ("ammonia", "http"),
+    ("ipnet", "http"),
     ("notify", "corpus"),
     ("ignore", "corpus"),
     ("globset", "corpus"),

@@ -13,6 +13,7 @@ mod server;
 mod tools;
 
 use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::Context;
 use docent::corpus::Collection;
@@ -39,7 +40,7 @@ async fn main() -> anyhow::Result<()> {
         allowed_hosts: Vec::new(),
         allowed_origins: Vec::new(),
         patience: Patience::default(),
-        door: None,
+        door: Arc::new(http::Door::new(http::Rules::default(), http::system_clock())),
     };
     let streams = CancellationToken::new();
     let router = http::router_to(server::Everything::default(), &options, streams.clone())?;

@@ -60,6 +60,10 @@ fn wrong_settings_are_named() {
         ),
         (format!("access = \"google\"\n{collections}"), "access: google is not built yet"),
         (format!("[limits]\nkey = \"60\"\n{collections}"), "limits.key: \"60\" is not CALLS/UNIT"),
+        (
+            format!("trusted_proxies = [\"10.0.0.0/33\"]\n{collections}"),
+            "trusted_proxies: \"10.0.0.0/33\" is no address or network",
+        ),
         (format!("[limits]\nkeys = \"60/hour\"\n{collections}"), "unknown field `keys`"),
         (
             format!("watch = \"x\"\n{collections}"),

@@ -80,6 +80,7 @@ async fn a_public_server_answers_to_its_name_and_says_so_at_start() {
         describe(&server.options).unwrap(),
         [
             "endpoint: https://docs.example.com/mcp",
+            "callers: everybody, 120/minute from an address that is not this machine's",
             "hosts: 10.1.2.3, docs.example.com",
             "origins: http://10.1.2.3:8080, https://docs.example.com, https://app.example.com",
         ]

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use docent::auth::{Keys, Secret};
-use docent::http::{Door, Now};
+use docent::http::{Door, Now, Peer, Rules};
 use docent::store::{KeyLimit, Store};
 use serde_json::json;
 use tempfile::TempDir;
@@ -34,8 +34,10 @@ impl Guarded {
             let seconds = hand.load(Ordering::Relaxed);
             Now { date: seconds, ticks: Duration::from_secs(seconds) }
         });
-        let door = Door::new(keys.clone(), "60/minute".parse().expect("a limit"), clock);
-        let server = Server::with(|options| options.door = Some(Arc::new(door)));
+        let trusted_proxies = vec!["10.0.0.0/8".parse().expect("a network")];
+        let rules = Rules { keys: Some(keys.clone()), trusted_proxies, ..Rules::default() };
+        let door = Door::new(rules, clock);
+        let server = Server::with(|options| options.door = Arc::new(door));
         Guarded { server, keys, seconds, _data: data }
     }
 
@@ -50,6 +52,15 @@ impl Guarded {
     async fn ask(&self, authorization: &str, body: &str) -> Answer {
         let call = call().header("authorization", authorization);
         self.server.ask(call.body(Body::from(body.to_owned())).expect("a request")).await
+    }
+
+    /// A call from an address, with what it says of others.
+    async fn from(&self, peer: &str, forwarded_for: &str, authorization: &str) -> Answer {
+        let call = call().header("authorization", authorization);
+        let call = call.header("x-forwarded-for", forwarded_for);
+        let mut call = call.body(Body::from(SEARCH)).expect("a request");
+        call.extensions_mut().insert(Peer(peer.parse().expect("an address")));
+        self.server.ask(call).await
     }
 
     async fn search(&self, key: &Secret) -> Answer {
@@ -238,4 +249,74 @@ async fn of_many_parallel_calls_the_limit_is_admitted() {
         }
     }
     assert_eq!(admitted, 40);
+}
+
+#[tokio::test]
+async fn wrong_keys_are_held_off_by_network_and_lock_nobody_out() {
+    let guarded = Guarded::new();
+    let key = guarded.key(None);
+    let wrong = format!("Bearer {}", Secret::new().expect("a key").reveal());
+    // One household has 2^64 addresses to choose from.
+    let mut statuses = Vec::new();
+    for n in 0..200 {
+        let peer = format!("2001:db8::{n:x}");
+        statuses.push(guarded.from(&peer, "", &wrong).await.status.as_u16());
+    }
+    assert_eq!(statuses.iter().filter(|status| **status == 401).count(), 20);
+    assert_eq!(statuses.iter().filter(|status| **status == 429).count(), 180);
+    let held = guarded.from("2001:db8::1", "", &wrong).await;
+    assert_eq!(held.json()["error"]["data"]["scope"], "wrong_keys");
+    assert_eq!(held.header("retry-after"), "60");
+    // The right key comes in from the same network, and a wrong one is told so elsewhere.
+    let right = format!("Bearer {}", key.reveal());
+    assert_eq!(guarded.from("2001:db8::1", "", &right).await.status, 200);
+    assert_eq!(guarded.from("2001:db8:0:1::1", "", &wrong).await.status, 401);
+    guarded.pass(60);
+    assert_eq!(guarded.from("2001:db8::1", "", &wrong).await.status, 401);
+}
+
+#[tokio::test]
+async fn who_says_to_come_from_elsewhere_is_counted_where_it_comes_from() {
+    let guarded = Guarded::new();
+    let wrong = format!("Bearer {}", Secret::new().expect("a key").reveal());
+    let mut held = 0;
+    for n in 0..30 {
+        let answer = guarded.from("192.0.2.1", &format!("198.51.100.{n}"), &wrong).await;
+        held += usize::from(answer.status == 429);
+    }
+    assert_eq!(held, 10);
+    // A proxy that is trusted adds the address of its own peer; what stands before may be made up.
+    let mut held = 0;
+    for n in 0..30 {
+        let forged = format!("198.51.100.{n}, 203.0.113.7");
+        held += usize::from(guarded.from("10.0.0.1", &forged, &wrong).await.status == 429);
+    }
+    assert_eq!(held, 10);
+    assert_eq!(guarded.from("10.0.0.1", "203.0.113.8", &wrong).await.status, 401);
+}
+
+#[tokio::test]
+async fn an_open_server_limits_addresses_and_not_its_own_machine() {
+    let rules = Rules { address: "3/hour".parse().expect("a limit"), ..Rules::default() };
+    let server = Server::with(|options| {
+        options.door = Arc::new(Door::new(rules, docent::http::system_clock()));
+    });
+    let ask = async |peer: &str| {
+        let mut call = call().body(Body::from(SEARCH)).expect("a request");
+        call.extensions_mut().insert(Peer(peer.parse().expect("an address")));
+        server.ask(call).await
+    };
+    for left in [2, 1, 0] {
+        let answer = ask("192.0.2.1").await;
+        assert_eq!(answer.status, 200);
+        assert!(answer.header("ratelimit").starts_with(&format!("\"address\";r={left};t=")));
+    }
+    let refused = ask("192.0.2.1").await;
+    assert_eq!(refused.refusal(), (429, -32000));
+    assert!(refused.text.contains("the limit of 3/hour calls from an address"), "{}", refused.text);
+    assert_eq!(ask("192.0.2.2").await.status, 200);
+    for _ in 0..10 {
+        let answer = ask("127.0.0.1").await;
+        assert_eq!((answer.status.as_u16(), answer.header("ratelimit")), (200, ""));
+    }
 }

@@ -8,10 +8,12 @@ mod pages;
 mod plain;
 mod wire;
 
+use std::sync::Arc;
+
 use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Request, StatusCode};
-use docent::http::{Options, Patience, router};
+use docent::http::{Door, Options, Patience, Rules, router, system_clock};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
@@ -66,7 +68,7 @@ impl Server {
             allowed_hosts: Vec::new(),
             allowed_origins: Vec::new(),
             patience: Patience::default(),
-            door: None,
+            door: Arc::new(Door::new(Rules::default(), system_clock())),
         };
         change(&mut options);
         let cancel = CancellationToken::new();

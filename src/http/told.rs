@@ -1,0 +1,86 @@
+//! What a counted call is told of its limit: headers, and a refusal where it is used up.
+
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use serde_json::json;
+
+use super::envelope::Id;
+use super::error::{self, Refusal};
+use crate::limits::{Limit, Verdict};
+
+/// draft-ietf-httpapi-ratelimit-headers: what the limit is, and what is left of it.
+const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
+const LEFT: HeaderName = HeaderName::from_static("ratelimit");
+
+/// What calls are counted by.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Scope {
+    Key,
+    Address,
+    WrongKeys,
+}
+
+impl Scope {
+    fn name(self) -> &'static str {
+        match self {
+            Scope::Key => "key",
+            Scope::Address => "address",
+            Scope::WrongKeys => "wrong_keys",
+        }
+    }
+
+    fn sentence(self, limit: Limit) -> String {
+        match self {
+            Scope::Key => format!("the limit of {limit} calls is used up"),
+            Scope::Address => format!("the limit of {limit} calls from an address is used up"),
+            Scope::WrongKeys => "too many wrong keys came from this address".into(),
+        }
+    }
+}
+
+/// A call that was counted, or refused.
+pub(super) struct Told {
+    pub(super) scope: Scope,
+    pub(super) limit: Limit,
+    pub(super) verdict: Verdict,
+}
+
+impl Told {
+    /// Itself, if the call may go on.
+    ///
+    /// # Errors
+    ///
+    /// The limit is used up: the answer to this request.
+    pub(super) fn or_refused(self, id: Option<&Id>) -> Result<Told, Refusal> {
+        if self.verdict.admitted {
+            return Ok(self);
+        }
+        let Told { scope, limit, .. } = self;
+        let seconds = self.seconds();
+        let message = format!("{}; try again in {seconds} s", scope.sentence(limit));
+        let refusal = Refusal::new(StatusCode::TOO_MANY_REQUESTS, error::TRANSPORT, message);
+        let data = json!({
+            "retry_after_seconds": seconds,
+            "limit": limit.calls,
+            "window_seconds": limit.per.as_secs(),
+            "scope": scope.name(),
+        });
+        let refusal = refusal.of(id.cloned()).with(data);
+        let refusal = refusal.header(header::RETRY_AFTER, HeaderValue::from(seconds));
+        Err(self.headers().fold(refusal, |refusal, (name, value)| refusal.header(name, value)))
+    }
+
+    /// So many calls are left, and in so many seconds there is one more.
+    pub(super) fn headers(&self) -> impl Iterator<Item = (HeaderName, HeaderValue)> {
+        let (Limit { calls, per }, name) = (self.limit, self.scope.name());
+        let policy = format!("\"{name}\";q={calls};w={}", per.as_secs());
+        let left = format!("\"{name}\";r={};t={}", self.verdict.left, self.seconds());
+        let value = |(name, text)| Some((name, HeaderValue::try_from(text).ok()?));
+        [(POLICY, policy), (LEFT, left)].into_iter().filter_map(value)
+    }
+
+    /// Whole seconds, never too few.
+    fn seconds(&self) -> u64 {
+        let wait = self.verdict.wait;
+        wait.as_secs() + u64::from(wait.subsec_nanos() > 0)
+    }
+}
