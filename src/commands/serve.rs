@@ -57,7 +57,7 @@ async fn serve(settings: &Settings) -> anyhow::Result<()> {
     };
     let streams = CancellationToken::new();
     let router = http::router(&options, streams.clone())?;
-    welcome(&options, &web, &connect::line(settings, address)?)?;
+    welcome(settings, &options, &web, &connect::line(settings, address)?)?;
     let stopped = http::stopped()?;
     let shutdown = async move {
         stopped.await;
@@ -116,16 +116,30 @@ async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
 }
 
 /// What the operator sees: what is served, to whom, and the lines that connect clients.
-fn welcome(options: &http::Options, web: &str, others: &str) -> anyhow::Result<()> {
+fn welcome(
+    settings: &Settings,
+    options: &http::Options,
+    web: &str,
+    others: &str,
+) -> anyhow::Result<()> {
     let stamp = options.docs.snapshot().stamp().clone();
-    eprintln!("serving {} pages, {} sections; for people: {web}/", stamp.pages(), stamp.sections);
+    let people = if settings.access.value == Access::Open {
+        format!("; for people: {web}/")
+    } else {
+        String::new()
+    };
+    eprintln!("serving {} pages, {} sections{people}", stamp.pages(), stamp.sections);
     for line in http::describe(options)? {
         eprintln!("  {line}");
     }
     let names: Vec<String> =
         options.docs.collections().iter().map(|shelf| shelf.name.clone()).collect();
     let line = connect::claude_code_line(connect::server_name(&names), format!("{web}/mcp"));
-    eprintln!("connect Claude Code:  {line}");
+    let key = match settings.access.value {
+        Access::Open => "",
+        Access::Keys => " --header \"Authorization: Bearer $KEY\"",
+    };
+    eprintln!("connect Claude Code:  {line}{key}");
     eprintln!("other clients:        {others}");
     Ok(())
 }
