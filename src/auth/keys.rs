@@ -65,8 +65,8 @@ impl Keys {
         Ok(keys)
     }
 
-    /// Who shows this key at this time (seconds since 1970). What another process changed before
-    /// is known: a key that was revoked on the command line is refused by the next call.
+    /// Who shows this key at this time (seconds since 1970). What anybody changed before is known: a
+    /// key that was revoked on the command line is refused by the next call.
     ///
     /// # Errors
     ///
@@ -102,8 +102,7 @@ impl Keys {
     ///
     /// The store cannot be written.
     pub fn note_use(&self, id: &str, now: u64) -> anyhow::Result<()> {
-        self.store.use_key(id, now - now % COARSE)?;
-        self.load()
+        self.store.use_key(id, now - now % COARSE)
     }
 
     /// Makes a key. It is given out here and never again.
@@ -147,7 +146,6 @@ impl Keys {
     pub fn revoke(&self, id: &str, now: u64) -> anyhow::Result<Key> {
         self.find(id)?;
         self.store.revoke_key(id, now)?;
-        self.load()?;
         self.find(id)
     }
 
@@ -186,7 +184,6 @@ impl Keys {
             used: None,
         };
         self.store.add_key(&key, follows.map(|(old, at)| (&*old.id, at)))?;
-        self.load()?;
         Ok((secret, key))
     }
 

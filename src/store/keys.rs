@@ -61,7 +61,7 @@ impl Store {
     ///
     /// What SQLite says.
     pub fn keys(&self) -> anyhow::Result<Vec<Key>> {
-        let connection = self.connection();
+        let connection = self.reader();
         let sql = format!("SELECT {COLUMNS} FROM keys ORDER BY created, rowid");
         let mut asked = connection.prepare_cached(&sql)?;
         let keys = asked.query_map([], read)?.collect::<Result<Vec<Key>, _>>();
@@ -74,7 +74,7 @@ impl Store {
     ///
     /// What SQLite says.
     pub fn key(&self, id: &str) -> anyhow::Result<Option<Key>> {
-        let connection = self.connection();
+        let connection = self.reader();
         let sql = format!("SELECT {COLUMNS} FROM keys WHERE id = ?1");
         let key = connection.query_row(&sql, [id], read).optional();
         key.context("cannot read the keys")
@@ -86,7 +86,7 @@ impl Store {
     ///
     /// What SQLite says.
     pub fn add_key(&self, key: &Key, ends: Option<(&str, u64)>) -> anyhow::Result<()> {
-        let mut connection = self.connection();
+        let mut connection = self.writer();
         let change = connection.transaction()?;
         change.execute(
             &format!("INSERT INTO keys ({COLUMNS}) VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10)"),
@@ -120,7 +120,7 @@ impl Store {
     /// What SQLite says.
     pub fn revoke_key(&self, id: &str, now: u64) -> anyhow::Result<()> {
         let sql = "UPDATE keys SET revoked = ?2 WHERE id = ?1 AND revoked IS NULL";
-        self.connection().execute(sql, params![id, now]).context("cannot revoke the key")?;
+        self.writer().execute(sql, params![id, now]).context("cannot revoke the key")?;
         Ok(())
     }
 
@@ -131,7 +131,7 @@ impl Store {
     /// What SQLite says.
     pub fn use_key(&self, id: &str, now: u64) -> anyhow::Result<()> {
         let sql = "UPDATE keys SET used = ?2 WHERE id = ?1";
-        self.connection().execute(sql, params![id, now]).context("cannot note the use of a key")?;
+        self.writer().execute(sql, params![id, now]).context("cannot note the use of a key")?;
         Ok(())
     }
 }

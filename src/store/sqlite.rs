@@ -15,10 +15,11 @@ const BUSY: Duration = Duration::from_secs(5);
 /// that was published is never changed.
 const STEPS: &[&str] = &[super::keys::TABLE];
 
-/// An open file.
+/// An open file. Who asks never waits for who writes: they have a connection each.
 pub struct Store {
     path: PathBuf,
-    connection: Mutex<Connection>,
+    reader: Mutex<Connection>,
+    writer: Mutex<Connection>,
 }
 
 impl Store {
@@ -32,19 +33,21 @@ impl Store {
         std::fs::create_dir_all(data_dir)
             .with_context(|| format!("cannot make the data folder {}", data_dir.display()))?;
         let named = || format!("cannot open the state in {}", path.display());
-        let mut connection = Connection::open(&path).with_context(named)?;
+        let mut writer = Connection::open(&path).with_context(named)?;
         private(&path).with_context(named)?;
-        prepare(&mut connection).with_context(named)?;
-        Ok(Store { path, connection: Mutex::new(connection) })
+        prepare(&mut writer).with_context(named)?;
+        let reader = Connection::open(&path).with_context(named)?;
+        reader.busy_timeout(BUSY).with_context(named)?;
+        Ok(Store { path, reader: Mutex::new(reader), writer: Mutex::new(writer) })
     }
 
-    /// Changes whenever another connection has written.
+    /// Changes whenever anybody has written, here or in another process.
     ///
     /// # Errors
     ///
     /// What SQLite says.
     pub fn version(&self) -> anyhow::Result<i64> {
-        let connection = self.connection();
+        let connection = self.reader();
         let mut asked = connection.prepare_cached("PRAGMA data_version")?;
         Ok(asked.query_row([], |row| row.get(0))?)
     }
@@ -54,8 +57,12 @@ impl Store {
         &self.path
     }
 
-    pub(super) fn connection(&self) -> MutexGuard<'_, Connection> {
-        self.connection.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(super) fn reader(&self) -> MutexGuard<'_, Connection> {
+        self.reader.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn writer(&self) -> MutexGuard<'_, Connection> {
+        self.writer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -92,14 +99,29 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_change_by_another_connection_is_seen() {
+    fn every_change_is_seen() {
         let dir = tempfile::tempdir().unwrap();
         let ours = Store::open(dir.path()).unwrap();
         let other = Store::open(dir.path()).unwrap();
         let before = ours.version().unwrap();
         assert_eq!(ours.version().unwrap(), before);
-        other.connection().execute_batch("CREATE TABLE x (y)").unwrap();
-        assert_ne!(ours.version().unwrap(), before);
+        other.writer().execute_batch("CREATE TABLE x (y)").unwrap();
+        let after = ours.version().unwrap();
+        assert_ne!(after, before);
+        ours.writer().execute_batch("CREATE TABLE z (y)").unwrap();
+        assert_ne!(ours.version().unwrap(), after);
+    }
+
+    #[test]
+    fn who_asks_does_not_wait_for_who_writes() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path()).unwrap();
+        let mut writer = store.writer();
+        let change = writer.transaction().unwrap();
+        change.execute_batch("CREATE TABLE x (y)").unwrap();
+        // With one connection for both, this would never come back.
+        store.version().unwrap();
+        assert!(store.keys().unwrap().is_empty());
     }
 
     #[test]
