@@ -1,6 +1,6 @@
 //! Bearer keys: made, followed by another, revoked, and asked for at every call.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Context;
 use arc_swap::ArcSwap;
@@ -23,8 +23,18 @@ pub struct Caller {
     pub family: String,
     /// A limit of its own.
     pub limit: Option<KeyLimit>,
-    /// Its last use is not known to the hour.
+    /// Its last use is not known to the hour, and this call is the one to note it.
     pub unnoted: bool,
+}
+
+/// A key in place of another.
+pub struct Rotated {
+    /// The new one, in clear.
+    pub secret: Secret,
+    /// What is kept of it.
+    pub new: Key,
+    /// The old one, which ends.
+    pub old: Key,
 }
 
 /// Why a key is refused. Callers are not told which of these it was.
@@ -44,6 +54,8 @@ pub enum Denied {
 pub struct Keys {
     store: Arc<Store>,
     loaded: ArcSwap<Loaded>,
+    /// Keys whose use was given out to be noted, and when: each use is given out once.
+    given_out: Mutex<FxHashMap<String, u64>>,
 }
 
 #[derive(Default)]
@@ -60,7 +72,7 @@ impl Keys {
     ///
     /// The store cannot be read.
     pub fn open(store: Arc<Store>) -> anyhow::Result<Keys> {
-        let keys = Keys { store, loaded: ArcSwap::default() };
+        let keys = Keys { store, loaded: ArcSwap::default(), given_out: Mutex::default() };
         keys.load()?;
         Ok(keys)
     }
@@ -73,10 +85,11 @@ impl Keys {
     /// The store cannot be read.
     pub fn check(&self, key: &str, now: u64) -> anyhow::Result<Result<Caller, Denied>> {
         let Some(secret) = Secret::parse(key) else { return Ok(Err(Denied::Malformed)) };
-        if self.store.version()? != self.loaded.load().version {
-            self.load()?;
+        let mut loaded = self.loaded.load_full();
+        if self.store.version()? != loaded.version {
+            // These and no others: somebody else may just have put older ones there.
+            loaded = self.load()?;
         }
-        let loaded = self.loaded.load();
         let hash = secret.hash();
         let Some(key) = loaded.by_id.get(secret.id()) else { return Ok(Err(Denied::Unknown)) };
         if !bool::from(key.hash.ct_eq(&hash)) {
@@ -92,7 +105,7 @@ impl Keys {
             id: key.id.clone(),
             family: key.family.clone(),
             limit: key.limit,
-            unnoted: key.used.is_none_or(|used| used + COARSE <= now),
+            unnoted: key.used.is_none_or(|used| used + COARSE <= now) && self.give_out(key, now),
         }))
     }
 
@@ -131,11 +144,13 @@ impl Keys {
         overlap: u64,
         expires: Option<u64>,
         now: u64,
-    ) -> anyhow::Result<(Secret, Key)> {
+    ) -> anyhow::Result<Rotated> {
         let old = self.find(id)?;
         let ended = old.revoked.is_some() || old.expires.is_some_and(|expires| expires <= now);
         anyhow::ensure!(!ended, "the key {id} has ended; make one with docent key create");
-        self.add(&old.name, Some((&old, now + overlap)), old.limit, expires, now)
+        let (secret, new) =
+            self.add(&old.name, Some((&old, now + overlap)), old.limit, expires, now)?;
+        Ok(Rotated { secret, new, old: self.find(id)? })
     }
 
     /// Refuses a key from now on.
@@ -156,6 +171,13 @@ impl Keys {
     /// The store cannot be read.
     pub fn list(&self) -> anyhow::Result<Vec<Key>> {
         self.store.keys()
+    }
+
+    /// Whether the use of a key is this caller's to note: one write an hour, even where writes fail.
+    fn give_out(&self, key: &Key, now: u64) -> bool {
+        let mut given_out = self.given_out.lock().unwrap_or_else(PoisonError::into_inner);
+        let hour = now - now % COARSE;
+        given_out.insert(key.id.clone(), hour) != Some(hour)
     }
 
     fn find(&self, id: &str) -> anyhow::Result<Key> {
@@ -187,13 +209,14 @@ impl Keys {
         Ok((secret, key))
     }
 
-    fn load(&self) -> anyhow::Result<()> {
+    fn load(&self) -> anyhow::Result<Arc<Loaded>> {
         // The version first: what is written in between is read again.
         let version = self.store.version()?;
         let keys = self.store.keys()?;
         let by_id = keys.into_iter().map(|key| (key.id.clone(), key)).collect();
-        self.loaded.store(Arc::new(Loaded { version, by_id }));
-        Ok(())
+        let loaded = Arc::new(Loaded { version, by_id });
+        self.loaded.store(loaded.clone());
+        Ok(loaded)
     }
 }
 
@@ -240,7 +263,9 @@ mod tests {
         let (_dir, keys) = keys();
         let limit = Some(KeyLimit { calls: 5, seconds: 60 });
         let (old, first) = keys.create("ci", limit, Some(10_000), 100).unwrap();
-        let (new, second) = keys.rotate(&first.id, 50, None, 200).unwrap();
+        let Rotated { secret: new, new: second, old: ending } =
+            keys.rotate(&first.id, 50, None, 200).unwrap();
+        assert_eq!(ending.expires, Some(250));
         let family = |key: &Secret, now| keys.check(key.reveal(), now).unwrap().unwrap().family;
         assert_eq!(family(&old, 249), family(&new, 249));
         assert_eq!(denied(&keys, old.reveal(), 250), Some(Denied::Expired));
@@ -268,6 +293,7 @@ mod tests {
         let (secret, key) = keys.create("ci", None, None, 100).unwrap();
         let unnoted = |now| keys.check(secret.reveal(), now).unwrap().unwrap().unnoted;
         assert!(unnoted(4000));
+        assert!(!unnoted(4001), "once is enough");
         keys.note_use(&key.id, 4000).unwrap();
         assert_eq!(keys.list().unwrap()[0].used, Some(3600));
         assert!(!unnoted(7199));

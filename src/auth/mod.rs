@@ -3,5 +3,5 @@
 mod keys;
 mod secret;
 
-pub use keys::{Caller, Denied, Keys};
+pub use keys::{Caller, Denied, Keys, Rotated};
 pub use secret::Secret;

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use anyhow::{Context, bail, ensure};
 use serde_json::json;
 
-use crate::auth::{Keys, Secret};
+use crate::auth::{Keys, Rotated, Secret};
 use crate::config::{KeyAction, Lifetime, Settings, Source};
 use crate::limits::Limit;
 use crate::store::{Key, KeyLimit, Store};
@@ -36,8 +36,10 @@ pub(super) fn run(settings: &Settings, action: &KeyAction) -> anyhow::Result<()>
         KeyAction::Rotate { id, overlap, lifetime, .. } => {
             let overlap = time("--overlap", overlap)?;
             let ends = ends(lifetime, now)?;
-            give(keys()?.rotate(id, overlap.as_secs(), ends, now)?)?;
-            eprintln!("the key {id} ends at {}", date(now + overlap.as_secs()));
+            let Rotated { secret, new, old } = keys()?.rotate(id, overlap.as_secs(), ends, now)?;
+            give((secret, new))?;
+            let ends = old.expires.map(date).unwrap_or_default();
+            eprintln!("the key {id} ends at {ends}");
             Ok(())
         }
         KeyAction::Revoke { id, .. } => {

@@ -1,6 +1,6 @@
 //! From where a request comes: the peer, or what a proxy that is trusted says of it.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use axum::http::HeaderMap;
 use ipnet::IpNet;
@@ -25,7 +25,9 @@ pub(super) fn address(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> I
         headers.get_all(FORWARDED_FOR).iter().map(|value| value.to_str().unwrap_or("")).collect();
     for entry in values.iter().rev().flat_map(|value| value.rsplit(',')) {
         // Whoever wrote what is no address, it does not say who is behind it.
-        let Ok(address) = entry.trim().parse::<IpAddr>() else { break };
+        let entry = entry.trim();
+        let with_port = || Some(entry.parse::<SocketAddr>().ok()?.ip());
+        let Some(address) = entry.parse::<IpAddr>().ok().or_else(with_port) else { break };
         client = address.to_canonical();
         if !is_trusted(&client) {
             break;
@@ -72,7 +74,9 @@ mod tests {
     #[test]
     fn where_a_trusted_proxy_says_nothing_it_is_the_client() {
         assert_eq!(from("10.0.0.1", &[]), "10.0.0.1");
-        for odd in ["", "unknown", "198.51.100.7:80", "\"198.51.100.7\"", "198.51.100.7 x"] {
+        assert_eq!(from("10.0.0.1", &["198.51.100.7:80"]), "198.51.100.7");
+        assert_eq!(from("10.0.0.1", &["[2001:db8::1]:80"]), "2001:db8::1");
+        for odd in ["", "unknown", "\"198.51.100.7\"", "198.51.100.7 x"] {
             assert_eq!(from("10.0.0.1", &[odd]), "10.0.0.1", "{odd}");
         }
         assert_eq!(from("10.0.0.1", &["203.0.113.9, nonsense, 10.1.1.1"]), "10.1.1.1");

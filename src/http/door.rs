@@ -21,7 +21,7 @@ const CALLERS: usize = 100_000;
 /// Longest credentials that are looked at.
 const MAX_CREDENTIALS: usize = 1024;
 /// Methods that are counted: those that bring documents.
-const COUNTED: [&str; 2] = ["tools/call", "resources/read"];
+const COUNTED: [&str; 3] = ["tools/call", "resources/read", "prompts/get"];
 /// Wrong keys that an address may show before it is told to slow down.
 const WRONG_KEYS: Limit = Limit { calls: 20, per: Duration::from_secs(60) };
 
@@ -97,20 +97,25 @@ impl Door {
         }
     }
 
-    /// Finds out who is calling, and says so in the request's extensions.
+    /// Finds out who is calling, and says so in the request's extensions. A page for people counts
+    /// as a call; whether anything else does, its body says.
     ///
     /// # Errors
     ///
     /// Nobody who may call: the answer, which is the same for every wrong key.
-    pub(super) fn enter(&self, request: &mut Request) -> Result<(), Error> {
+    pub(super) fn enter(&self, request: &mut Request, is_page: bool) -> Result<(), Error> {
         let peer = request.extensions().get::<Peer>();
         let peer = peer.map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |peer| peer.0);
         let address = client::address(peer, request.headers(), &self.rules.trusted_proxies);
         let who = match &self.rules.keys {
             Some(keys) => Who::Key(self.bearer(keys, request.headers(), address)?),
-            None if address.is_loopback() => Who::Neighbour,
+            // What a proxy says makes nobody a neighbour, nor does the proxy's own address.
+            None if peer.is_loopback() && !self.is_proxy(peer) => Who::Neighbour,
             None => Who::Address(client::network(address)),
         };
+        if is_page {
+            self.counted(&who).map(|told| told.or_refused(None)).transpose()?;
+        }
         request.extensions_mut().insert(who);
         Ok(())
     }
@@ -153,9 +158,15 @@ impl Door {
 
     /// Counts a call, if its method is one that counts.
     pub(super) fn count(&self, who: &Who, method: &str) -> Option<Told> {
-        if !COUNTED.contains(&method) {
-            return None;
-        }
+        if COUNTED.contains(&method) { self.counted(who) } else { None }
+    }
+
+    fn is_proxy(&self, peer: IpAddr) -> bool {
+        self.rules.trusted_proxies.iter().any(|net| net.contains(&peer))
+    }
+
+    /// Counts a call of those whose calls are counted.
+    fn counted(&self, who: &Who) -> Option<Told> {
         match who {
             Who::Neighbour => None,
             Who::Address(network) => {

@@ -76,6 +76,21 @@ impl Refusal {
     }
 }
 
+impl Refusal {
+    /// The refusal as a page for people: its status and headers stay.
+    pub(super) fn shown_as(self, mut page: Response) -> Response {
+        let answer = self.into_response();
+        *page.status_mut() = answer.status();
+        let of_body = [header::CONTENT_TYPE, header::CONTENT_LENGTH];
+        for (name, value) in answer.headers() {
+            if !of_body.contains(name) {
+                page.headers_mut().insert(name, value.clone());
+            }
+        }
+        page
+    }
+}
+
 impl From<Refusal> for Error {
     fn from(refusal: Refusal) -> Error {
         Error::Refused(refusal)

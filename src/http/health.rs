@@ -26,6 +26,11 @@ pub(super) async fn ready(State(site): State<Arc<Site>>) -> Response {
         "the index cannot be read".to_owned()
     });
     let ready = unreadable.is_none();
+    let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    // What is inside, in numbers and in the words of errors, is for those behind the door.
+    if site.door.is_closed() {
+        return uncached((status, Json(json!({ "ready": ready }))).into_response());
+    }
     let mut body = json!({
         "ready": ready,
         "pages": stamp.pages(),
@@ -40,7 +45,6 @@ pub(super) async fn ready(State(site): State<Arc<Site>>) -> Response {
             "sections": embedded.sections,
         });
     }
-    let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     uncached((status, Json(body)).into_response())
 }
 

@@ -57,6 +57,8 @@ use guard::{Denied, Guard};
 
 /// Path of the MCP endpoint.
 const ENDPOINT: &str = "/mcp";
+/// What the paths of pages for people begin with.
+const PAGES: &str = "/docs/";
 
 /// What the server is made of.
 #[derive(Clone)]
@@ -182,14 +184,20 @@ impl Site {
     /// Lets a request through the door; else the answer. What tells people how to come in is in
     /// front of it.
     fn enter(&self, request: &mut Request) -> Option<Response> {
-        let is_person = *request.method() == Method::GET && rpc::takes_html(request.headers());
+        let reads = [Method::GET, Method::HEAD].contains(request.method());
+        let is_person = reads && rpc::takes_html(request.headers());
         match request.uri().path() {
-            "/" | "/style.css" => return None,
+            "/" | "/style.css" if reads => return None,
             ENDPOINT if is_person => return None,
             _ => {}
         }
-        Some(match self.door.enter(request).err()? {
-            Error::Refused(_) if is_person => pages::closed(self, StatusCode::UNAUTHORIZED),
+        let is_page = request.uri().path().starts_with(PAGES);
+        let refused = self.door.enter(request, is_page).err()?;
+        Some(match refused {
+            Error::Refused(refusal) if is_person => {
+                let page = pages::closed(self, StatusCode::UNAUTHORIZED);
+                refusal.shown_as(page)
+            }
             error => error.into_response(),
         })
     }

@@ -11,6 +11,8 @@ use super::Limit;
 
 /// How often callers whose windows have passed are looked for, when there is no room.
 const SWEEP: Duration = Duration::from_secs(1);
+/// Callers below which nobody looks for those whose windows have passed.
+const FEW: usize = 1024;
 
 /// What a call was told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,22 +36,30 @@ pub struct Windows<K> {
 #[derive(Debug)]
 struct State<K> {
     callers: FxHashMap<K, Calls>,
-    swept: Option<Duration>,
+    /// Callers at which those whose windows have passed are looked for.
+    sweep_at: usize,
+    /// When that was last done, and when a place is free again.
+    swept: Option<(Duration, Duration)>,
 }
 
 #[derive(Debug)]
 struct Calls {
-    /// Times of the calls that count, oldest first.
-    times: VecDeque<Duration>,
+    /// Times of the calls that count in nanoseconds, oldest first: half the size of durations.
+    times: VecDeque<u64>,
     per: Duration,
 }
 
 impl Calls {
     /// Forgets what left the window.
     fn pass(&mut self, now: Duration) {
-        while self.times.front().is_some_and(|time| *time + self.per <= now) {
+        while self.times.front().is_some_and(|time| Duration::from_nanos(*time) + self.per <= now) {
             self.times.pop_front();
         }
+    }
+
+    /// When all will have left the window.
+    fn ends(&self) -> Duration {
+        self.times.back().map_or(Duration::ZERO, |time| Duration::from_nanos(*time) + self.per)
     }
 }
 
@@ -57,15 +67,18 @@ impl<K: Hash + Eq> Windows<K> {
     /// Room for so many callers at a time. Where there is none, a new one is told to wait: nobody
     /// who has used up a limit is forgotten before its window ends.
     pub fn new(most: usize) -> Windows<K> {
-        let state = State { callers: FxHashMap::default(), swept: None };
+        let state = State { callers: FxHashMap::default(), sweep_at: FEW.min(most), swept: None };
         Windows { most, state: Mutex::new(state) }
     }
 
     /// Counts a call at this time, if the limit admits it. A refused call costs nothing.
     pub fn admit(&self, caller: K, limit: Limit, now: Duration) -> Verdict {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        if !state.callers.contains_key(&caller) && !state.has_room(self.most, now) {
-            return Verdict { admitted: false, left: 0, wait: SWEEP };
+        if !state.callers.contains_key(&caller)
+            && let Some(free) = state.full_until(self.most, now)
+        {
+            let wait = free.saturating_sub(now).max(SWEEP);
+            return Verdict { admitted: false, left: 0, wait };
         }
         let calls = state
             .callers
@@ -76,31 +89,37 @@ impl<K: Hash + Eq> Windows<K> {
         let most = limit.calls as usize;
         let admitted = calls.times.len() < most;
         if admitted {
-            calls.times.push_back(now);
+            calls.times.push_back(u64::try_from(now.as_nanos()).unwrap_or(u64::MAX));
         }
         // A limit may have become smaller since: then more than one must leave.
         let leaves = calls.times.get(calls.times.len().saturating_sub(most));
-        let leaves = leaves.copied().unwrap_or(now);
+        let leaves = leaves.map_or(now, |time| Duration::from_nanos(*time));
         let left = limit.calls.saturating_sub(calls.times.len() as u32);
         Verdict { admitted, left, wait: (leaves + limit.per).saturating_sub(now) }
     }
 }
 
 impl<K: Hash + Eq> State<K> {
-    fn has_room(&mut self, most: usize, now: Duration) -> bool {
-        if self.callers.len() < most {
-            return true;
+    /// When there is room for one more caller, if there is none now.
+    fn full_until(&mut self, most: usize, now: Duration) -> Option<Duration> {
+        if self.callers.len() < self.sweep_at {
+            return None;
         }
         // A flood of new callers must not pay for a look at all of them each.
-        if self.swept.is_some_and(|swept| now < swept + SWEEP) {
-            return false;
+        if let Some((swept, free)) = self.swept
+            && self.callers.len() >= most
+            && now < swept + SWEEP
+        {
+            return Some(free);
         }
-        self.swept = Some(now);
         self.callers.retain(|_, calls| {
             calls.pass(now);
             !calls.times.is_empty()
         });
-        self.callers.len() < most
+        self.sweep_at = (2 * self.callers.len()).clamp(FEW.min(most), most);
+        let free = self.callers.values().map(Calls::ends).min().unwrap_or(now);
+        self.swept = Some((now, free));
+        (self.callers.len() >= most).then_some(free)
     }
 }
 
@@ -191,13 +210,24 @@ mod tests {
     }
 
     #[test]
+    fn those_who_went_are_forgotten_before_there_is_no_room() {
+        let windows = Windows::new(100_000);
+        for caller in 0..50_000u64 {
+            // A second each, within a limit a minute: at no time have more than 60 called.
+            windows.admit(caller, limit("1/minute"), at(caller));
+        }
+        assert!(windows.state.lock().unwrap().callers.len() <= FEW);
+    }
+
+    #[test]
     fn memory_is_bounded_and_nobody_is_forgotten_early() {
         let windows = Windows::new(2);
         let limit = limit("1/hour");
         assert!(windows.admit(1, limit, at(0)).admitted);
         assert!(windows.admit(2, limit, at(1800)).admitted);
         // No room: a newcomer waits, and those who are there stay refused.
-        assert!(!windows.admit(3, limit, at(1801)).admitted);
+        let newcomer = windows.admit(3, limit, at(1801));
+        assert_eq!((newcomer.admitted, newcomer.wait), (false, at(1799)));
         assert!(!windows.admit(1, limit, at(1802)).admitted);
         assert!(windows.admit(3, limit, HOUR + at(1)).admitted);
         assert!(!windows.admit(2, limit, HOUR + at(1)).admitted);

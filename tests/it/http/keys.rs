@@ -135,6 +135,23 @@ async fn without_a_key_nothing_is_told_but_how_to_come_in() {
             assert!(!answer.text.contains(inside), "{path}: {inside}");
         }
     }
+    // By no method, and nothing of what is inside.
+    for method in ["POST", "PUT", "DELETE", "OPTIONS", "HEAD"] {
+        for path in ["/", "/style.css", "/docs", "/docs/", "/docs/docs/", "/nowhere", "//docs/"] {
+            let asked = request(method, path).header("accept", "text/html").body(Body::empty());
+            let answer = server.ask(asked.expect("a request")).await;
+            let free = method == "HEAD" && ["/", "/style.css"].contains(&path);
+            assert_eq!(answer.status, if free { 200 } else { 401 }, "{method} {path}");
+            for inside in ["Installing", "Harbour", "guide"] {
+                assert!(!answer.text.contains(inside), "{method} {path}: {inside}");
+            }
+        }
+    }
+    let page = server.open("/docs/docs/guide/install.md").await;
+    assert_eq!(page.header("www-authenticate"), "Bearer realm=\"docent\"");
+    assert_eq!(page.header("cache-control"), "no-store");
+    assert!(page.header("content-type").starts_with("text/html"));
+    assert_eq!(server.open("/readyz").await.text, "{\"ready\":true}");
     let raw = server.get("/docs/docs/guide/install.md", "text/markdown").await;
     assert_eq!(raw.refusal(), (401, -32000));
     assert_eq!(server.open("/style.css").await.status, 200);
@@ -190,7 +207,7 @@ async fn sixty_calls_a_minute_and_a_retry_after_that_is_true() {
 #[tokio::test]
 async fn only_what_brings_documents_is_counted_and_mistakes_are() {
     let guarded = Guarded::new();
-    let key = guarded.key(Some(KeyLimit { calls: 3, seconds: 3600 }));
+    let key = guarded.key(Some(KeyLimit { calls: 4, seconds: 3600 }));
     let authorization = format!("Bearer {}", key.reveal());
     let method = |method: &str, params: &str| {
         format!(r#"{{"jsonrpc":"2.0","id":1,"method":"{method}","params":{params}}}"#)
@@ -203,10 +220,15 @@ async fn only_what_brings_documents_is_counted_and_mistakes_are() {
         }
     }
     let read = method("resources/read", r#"{"uri":"docs:///docs/guide/install.md"}"#);
-    assert_eq!(guarded.ask(&authorization, &read).await.header("ratelimit"), "\"key\";r=2;t=3600");
+    assert_eq!(guarded.ask(&authorization, &read).await.header("ratelimit"), "\"key\";r=3;t=3600");
     // A call that cannot be understood costs as much: else trying things out is free.
     let wrong = method("tools/call", r#"{"name":"nothing"}"#);
-    assert_eq!(guarded.ask(&authorization, &wrong).await.header("ratelimit"), "\"key\";r=1;t=3600");
+    assert_eq!(guarded.ask(&authorization, &wrong).await.header("ratelimit"), "\"key\";r=2;t=3600");
+    // A page for people is as good as a resource.
+    let page = request("GET", &format!("/docs/{}/index.md", guarded.server.collection()));
+    let page = page.header("authorization", &authorization).header("accept", "text/html");
+    let page = page.body(Body::empty()).expect("a request");
+    assert_eq!(guarded.server.ask(page).await.status, 200);
     // However the name of the method is written.
     let escaped = SEARCH.replace("tools/call", "tools\\/c\\u0061ll");
     let answer = guarded.ask(&authorization, &escaped).await;
@@ -219,7 +241,8 @@ async fn a_key_and_the_one_that_follows_it_share_a_limit_and_others_do_not() {
     let guarded = Guarded::new();
     let limit = Some(KeyLimit { calls: 2, seconds: 60 });
     let old = guarded.key(limit);
-    let (new, _) = guarded.keys.rotate(old.id(), 3600, None, 1_000_000).expect("it is there");
+    let rotated = guarded.keys.rotate(old.id(), 3600, None, 1_000_000);
+    let new = rotated.expect("it is there").secret;
     assert_eq!(guarded.search(&old).await.status, 200);
     assert_eq!(guarded.search(&new).await.status, 200);
     assert_eq!(guarded.search(&old).await.status, 429);
@@ -318,5 +341,36 @@ async fn an_open_server_limits_addresses_and_not_its_own_machine() {
     for _ in 0..10 {
         let answer = ask("127.0.0.1").await;
         assert_eq!((answer.status.as_u16(), answer.header("ratelimit")), (200, ""));
+    }
+    let page = request("GET", &format!("/docs/{}/index.md", server.collection()));
+    let mut page = page.header("accept", "text/html").body(Body::empty()).expect("a request");
+    page.extensions_mut().insert(Peer("192.0.2.1".parse().expect("an address")));
+    let refused = server.ask(page).await;
+    assert_eq!(refused.status, 429);
+    assert!(!refused.header("retry-after").is_empty());
+}
+
+#[tokio::test]
+async fn no_proxy_makes_anybody_a_neighbour() {
+    let trusted_proxies = vec![
+        "127.0.0.1".parse::<std::net::IpAddr>().expect("an address").into(),
+        "10.0.0.0/8".parse().expect("a network"),
+    ];
+    let address = "1/hour".parse().expect("a limit");
+    let rules = Rules { address, trusted_proxies, ..Rules::default() };
+    let server = Server::with(|options| {
+        options.door = Arc::new(Door::new(rules, docent::http::system_clock()));
+    });
+    for peer in ["127.0.0.1", "10.0.0.1"] {
+        for said in ["127.0.0.1", "::1", "localhost", ""] {
+            let mut statuses = Vec::new();
+            for _ in 0..2 {
+                let call = call().header("x-forwarded-for", said);
+                let mut call = call.body(Body::from(SEARCH)).expect("a request");
+                call.extensions_mut().insert(Peer(peer.parse().expect("an address")));
+                statuses.push(server.ask(call).await.status.as_u16());
+            }
+            assert_eq!(statuses[1], 429, "{peer}: {said}");
+        }
     }
 }
