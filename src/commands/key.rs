@@ -28,9 +28,9 @@ pub(super) fn run(settings: &Settings, action: &KeyAction) -> anyhow::Result<()>
     match action {
         KeyAction::Create { name, limit, lifetime, .. } => {
             let name = named(name)?;
-            let limit = limit.as_deref().map(own_limit).transpose()?;
+            let limit = limit.as_deref().map(str::parse::<Limit>).transpose().context("--limit")?;
             let ends = ends(lifetime, now)?;
-            give(keys()?.create(name, limit, ends, now)?)
+            give(keys()?.create(name, limit.map(Into::into), ends, now)?)
         }
         KeyAction::List { json, .. } => list(&keys()?.list()?, *json, now),
         KeyAction::Rotate { id, overlap, lifetime, .. } => {
@@ -77,7 +77,7 @@ fn list(keys: &[Key], as_json: bool, now: u64) -> anyhow::Result<()> {
     )?;
     for key in keys {
         let used = key.used.map_or("never".to_owned(), date);
-        let limit = key.limit.map_or("default".to_owned(), |own| limit_of(own).to_string());
+        let limit = key.limit.map_or("default".to_owned(), shown);
         let Key { id, name, created, .. } = key;
         let made = date(*created);
         writeln!(
@@ -94,7 +94,7 @@ fn machine(key: &Key, now: u64) -> serde_json::Value {
         "id": key.id,
         "name": key.name,
         "family": key.family,
-        "limit": key.limit.map(|own| limit_of(own).to_string()),
+        "limit": key.limit.map(shown),
         "created": date(key.created),
         "expires": key.expires.map(date),
         "revoked": key.revoked.map(date),
@@ -123,13 +123,8 @@ fn named(name: &str) -> anyhow::Result<&str> {
     Ok(name)
 }
 
-fn own_limit(text: &str) -> anyhow::Result<KeyLimit> {
-    let Limit { calls, per } = text.parse().context("--limit")?;
-    Ok(KeyLimit { calls, seconds: per.as_secs() })
-}
-
-fn limit_of(own: KeyLimit) -> Limit {
-    Limit { calls: own.calls, per: Duration::from_secs(own.seconds) }
+fn shown(limit: KeyLimit) -> String {
+    Limit::from(limit).to_string()
 }
 
 fn ends(lifetime: &Lifetime, now: u64) -> anyhow::Result<Option<u64>> {

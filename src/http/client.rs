@@ -1,24 +1,38 @@
 //! From where a request comes: the peer, or what a proxy that is trusted says of it.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use axum::http::HeaderMap;
+use axum::http::{Extensions, HeaderMap};
 use ipnet::IpNet;
 
 /// The only header of proxies that is read, and only from those that are trusted.
 const FORWARDED_FOR: &str = "x-forwarded-for";
 
-/// The address at the other end of a connection, in the extensions of its requests.
+/// The address at the other end of a connection, in the extensions of its requests. A request
+/// without one comes from this machine.
 #[derive(Debug, Clone, Copy)]
 pub struct Peer(pub IpAddr);
+
+impl Peer {
+    /// The peer of a request. A socket that is open to both families names an address of the first
+    /// in the form of the second: here each has one form.
+    pub(super) fn of(extensions: &Extensions) -> IpAddr {
+        let peer = extensions.get::<Peer>();
+        peer.map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |peer| peer.0.to_canonical())
+    }
+}
+
+/// Whether an address is that of a proxy whose word counts.
+pub(super) fn is_trusted(address: IpAddr, trusted: &[IpNet]) -> bool {
+    trusted.iter().any(|net| net.contains(&address))
+}
 
 /// The address of the client. A trusted proxy adds the address of its own peer at the end of the
 /// header, so that it is read from there: what stands before the last address that is no trusted
 /// proxy was sent by the client and may be anything.
 pub(super) fn address(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
-    let is_trusted = |address: &IpAddr| trusted.iter().any(|net| net.contains(address));
-    let mut client = peer.to_canonical();
-    if !is_trusted(&client) {
+    let mut client = peer;
+    if !is_trusted(client, trusted) {
         return client;
     }
     let values: Vec<&str> =
@@ -29,7 +43,7 @@ pub(super) fn address(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> I
         let with_port = || Some(entry.parse::<SocketAddr>().ok()?.ip());
         let Some(address) = entry.parse::<IpAddr>().ok().or_else(with_port) else { break };
         client = address.to_canonical();
-        if !is_trusted(&client) {
+        if !is_trusted(client, trusted) {
             break;
         }
     }
@@ -53,7 +67,9 @@ mod tests {
             map.append(FORWARDED_FOR, header.parse().unwrap());
         }
         let trusted = ["10.0.0.0/8".parse().unwrap(), "fd00::/8".parse().unwrap()];
-        address(peer.parse().unwrap(), &map, &trusted).to_string()
+        let mut extensions = Extensions::new();
+        extensions.insert(Peer(peer.parse().unwrap()));
+        address(Peer::of(&extensions), &map, &trusted).to_string()
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Who may call, and how much. Behind a closed door are those who show a bearer key; an open one
 //! lets in everybody, each address within a limit.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::hash::Hash;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use super::client::{self, Peer};
 use super::clock::Clock;
 use super::error::{self, Error, Refusal};
 use super::told::{Scope, Told};
-use crate::auth::{Caller, Keys};
+use crate::auth::{Caller, Denied, Keys};
 use crate::limits::{Limit, Windows};
 
 /// Callers, and addresses, whose calls are counted at a time.
@@ -104,14 +104,14 @@ impl Door {
     ///
     /// Nobody who may call: the answer, which is the same for every wrong key.
     pub(super) fn enter(&self, request: &mut Request, is_page: bool) -> Result<(), Error> {
-        let peer = request.extensions().get::<Peer>();
-        let peer = peer.map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |peer| peer.0);
-        let address = client::address(peer, request.headers(), &self.rules.trusted_proxies);
+        let trusted = &self.rules.trusted_proxies;
+        let peer = Peer::of(request.extensions());
+        let network = client::network(client::address(peer, request.headers(), trusted));
         let who = match &self.rules.keys {
-            Some(keys) => Who::Key(self.bearer(keys, request.headers(), address)?),
+            Some(keys) => Who::Key(self.bearer(keys, request.headers(), network)?),
             // What a proxy says makes nobody a neighbour, nor does the proxy's own address.
-            None if peer.is_loopback() && !self.is_proxy(peer) => Who::Neighbour,
-            None => Who::Address(client::network(address)),
+            None if peer.is_loopback() && !client::is_trusted(peer, trusted) => Who::Neighbour,
+            None => Who::Address(network),
         };
         if is_page {
             self.counted(&who).map(|told| told.or_refused(None)).transpose()?;
@@ -124,21 +124,15 @@ impl Door {
         &self,
         keys: &Arc<Keys>,
         headers: &HeaderMap,
-        address: IpAddr,
+        network: IpNet,
     ) -> Result<Caller, Error> {
-        let network = client::network(address);
         let Some(bearer) = bearer(headers) else {
-            let told = self.told(Scope::Address, self.rules.address, |limit, now| {
-                self.addresses.admit(network, limit, now)
-            });
-            return Err(told.or_refused(None).err().unwrap_or_else(|| challenge(false)).into());
+            let told = self.told(Scope::Address, self.rules.address, &self.addresses, network);
+            told.or_refused(None)?;
+            return Err(challenge(false).into());
         };
         let date = (self.clock)().date;
-        let caller = match bearer {
-            Some(key) => keys.check(key, date)?,
-            None => Err(crate::auth::Denied::Malformed),
-        };
-        match caller {
+        match bearer.map_or(Ok(Err(Denied::Malformed)), |key| keys.check(key, date))? {
             Ok(caller) => {
                 if caller.unnoted {
                     note(keys, &caller, date);
@@ -148,10 +142,9 @@ impl Door {
             // A right key comes in from wherever wrong ones are tried: nobody can lock it out.
             Err(denied) => {
                 tracing::debug!(?denied, "a key was refused");
-                let told = self.told(Scope::WrongKeys, WRONG_KEYS, |limit, now| {
-                    self.wrong_keys.admit(network, limit, now)
-                });
-                Err(told.or_refused(None).err().unwrap_or_else(|| challenge(true)).into())
+                let told = self.told(Scope::WrongKeys, WRONG_KEYS, &self.wrong_keys, network);
+                told.or_refused(None)?;
+                Err(challenge(true).into())
             }
         }
     }
@@ -161,38 +154,28 @@ impl Door {
         if COUNTED.contains(&method) { self.counted(who) } else { None }
     }
 
-    fn is_proxy(&self, peer: IpAddr) -> bool {
-        self.rules.trusted_proxies.iter().any(|net| net.contains(&peer))
-    }
-
     /// Counts a call of those whose calls are counted.
     fn counted(&self, who: &Who) -> Option<Told> {
         match who {
             Who::Neighbour => None,
             Who::Address(network) => {
-                Some(self.told(Scope::Address, self.rules.address, |limit, now| {
-                    self.addresses.admit(*network, limit, now)
-                }))
+                Some(self.told(Scope::Address, self.rules.address, &self.addresses, *network))
             }
-            Who::Key(caller) => {
-                let own = caller
-                    .limit
-                    .map(|own| Limit { calls: own.calls, per: Duration::from_secs(own.seconds) });
-                Some(self.told(Scope::Key, own.unwrap_or(self.rules.key), |limit, now| {
-                    self.callers.admit(caller.family.clone(), limit, now)
-                }))
+            Who::Key(Caller { family, limit, .. }) => {
+                let limit = limit.map_or(self.rules.key, Limit::from);
+                Some(self.told(Scope::Key, limit, &self.callers, family.clone()))
             }
         }
     }
 
-    fn told(
+    fn told<K: Hash + Eq>(
         &self,
         scope: Scope,
         limit: Limit,
-        admit: impl FnOnce(Limit, Duration) -> crate::limits::Verdict,
+        windows: &Windows<K>,
+        caller: K,
     ) -> Told {
-        let verdict = admit(limit, (self.clock)().ticks);
-        Told { scope, limit, verdict }
+        Told { scope, limit, verdict: windows.admit(caller, limit, (self.clock)().ticks) }
     }
 }
 

@@ -38,7 +38,7 @@ const SINGLE: [HeaderName; 5] = [
 pub(super) async fn answer(
     request: Request,
     patience: Patience,
-    plain_docs: Option<&Docs>,
+    plain: Option<&Docs>,
     door: &Door,
     hand_on: impl AsyncFnOnce(Request) -> Response,
 ) -> Result<Response, Error> {
@@ -55,16 +55,12 @@ pub(super) async fn answer(
             _ => None,
         };
         let told = told.map(|told| told.or_refused(id.as_ref())).transpose()?;
-        let plain = async |docs: &Docs| {
-            let answer = docs.answer_plainly(&repeated(&parts.headers), &body).await?;
-            Some(([(header::CONTENT_TYPE, JSON)], answer).into_response())
-        };
-        let answer = match plain_docs {
-            Some(docs) => plain(docs).await,
+        let answer = match plain {
+            Some(docs) => docs.answer_plainly(&repeated(&parts.headers), &body).await,
             None => None,
         };
         let mut response = match answer {
-            Some(answer) => answer,
+            Some(answer) => ([(header::CONTENT_TYPE, JSON)], answer).into_response(),
             None => {
                 let request = Request::from_parts(parts, Body::from(body));
                 in_json(hand_on(request).await, id).await

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use anyhow::{Context, ensure};
 
+use crate::store::KeyLimit;
+
 /// Most calls of a limit: each counted call is remembered until its window ends, 8 bytes each.
 const MOST_CALLS: u32 = 100_000;
 /// Units of time, by the names people write.
@@ -26,6 +28,19 @@ impl Limit {
     fn unit(&self) -> &'static str {
         let named = UNITS.iter().find(|(_, seconds)| self.per == Duration::from_secs(*seconds));
         named.map_or("window", |(name, _)| name)
+    }
+}
+
+/// As it is kept with a key.
+impl From<KeyLimit> for Limit {
+    fn from(kept: KeyLimit) -> Limit {
+        Limit { calls: kept.calls, per: Duration::from_secs(kept.seconds) }
+    }
+}
+
+impl From<Limit> for KeyLimit {
+    fn from(limit: Limit) -> KeyLimit {
+        KeyLimit { calls: limit.calls, seconds: limit.per.as_secs() }
     }
 }
 

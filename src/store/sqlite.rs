@@ -1,6 +1,6 @@
 //! The file: how it is opened, brought to the present shape, and watched for changes.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -17,7 +17,6 @@ const STEPS: &[&str] = &[super::keys::TABLE];
 
 /// An open file. Who asks never waits for who writes: they have a connection each.
 pub struct Store {
-    path: PathBuf,
     reader: Mutex<Connection>,
     writer: Mutex<Connection>,
 }
@@ -38,7 +37,7 @@ impl Store {
         prepare(&mut writer).with_context(named)?;
         let reader = Connection::open(&path).with_context(named)?;
         reader.busy_timeout(BUSY).with_context(named)?;
-        Ok(Store { path, reader: Mutex::new(reader), writer: Mutex::new(writer) })
+        Ok(Store { reader: Mutex::new(reader), writer: Mutex::new(writer) })
     }
 
     /// Changes whenever anybody has written, here or in another process.
@@ -50,11 +49,6 @@ impl Store {
         let connection = self.reader();
         let mut asked = connection.prepare_cached("PRAGMA data_version")?;
         Ok(asked.query_row([], |row| row.get(0))?)
-    }
-
-    /// The file.
-    pub fn path(&self) -> &Path {
-        &self.path
     }
 
     pub(super) fn reader(&self) -> MutexGuard<'_, Connection> {
@@ -139,8 +133,11 @@ mod tests {
     fn only_the_owner_may_read_the_file() {
         use std::os::unix::fs::PermissionsExt;
         let dir = tempfile::tempdir().unwrap();
-        let store = Store::open(dir.path()).unwrap();
-        let mode = std::fs::metadata(store.path()).unwrap().permissions().mode();
-        assert_eq!(mode & 0o777, 0o600);
+        let _store = Store::open(dir.path()).unwrap();
+        // With what SQLite keeps beside it.
+        for file in std::fs::read_dir(dir.path()).unwrap() {
+            let mode = file.unwrap().metadata().unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o600);
+        }
     }
 }
