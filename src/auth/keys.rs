@@ -272,6 +272,9 @@ mod tests {
         assert_eq!(keys.check(new.reveal(), 250).unwrap().unwrap().limit, limit);
         assert_eq!((second.name.as_str(), second.family), ("ci", first.id.clone()));
         assert!(keys.rotate(&first.id, 50, None, 300).is_err(), "it has ended");
+        // One that ends by itself before the overlap is over is not made to live longer.
+        let (_, brief) = keys.create("brief", None, Some(320), 300).unwrap();
+        assert_eq!(keys.rotate(&brief.id, 50, None, 300).unwrap().old.expires, Some(320));
     }
 
     #[test]

@@ -207,7 +207,7 @@ async fn sixty_calls_a_minute_and_a_retry_after_that_is_true() {
 #[tokio::test]
 async fn only_what_brings_documents_is_counted_and_mistakes_are() {
     let guarded = Guarded::new();
-    let key = guarded.key(Some(KeyLimit { calls: 4, seconds: 3600 }));
+    let key = guarded.key(Some(KeyLimit { calls: 5, seconds: 3600 }));
     let authorization = format!("Bearer {}", key.reveal());
     let method = |method: &str, params: &str| {
         format!(r#"{{"jsonrpc":"2.0","id":1,"method":"{method}","params":{params}}}"#)
@@ -220,7 +220,10 @@ async fn only_what_brings_documents_is_counted_and_mistakes_are() {
         }
     }
     let read = method("resources/read", r#"{"uri":"docs:///docs/guide/install.md"}"#);
-    assert_eq!(guarded.ask(&authorization, &read).await.header("ratelimit"), "\"key\";r=3;t=3600");
+    assert_eq!(guarded.ask(&authorization, &read).await.header("ratelimit"), "\"key\";r=4;t=3600");
+    let prompt = method("prompts/get", r#"{"name":"ask","arguments":{"question":"Which?"}}"#);
+    let answer = guarded.ask(&authorization, &prompt).await;
+    assert_eq!(answer.header("ratelimit"), "\"key\";r=3;t=3600");
     // A call that cannot be understood costs as much: else trying things out is free.
     let wrong = method("tools/call", r#"{"name":"nothing"}"#);
     assert_eq!(guarded.ask(&authorization, &wrong).await.header("ratelimit"), "\"key\";r=2;t=3600");
@@ -296,6 +299,23 @@ async fn wrong_keys_are_held_off_by_network_and_lock_nobody_out() {
     assert_eq!(guarded.from("2001:db8:0:1::1", "", &wrong).await.status, 401);
     guarded.pass(60);
     assert_eq!(guarded.from("2001:db8::1", "", &wrong).await.status, 401);
+}
+
+#[tokio::test]
+async fn attempts_without_a_key_are_told_to_slow_down() {
+    let guarded = Guarded::new();
+    let ask = async |peer: &str| {
+        let mut call = call().body(Body::from(PING)).expect("a request");
+        call.extensions_mut().insert(Peer(peer.parse().expect("an address")));
+        guarded.server.ask(call).await
+    };
+    for _ in 0..120 {
+        assert_eq!(ask("192.0.2.1").await.status, 401);
+    }
+    let refused = ask("192.0.2.1").await;
+    assert_eq!(refused.refusal(), (429, -32000));
+    assert_eq!(refused.header("retry-after"), "60");
+    assert_eq!(ask("192.0.2.2").await.status, 401);
 }
 
 #[tokio::test]
