@@ -118,19 +118,23 @@ mod onnx {
     const FLOAT: u64 = 1;
     const INT64: u64 = 7;
 
-    /// `last_hidden_state = Gather(table, input_ids)`, with a mask that nothing reads.
+    /// `last_hidden_state = Gather(table, input_ids)`, after the mask, which is an output, too: the
+    /// vectors are found by their name.
     pub(super) fn network(table: &[f32], rows: usize, size: usize) -> Vec<u8> {
         let raw: Vec<u8> = table.iter().flat_map(|number| number.to_le_bytes()).collect();
         let dims = [number(1, rows as u64), number(1, size as u64)].concat();
         let table = [dims, number(2, FLOAT), text(8, "table"), bytes(9, &raw)].concat();
         let node = ["table", "input_ids"].map(|input| text(1, input)).concat();
         let node = [node, text(2, "last_hidden_state"), text(4, "Gather")].concat();
+        let mask = [text(1, "attention_mask"), text(2, "mask"), text(4, "Identity")].concat();
         let graph = [
+            bytes(1, &mask),
             bytes(1, &node),
             text(2, "tiny"),
             bytes(5, &table),
             bytes(11, &value("input_ids", INT64, &["batch", "tokens"])),
             bytes(11, &value("attention_mask", INT64, &["batch", "tokens"])),
+            bytes(12, &value("mask", INT64, &["batch", "tokens"])),
             bytes(12, &value("last_hidden_state", FLOAT, &["batch", "tokens", "size"])),
         ];
         let operators = number(2, 17);
