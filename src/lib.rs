@@ -10,7 +10,8 @@
 //!                 │ (sees everything)
 //!   corpus ◄── index ◄── mcp ◄── http ──► auth ──► store
 //!   (files)   (tantivy)  (rmcp)  (axum) ├► limits ──► store
-//!                                       └► usage ──► store
+//!                                       ├► usage ──► store
+//!                                       └► outward
 //! ```
 //!
 //! * [`config`]: every setting: flag, environment, file, default.
@@ -22,6 +23,7 @@
 //! * [`auth`]: who is calling.
 //! * [`limits`]: how much they may.
 //! * [`store`]: where state lives.
+//! * [`outward`]: what is asked of other servers.
 //! * [`usage`]: what was asked.
 
 pub mod config;
@@ -36,5 +38,6 @@ pub mod http;
 
 pub mod auth;
 pub mod limits;
+pub mod outward;
 pub mod store;
 pub mod usage;

@@ -1,7 +1,36 @@
 //! Who is calling. No HTTP and no clock inside: whoever asks says what time it is.
+//!
+//! | file | what it decides |
+//! |---|---|
+//! | `keys`, `secret` | bearer keys of agents |
+//! | `client`, `clients`, `redirect` | which programs people may sign in with, and where they are sent back to |
+//! | `grants`, `pkce`, `seal` | what a sign-in is good for, and how it is kept |
+//! | `pending` | sign-ins that have begun |
+//! | `identity`, `person` | who signed in |
 
+mod client;
+mod clients;
+mod grants;
+mod identity;
 mod keys;
+mod pending;
+mod person;
+mod pkce;
+mod redirect;
+mod seal;
 mod secret;
 
+pub use client::{
+    Unfit as UnfitClient, answer as registration, check_document_address, documented, is_document,
+    registered,
+};
+pub use clients::Clients;
+pub use grants::{ACCESS, Answer, Asked, Fault, Form, Grant, Grants, SCOPE, SIGN_IN, Time, Unfit};
+pub use identity::{Expected, KeySet, Subject, Untrue, algorithm, calling, signed_in};
 pub use keys::{Caller, Denied, Keys, Rotated};
+pub use pending::{Consented, Lost, PATIENCE as PENDING_SECONDS, Pending, Sent, Shown};
+pub use person::People;
+pub use redirect::{APPS, check as check_redirect, is_loopback, matches, shown_host};
 pub use secret::Secret;
+
+pub use crate::store::Client;

@@ -57,7 +57,7 @@ impl Secret {
 }
 
 /// Characters of base62, each as likely as any other.
-fn chance(count: usize) -> anyhow::Result<String> {
+pub(super) fn chance(count: usize) -> anyhow::Result<String> {
     let mut text = String::with_capacity(count);
     let mut bytes = [0u8; 64];
     while text.len() < count {

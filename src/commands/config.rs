@@ -3,7 +3,10 @@
 use std::io::Write;
 
 use super::{collections, serve};
-use crate::config::{CollectionSettings, Setting, Settings};
+use crate::auth::APPS;
+use crate::config::{
+    Access, CollectionSettings, ExternalSettings, Setting, Settings, SignInSettings,
+};
 
 /// Prints the settings as TOML with the origin behind each value, then what `serve` would refuse
 /// of them.
@@ -20,13 +23,6 @@ fn show(settings: &Settings, names: Vec<String>) -> anyhow::Result<String> {
     let mut add = |name: &str, value: toml::Value, source: String| {
         lines.push((format!("{name} = {value}"), source));
     };
-    fn text<T>(setting: &Setting<T>, show: impl Fn(&T) -> String) -> (toml::Value, String) {
-        (toml::Value::String(show(&setting.value)), setting.source.to_string())
-    }
-    fn list(setting: &Setting<Vec<String>>) -> (toml::Value, String) {
-        let values = setting.value.iter().cloned().map(toml::Value::String).collect();
-        (toml::Value::Array(values), setting.source.to_string())
-    }
     let (value, source) = text(&settings.data_dir, |dir| dir.display().to_string());
     add("data_dir", value, source);
     let (value, source) = text(&settings.listen, ToString::to_string);
@@ -35,12 +31,15 @@ fn show(settings: &Settings, names: Vec<String>) -> anyhow::Result<String> {
     add("public_url", value, source);
     let (value, source) = text(&settings.access, |access| format!("{access:?}").to_lowercase());
     add("access", value, source);
+    let (value, source) = text(&settings.user_limit, Clone::clone);
+    add("limits.user", value, source);
     let (value, source) = text(&settings.key_limit, Clone::clone);
     add("limits.key", value, source);
     let (value, source) = text(&settings.address_limit, Clone::clone);
     add("limits.address", value, source);
     let (value, source) = list(&settings.trusted_proxies);
     add("trusted_proxies", value, source);
+    sign_in(settings, &mut add);
     let (value, source) = text(&settings.log, |log| format!("{log:?}").to_lowercase());
     add("log", value, source);
     let (value, source) = text(&settings.watch, |watch| format!("{watch:?}").to_lowercase());
@@ -62,4 +61,52 @@ fn show(settings: &Settings, names: Vec<String>) -> anyhow::Result<String> {
         out.push_str(&toml::to_string(&collection)?);
     }
     Ok(out)
+}
+
+/// How people sign in, where they do.
+fn sign_in(settings: &Settings, add: &mut impl FnMut(&str, toml::Value, String)) {
+    match settings.access.value {
+        Access::Open | Access::Keys => {}
+        Access::Google => {
+            let SignInSettings { issuer, client_id, client_secret, .. } = &settings.sign_in;
+            let (value, source) = text(issuer, Clone::clone);
+            add("sign_in.issuer", value, source);
+            let (value, source) = text(client_id, Clone::clone);
+            add("sign_in.client_id", value, source);
+            let (value, source) = text(client_secret, |secret| format!("{secret:?}"));
+            add("sign_in.client_secret", value, source);
+            let SignInSettings { algorithms, apps, client_networks, .. } = &settings.sign_in;
+            let (value, source) = list(algorithms);
+            add("sign_in.algorithms", value, source);
+            let known = || APPS.map(str::to_owned).to_vec();
+            let apps = Setting {
+                value: apps.value.clone().unwrap_or_else(known),
+                source: apps.source.clone(),
+            };
+            let (value, source) = list(&apps);
+            add("sign_in.apps", value, source);
+            let (value, source) = list(client_networks);
+            add("sign_in.client_networks", value, source);
+        }
+        Access::External => {
+            let ExternalSettings { issuer, audience, jwks_url, algorithms } = &settings.external;
+            let (value, source) = text(issuer, Clone::clone);
+            add("external.issuer", value, source);
+            let (value, source) = text(audience, Clone::clone);
+            add("external.audience", value, source);
+            let (value, source) = text(jwks_url, Clone::clone);
+            add("external.jwks_url", value, source);
+            let (value, source) = list(algorithms);
+            add("external.algorithms", value, source);
+        }
+    }
+}
+
+fn text<T>(setting: &Setting<T>, show: impl Fn(&T) -> String) -> (toml::Value, String) {
+    (toml::Value::String(show(&setting.value)), setting.source.to_string())
+}
+
+fn list(setting: &Setting<Vec<String>>) -> (toml::Value, String) {
+    let values = setting.value.iter().cloned().map(toml::Value::String).collect();
+    (toml::Value::Array(values), setting.source.to_string())
 }

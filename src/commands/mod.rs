@@ -5,6 +5,7 @@ mod clients;
 mod collections;
 mod config;
 mod connect;
+mod door;
 mod eval;
 mod index;
 mod key;

@@ -2,16 +2,15 @@
 
 use std::io::{IsTerminal, Read, Write};
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use ureq::tls::{Certificate, RootCerts, TlsConfig};
 
 use crate::config::{AddArguments, ModelAction, Settings, Source};
 use crate::index::Index;
 use crate::index::meaning::{self, Embedded, FILES, KNOWN, Known, Manifest, Staging};
+use crate::outward;
 
 /// Where models are published.
 const HUB: &str = "https://huggingface.co";
@@ -86,7 +85,7 @@ fn list(data_dir: &Path) -> anyhow::Result<()> {
 }
 
 fn download(known: &Known, hub: &str, staging: &mut Staging) -> anyhow::Result<()> {
-    let agent = agent()?;
+    let agent = outward::download_agent(ANSWER, TRANSFER);
     let total = known.files.iter().map(|(size, _)| size).sum();
     let bar = if std::io::stderr().is_terminal() {
         ProgressBar::new(total)
@@ -115,24 +114,6 @@ fn download(known: &Known, hub: &str, staging: &mut Staging) -> anyhow::Result<(
     }
     bar.finish_and_clear();
     Ok(())
-}
-
-fn agent() -> anyhow::Result<ureq::Agent> {
-    // What this machine trusts: behind a company's proxy that is more than the public list.
-    let trusted = rustls_native_certs::load_native_certs().certs;
-    let trusted = trusted.iter().map(|it| Certificate::from_der(it).to_owned()).collect();
-    let tls = TlsConfig::builder()
-        .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()))
-        .root_certs(RootCerts::Specific(Arc::new(trusted)))
-        .build();
-    let config = ureq::Agent::config_builder()
-        .tls_config(tls)
-        .timeout_connect(Some(ANSWER))
-        .timeout_recv_response(Some(ANSWER))
-        .timeout_recv_body(Some(TRANSFER))
-        .user_agent(concat!("docent/", env!("CARGO_PKG_VERSION")))
-        .build();
-    Ok(config.new_agent())
 }
 
 /// Embeds all sections now, beside a progress bar on standard error; nothing without a model.

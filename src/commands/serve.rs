@@ -1,18 +1,16 @@
 //! `docent serve`: index the docs, then serve them over HTTP and follow their changes.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use anyhow::Context;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use super::{collections, connect, live, log};
-use crate::auth::Keys;
+use super::{collections, connect, door, live, log};
 use crate::config::{Access, Setting, Settings};
 use crate::http;
 use crate::limits::Limit;
-use crate::store::Store;
 
 /// Runs until it is told to stop.
 pub(super) fn run(settings: &Settings) -> anyhow::Result<()> {
@@ -25,6 +23,7 @@ pub(super) fn run(settings: &Settings) -> anyhow::Result<()> {
 /// Finds every mistake in the settings that can be found before anything is begun.
 pub(super) fn check(settings: &Settings) -> anyhow::Result<()> {
     settings.check_exposure()?;
+    settings.check_access()?;
     limits(settings)?;
     http::check_guard(
         settings.listen.value,
@@ -40,9 +39,11 @@ async fn serve(settings: &Settings) -> anyhow::Result<()> {
     let listener = listen(settings.listen.value).await?;
     let address = listener.local_addr()?;
     let web = http::address(settings.public_url.value.as_deref(), address);
-    let rules = rules(settings)?;
+    let clock = http::system_clock();
+    let rules = door::rules(settings, limits(settings)?, &clock)?;
+    let sign_in = rules.sign_in.clone();
     // Behind a closed door there are no pages for people: hits then name the resource.
-    let shown = rules.keys.is_none().then(|| web.clone());
+    let shown = (settings.access.value == Access::Open).then(|| web.clone());
     let docs = tokio::task::block_in_place(|| {
         live::start(settings, "serve", shown, live::Second::Refuse)
     })?;
@@ -53,11 +54,14 @@ async fn serve(settings: &Settings) -> anyhow::Result<()> {
         allowed_hosts: settings.allowed_hosts.value.clone(),
         allowed_origins: settings.allowed_origins.value.clone(),
         patience: http::Patience::default(),
-        door: Arc::new(http::Door::new(rules, http::system_clock())),
+        door: Arc::new(http::Door::new(rules, clock)),
     };
     let streams = CancellationToken::new();
     let router = http::router(&options, streams.clone())?;
     welcome(settings, &options, &web, &connect::line(settings, address)?)?;
+    if let Some(sign_in) = sign_in {
+        tokio::spawn(door::sweep(sign_in));
+    }
     let stopped = http::stopped()?;
     let shutdown = async move {
         stopped.await;
@@ -67,21 +71,6 @@ async fn serve(settings: &Settings) -> anyhow::Result<()> {
     http::serve(listener, router, options.patience, streams, shutdown).await
 }
 
-/// Who may call, and how much, with the keys that there are.
-fn rules(settings: &Settings) -> anyhow::Result<http::Rules> {
-    let keys = match settings.access.value {
-        Access::Open => None,
-        Access::Keys => {
-            let keys = Keys::open(Arc::new(Store::open(&settings.data_dir.value)?))?;
-            if keys.list()?.is_empty() {
-                eprintln!("there is no key yet: docent key create --name NAME makes one");
-            }
-            Some(Arc::new(keys))
-        }
-    };
-    Ok(http::Rules { keys, ..limits(settings)? })
-}
-
 /// The limits of the settings.
 fn limits(settings: &Settings) -> anyhow::Result<http::Rules> {
     let limit = |name: &str, setting: &Setting<String>| -> anyhow::Result<Limit> {
@@ -89,8 +78,7 @@ fn limits(settings: &Settings) -> anyhow::Result<http::Rules> {
     };
     let proxies = &settings.trusted_proxies;
     let network = |text: &String| {
-        let network = text.parse().ok().or_else(|| Some(text.parse::<IpAddr>().ok()?.into()));
-        network.with_context(|| {
+        http::network(text).with_context(|| {
             format!(
                 "{}: trusted_proxies: {text:?} is no address or network such as 10.0.0.0/8",
                 proxies.source
@@ -98,10 +86,11 @@ fn limits(settings: &Settings) -> anyhow::Result<http::Rules> {
         })
     };
     Ok(http::Rules {
-        keys: None,
         key: limit("key", &settings.key_limit)?,
+        user: limit("user", &settings.user_limit)?,
         address: limit("address", &settings.address_limit)?,
         trusted_proxies: proxies.value.iter().map(network).collect::<anyhow::Result<_>>()?,
+        ..http::Rules::default()
     })
 }
 
@@ -136,7 +125,7 @@ fn welcome(
         options.docs.collections().iter().map(|shelf| shelf.name.clone()).collect();
     let line = connect::claude_code_line(connect::server_name(&names), format!("{web}/mcp"));
     let key = match settings.access.value {
-        Access::Open => "",
+        Access::Open | Access::Google | Access::External => "",
         Access::Keys => " --header \"Authorization: Bearer $KEY\"",
     };
     eprintln!("connect Claude Code:  {line}{key}");

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, anyhow};
 use serde::Deserialize;
 
+use super::door::{ExternalFile, SignInFile};
+
 /// The file as it is written; unknown keys are errors that name the key.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -20,6 +22,10 @@ pub(super) struct File {
     pub(super) allowed_origins: Option<Vec<String>>,
     pub(super) trusted_proxies: Option<Vec<String>>,
     #[serde(default)]
+    pub(super) sign_in: SignInFile,
+    #[serde(default)]
+    pub(super) external: ExternalFile,
+    #[serde(default)]
     pub(super) limits: Limits,
     #[serde(default)]
     pub(super) collections: Vec<CollectionSettings>,
@@ -29,6 +35,7 @@ pub(super) struct File {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Limits {
+    pub(super) user: Option<String>,
     pub(super) key: Option<String>,
     pub(super) address: Option<String>,
 }

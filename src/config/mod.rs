@@ -4,6 +4,7 @@
 //! Only `commands` reads settings; the other folders take small options of their own.
 
 mod arguments;
+mod door;
 mod file;
 mod settings;
 
@@ -11,5 +12,6 @@ pub use arguments::{
     AddArguments, Arguments, CheckArguments, Command, Docs, EvalArguments, Flags, IndexArguments,
     KeyAction, Lifetime, ModelAction, SearchArguments,
 };
+pub use door::{ExternalSettings, SecretText, SignInSettings};
 pub use file::CollectionSettings;
 pub use settings::{Access, LogFormat, Setting, Settings, Source, WatchMode};

@@ -10,6 +10,7 @@ use clap::ArgMatches;
 use clap::parser::ValueSource;
 
 use super::arguments::Flags;
+use super::door::{self, ExternalSettings, SignInSettings};
 use super::file::{CollectionSettings, File};
 
 /// Where a value comes from.
@@ -52,6 +53,10 @@ pub enum Access {
     Open,
     /// Who shows a bearer key.
     Keys,
+    /// Who signs in with Google or another identity provider, and who shows a bearer key.
+    Google,
+    /// Who shows a token of an authorization server that somebody else runs, or a bearer key.
+    External,
 }
 
 /// Format of the log.
@@ -92,6 +97,8 @@ pub struct Settings {
     pub access: Setting<Access>,
     /// Calls that a key without a limit of its own may make. Default: 60/minute.
     pub key_limit: Setting<String>,
+    /// Calls that a person who signed in may make, with all their apps. Default: 40/hour.
+    pub user_limit: Setting<String>,
     /// Calls that an address without a key may make. Default: 120/minute.
     pub address_limit: Setting<String>,
     /// Addresses and networks of proxies whose word on the client's address counts. Default: none.
@@ -106,6 +113,10 @@ pub struct Settings {
     pub allowed_hosts: Setting<Vec<String>>,
     /// Origins of browser clients besides those of `public_url`. Default: none.
     pub allowed_origins: Setting<Vec<String>>,
+    /// How people sign in.
+    pub sign_in: SignInSettings,
+    /// An authorization server that somebody else runs.
+    pub external: ExternalSettings,
     /// The collections, paths resolved; none if nobody named a folder.
     pub collections: Vec<CollectionSettings>,
     /// The docs folder of the command line, which stands in place of the file's collections.
@@ -142,10 +153,9 @@ impl Settings {
         let access = access.try_map("access", |text| match text.as_str() {
             "open" => Ok(Access::Open),
             "keys" => Ok(Access::Keys),
-            "google" | "external" => {
-                bail!("{text} is not built yet; this version knows open and keys")
-            }
-            _ => bail!("{text:?} is not one of: open, keys"),
+            "google" => Ok(Access::Google),
+            "external" => Ok(Access::External),
+            _ => bail!("{text:?} is not one of: open, keys, google, external"),
         })?;
         let log = pick.text("log", "DOCENT_LOG", &flags.log, file.log, "auto");
         let log = log.try_map("log", |text| match text.as_str() {
@@ -176,6 +186,7 @@ impl Settings {
             public_url,
             access,
             key_limit: pick.or_default(file.limits.key, "60/minute".to_owned()),
+            user_limit: pick.or_default(file.limits.user, "40/hour".to_owned()),
             address_limit: pick.or_default(file.limits.address, "120/minute".to_owned()),
             trusted_proxies: pick.or_default(file.trusted_proxies, Vec::new()),
             log,
@@ -193,6 +204,8 @@ impl Settings {
                 })?,
             allowed_hosts: pick.or_default(file.allowed_hosts, Vec::new()),
             allowed_origins: pick.or_default(file.allowed_origins, Vec::new()),
+            sign_in: SignInSettings::resolve(file.sign_in, &pick, &base)?,
+            external: ExternalSettings::resolve(file.external, &pick),
             collections,
             docs: docs.map(Path::to_owned),
             file: path,
@@ -208,10 +221,29 @@ impl Settings {
         let address = self.listen.value;
         if !address.ip().is_loopback() && self.access.source == Source::Default {
             bail!(
-                "{address} can be reached from other machines: say --access keys to let in who has a key, --access open to let everybody in, or listen on 127.0.0.1"
+                "{address} can be reached from other machines: say --access keys to let in who has a key, --access google to let people sign in, --access open to let everybody in, or listen on 127.0.0.1"
             );
         }
         Ok(())
+    }
+
+    /// Refuses settings with which nobody could come in.
+    ///
+    /// # Errors
+    ///
+    /// One sentence that says what to set.
+    pub fn check_access(&self) -> anyhow::Result<()> {
+        match self.access.value {
+            Access::Open | Access::Keys => Ok(()),
+            Access::Google => {
+                door::check_origin(&self.public_url)?;
+                self.sign_in.check()
+            }
+            Access::External => {
+                door::check_origin(&self.public_url)?;
+                self.external.check()
+            }
+        }
     }
 }
 
@@ -222,6 +254,10 @@ fn filled(path: &Option<PathBuf>) -> Option<PathBuf> {
 }
 
 impl<T> Setting<T> {
+    pub(super) fn map<U>(self, map: impl FnOnce(T) -> U) -> Setting<U> {
+        Setting { value: map(self.value), source: self.source }
+    }
+
     fn try_map<U>(
         self,
         name: &str,
@@ -238,7 +274,7 @@ impl<T> Setting<T> {
 }
 
 /// Chooses between the places where a value can stand.
-struct Pick<'a> {
+pub(super) struct Pick<'a> {
     matches: &'a ArgMatches,
     file: Option<PathBuf>,
 }
@@ -275,14 +311,20 @@ impl Pick<'_> {
             .unwrap_or_else(|| Setting { value: default.to_owned(), source: Source::Default })
     }
 
-    fn or_default<T>(&self, in_file: Option<T>, default: T) -> Setting<T> {
+    /// A value that only the environment can set besides the file.
+    pub(super) fn environment(&self, variable: &'static str) -> Option<Setting<String>> {
+        let value = std::env::var(variable).ok().filter(|value| !value.is_empty())?;
+        Some(Setting { value, source: Source::Environment(variable) })
+    }
+
+    pub(super) fn or_default<T>(&self, in_file: Option<T>, default: T) -> Setting<T> {
         match in_file {
             Some(value) => Setting { value, source: self.file_source() },
             None => Setting { value: default, source: Source::Default },
         }
     }
 
-    fn file_source(&self) -> Source {
+    pub(super) fn file_source(&self) -> Source {
         self.file.clone().map_or(Source::Default, Source::File)
     }
 }

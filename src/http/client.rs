@@ -50,6 +50,11 @@ pub(super) fn address(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> I
     client
 }
 
+/// A network as it is written: an address, or one with the number of bits that count.
+pub fn read_network(text: &str) -> Option<IpNet> {
+    text.parse().ok().or_else(|| Some(text.parse::<IpAddr>().ok()?.into()))
+}
+
 /// What counts as one client: an address, or of IPv6 the network of 64 bits that one household
 /// has to choose addresses from.
 pub(super) fn network(address: IpAddr) -> IpNet {

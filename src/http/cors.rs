@@ -2,7 +2,7 @@
 //!
 //! Which origins may call is the guard's decision; never with credentials.
 
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
 use super::error::ALLOWED_METHODS;
@@ -40,11 +40,6 @@ pub(super) fn share(origin: Option<HeaderValue>, answer: &mut HeaderMap) {
         answer.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
         answer.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED);
     }
-}
-
-/// Whether a request to the endpoint is one that [`preflight`] answers.
-pub(super) fn is_preflight(method: &Method) -> bool {
-    method == Method::OPTIONS
 }
 
 /// The fixed list, and those `Mcp-Param-…` headers that are asked for: they cannot be listed

@@ -1,25 +1,28 @@
 //! Who may call, and how much. Behind a closed door are those who show a bearer key; an open one
 //! lets in everybody, each address within a limit.
 
+use std::borrow::Cow;
 use std::hash::Hash;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::Request;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, header};
 use ipnet::IpNet;
 
 use super::client::{self, Peer};
 use super::clock::Clock;
-use super::error::{self, Error, Refusal};
+use super::error::{Challenge, Error};
+use super::external::External;
+use super::sign_in::{RESOURCE_METADATA, SignIn};
 use super::told::{Scope, Told};
-use crate::auth::{Caller, Denied, Keys};
+use crate::auth::{ACCESS, Caller, Keys, SCOPE};
 use crate::limits::{Limit, Windows};
 
 /// Callers, and addresses, whose calls are counted at a time.
 const CALLERS: usize = 100_000;
 /// Longest credentials that are looked at.
-const MAX_CREDENTIALS: usize = 1024;
+const MAX_CREDENTIALS: usize = 8 * 1024;
 /// Methods that are counted: those that bring documents.
 const COUNTED: [&str; 3] = ["tools/call", "resources/read", "prompts/get"];
 /// Wrong keys that an address may show before it is told to slow down.
@@ -28,10 +31,16 @@ const WRONG_KEYS: Limit = Limit { calls: 20, per: Duration::from_secs(60) };
 /// Who may call, and how much.
 #[derive(Clone)]
 pub struct Rules {
-    /// Who shows one of these comes in; without them everybody does.
+    /// Who shows one of these comes in.
     pub keys: Option<Arc<Keys>>,
+    /// Who signed in here comes in.
+    pub sign_in: Option<Arc<SignIn>>,
+    /// Who signed in elsewhere comes in. Without any of the three, everybody does.
+    pub external: Option<Arc<External>>,
     /// Limit of a key without one of its own.
     pub key: Limit,
+    /// Limit of a person who signed in, whatever they use.
+    pub user: Limit,
     /// Limit of an address that calls without a key, this machine's own apart; behind a closed
     /// door, of its attempts.
     pub address: Limit,
@@ -45,7 +54,10 @@ impl Default for Rules {
         let minute = Duration::from_secs(60);
         Rules {
             keys: None,
+            sign_in: None,
+            external: None,
             key: Limit { calls: 60, per: minute },
+            user: Limit { calls: 40, per: 60 * minute },
             address: Limit { calls: 120, per: minute },
             trusted_proxies: Vec::new(),
         }
@@ -66,6 +78,8 @@ pub struct Door {
 pub(super) enum Who {
     /// The bearer of a key.
     Key(Caller),
+    /// A person who signed in: a keyed hash.
+    Person(String),
     /// Anybody at this address.
     Address(IpNet),
     /// Somebody on this machine.
@@ -75,26 +89,80 @@ pub(super) enum Who {
 impl Door {
     /// A door with these rules.
     pub fn new(rules: Rules, clock: Clock) -> Door {
-        let (callers, addresses) = (Windows::new(CALLERS), Windows::new(CALLERS));
-        Door { rules, clock, callers, addresses, wrong_keys: Windows::new(CALLERS) }
+        Door {
+            rules,
+            clock,
+            callers: Windows::new(CALLERS),
+            addresses: Windows::new(CALLERS),
+            wrong_keys: Windows::new(CALLERS),
+        }
     }
 
     /// Whether only some may come in.
     pub(super) fn is_closed(&self) -> bool {
+        let Rules { keys, sign_in, external, .. } = &self.rules;
+        keys.is_some() || sign_in.is_some() || external.is_some()
+    }
+
+    /// Where people sign in, if they do so here.
+    pub(super) fn sign_in(&self) -> Option<&Arc<SignIn>> {
+        self.rules.sign_in.as_ref()
+    }
+
+    /// Who gives out the tokens that are shown here, if anybody does.
+    pub(super) fn issuer(&self) -> Option<&str> {
+        let Rules { sign_in, external, .. } = &self.rules;
+        let ours = sign_in.as_ref().map(|sign_in| sign_in.origin());
+        ours.or(external.as_ref().map(|external| external.issuer()))
+    }
+
+    /// The address of this server, where clients learn from it who gives out tokens.
+    fn origin(&self) -> Option<&str> {
+        let Rules { sign_in, external, .. } = &self.rules;
+        let ours = sign_in.as_ref().map(|sign_in| sign_in.origin());
+        ours.or(external.as_ref().map(|external| external.origin()))
+    }
+
+    /// Limit of a person who signed in.
+    pub(super) fn person_limit(&self) -> Limit {
+        self.rules.user
+    }
+
+    /// Whom people sign in with, for people.
+    pub(super) fn provider_name(&self) -> Option<String> {
+        let Rules { sign_in, external, .. } = &self.rules;
+        let ours = sign_in.as_ref().map(|sign_in| sign_in.provider_name().to_owned());
+        ours.or(external.as_ref().map(|external| external.issuer().to_owned()))
+    }
+
+    /// Whether keys let anybody in.
+    pub(super) fn takes_keys(&self) -> bool {
         self.rules.keys.is_some()
+    }
+
+    /// The network that a request comes from.
+    pub(super) fn network(&self, request: &Request) -> IpNet {
+        let peer = Peer::of(request.extensions());
+        client::network(client::address(peer, request.headers(), &self.rules.trusted_proxies))
     }
 
     /// What the operator should see at start.
     pub(super) fn describe(&self) -> String {
-        let Rules { key, address, .. } = &self.rules;
-        match self.rules.keys {
-            Some(_) => {
-                format!("callers: with a bearer key, {key} each unless the key says otherwise")
-            }
-            None => {
-                format!("callers: everybody, {address} from an address that is not this machine's")
-            }
+        let Rules { keys, sign_in, external, key, user, address, .. } = &self.rules;
+        let mut ways = Vec::new();
+        if let Some(sign_in) = sign_in {
+            ways.push(format!("signed in with {}, {user} each", sign_in.provider_name()));
         }
+        if let Some(external) = external {
+            ways.push(format!("with a token of {}, {user} each", external.issuer()));
+        }
+        if keys.is_some() {
+            ways.push(format!("with a bearer key, {key} each unless the key says otherwise"));
+        }
+        if ways.is_empty() {
+            ways.push(format!("everybody, {address} from an address that is not this machine's"));
+        }
+        format!("callers: {}", ways.join("; "))
     }
 
     /// Finds out who is calling, and says so in the request's extensions. A page for people counts
@@ -103,15 +171,17 @@ impl Door {
     /// # Errors
     ///
     /// Nobody who may call: the answer, which is the same for every wrong key.
-    pub(super) fn enter(&self, request: &mut Request, is_page: bool) -> Result<(), Error> {
-        let trusted = &self.rules.trusted_proxies;
+    pub(super) async fn enter(&self, request: &mut Request, is_page: bool) -> Result<(), Error> {
         let peer = Peer::of(request.extensions());
-        let network = client::network(client::address(peer, request.headers(), trusted));
-        let who = match &self.rules.keys {
-            Some(keys) => Who::Key(self.bearer(keys, request.headers(), network)?),
+        let network = self.network(request);
+        let who = if self.is_closed() {
+            let shown = bearer(request.headers());
+            self.bearer(shown.map(|shown| shown.map(str::to_owned)), network).await?
+        } else if peer.is_loopback() && !client::is_trusted(peer, &self.rules.trusted_proxies) {
             // What a proxy says makes nobody a neighbour, nor does the proxy's own address.
-            None if peer.is_loopback() && !client::is_trusted(peer, trusted) => Who::Neighbour,
-            None => Who::Address(network),
+            Who::Neighbour
+        } else {
+            Who::Address(network)
         };
         if is_page {
             self.counted(&who).map(|told| told.or_refused(None)).transpose()?;
@@ -120,33 +190,85 @@ impl Door {
         Ok(())
     }
 
-    fn bearer(
-        &self,
-        keys: &Arc<Keys>,
-        headers: &HeaderMap,
-        network: IpNet,
-    ) -> Result<Caller, Error> {
-        let Some(bearer) = bearer(headers) else {
-            let told = self.told(Scope::Address, self.rules.address, &self.addresses, network);
-            told.or_refused(None)?;
-            return Err(challenge(false).into());
+    async fn bearer(&self, shown: Option<Option<String>>, network: IpNet) -> Result<Who, Error> {
+        let Some(shown) = shown else {
+            self.attempt(network)?;
+            return Err(self.challenge(false).into());
         };
         let date = (self.clock)().date;
-        match bearer.map_or(Ok(Err(Denied::Malformed)), |key| keys.check(key, date))? {
-            Ok(caller) => {
-                if caller.unnoted {
-                    note(keys, &caller, date);
+        if let Some(token) = shown {
+            let Rules { keys, sign_in, external, .. } = &self.rules;
+            if let Some(sign_in) = sign_in
+                && token.starts_with(ACCESS)
+            {
+                if let Some(grant) = sign_in.whose(&token)? {
+                    return Ok(Who::Person(grant.person));
                 }
-                Ok(caller)
+                // Tokens end every hour, and their bearers come to learn it: this is no guessing.
+                self.attempt(network)?;
+                return Err(self.challenge(true).into());
             }
-            // A right key comes in from wherever wrong ones are tried: nobody can lock it out.
-            Err(denied) => {
-                tracing::debug!(?denied, "a key was refused");
-                let told = self.told(Scope::WrongKeys, WRONG_KEYS, &self.wrong_keys, network);
-                told.or_refused(None)?;
-                Err(challenge(true).into())
+            if let Some(keys) = keys {
+                match keys.check(&token, date)? {
+                    Ok(caller) => {
+                        if caller.unnoted {
+                            note(keys, &caller, date);
+                        }
+                        return Ok(Who::Key(caller));
+                    }
+                    Err(denied) => tracing::debug!(?denied, "a key was refused"),
+                }
+            }
+            if let Some(external) = external
+                && let Some((issuer, name)) = external.whose(&token, date).await?
+            {
+                return Ok(Who::Person(format!("{}:{issuer}{name}", issuer.len())));
             }
         }
+        // A right key comes in from wherever wrong ones are tried: nobody can lock it out.
+        let told = self.told(Scope::WrongKeys, WRONG_KEYS, &self.wrong_keys, network);
+        told.or_refused(None)?;
+        Err(self.challenge(true).into())
+    }
+
+    /// Counts somebody who did not get in, and did not guess either.
+    fn attempt(&self, network: IpNet) -> Result<(), Error> {
+        let told = self.told(Scope::Address, self.rules.address, &self.addresses, network);
+        told.or_refused(None)?;
+        Ok(())
+    }
+
+    /// What somebody learns who has to say who they are: every way in.
+    fn challenge(&self, shown: bool) -> Challenge {
+        let Rules { keys, sign_in, external, .. } = &self.rules;
+        let mut header = match self.origin() {
+            None => "Bearer realm=\"docent\"".to_owned(),
+            Some(origin) => format!(
+                "Bearer resource_metadata=\"{origin}{RESOURCE_METADATA}\", scope=\"{SCOPE}\""
+            ),
+        };
+        let mut ways: Vec<Cow<'static, str>> = Vec::new();
+        if let Some(sign_in) = sign_in {
+            let provider = sign_in.provider_name();
+            ways.push(format!("sign in with {provider}, as your client offers").into());
+        }
+        if let Some(external) = external {
+            ways.push(format!("sign in at {}", external.issuer()).into());
+        }
+        if keys.is_some() {
+            ways.push(
+                "send a key as \"Authorization: Bearer dk_live_…\", which whoever runs the server \
+                 makes with docent key create"
+                    .into(),
+            );
+        }
+        let mut message = format!("this server wants to know who calls: {}", ways.join("; or "));
+        if shown {
+            header += ", error=\"invalid_token\"";
+            message = format!("what was sent is not valid, or not any more; {message}");
+        }
+        let code = if shown { "invalid_token" } else { "missing_token" };
+        Challenge { header, code, message }
     }
 
     /// Counts a call, if its method is one that counts.
@@ -160,6 +282,9 @@ impl Door {
             Who::Neighbour => None,
             Who::Address(network) => {
                 Some(self.told(Scope::Address, self.rules.address, &self.addresses, *network))
+            }
+            Who::Person(person) => {
+                Some(self.told(Scope::Person, self.rules.user, &self.callers, person.clone()))
             }
             Who::Key(Caller { family, limit, .. }) => {
                 let limit = limit.map_or(self.rules.key, Limit::from);
@@ -199,21 +324,6 @@ fn bearer(headers: &HeaderMap) -> Option<Option<&str>> {
     }
     let parts = value.to_str().ok().and_then(|text| text.split_once(' '));
     Some(parts.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")).map(|(_, key)| key))
-}
-
-/// The challenge of RFC 6750 section 3.
-fn challenge(shown: bool) -> Refusal {
-    let message = "this server wants a key: send it as \"Authorization: Bearer dk_live_…\"; \
-                   who runs the server makes keys with docent key create";
-    let refused = if shown { "the key that was sent is not valid; " } else { "" };
-    let refusal =
-        Refusal::new(StatusCode::UNAUTHORIZED, error::TRANSPORT, format!("{refused}{message}"));
-    let challenge = if shown {
-        "Bearer realm=\"docent\", error=\"invalid_token\""
-    } else {
-        "Bearer realm=\"docent\""
-    };
-    refusal.header(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge))
 }
 
 #[cfg(test)]

@@ -32,8 +32,42 @@ pub(super) const ALLOWED_METHODS: &str = "POST, OPTIONS";
 pub(super) enum Error {
     /// The caller can do something about it.
     Refused(Refusal),
+    /// The caller has to say who they are.
+    Unauthorized(Challenge),
     /// The caller can not; the cause is for the log alone.
     Internal(anyhow::Error),
+}
+
+/// The challenge of RFC 6750 section 3. Its body is no JSON-RPC error: of those that answer no
+/// request, some clients break.
+#[derive(Debug)]
+pub(super) struct Challenge {
+    /// The header `WWW-Authenticate`.
+    pub(super) header: String,
+    /// A code word, and what to do.
+    pub(super) code: &'static str,
+    pub(super) message: String,
+}
+
+impl IntoResponse for Challenge {
+    fn into_response(self) -> Response {
+        let body = json!({ "error": self.code, "error_description": self.message });
+        let mut response = (StatusCode::UNAUTHORIZED, Json(body)).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        let challenge = HeaderValue::try_from(self.header);
+        headers.insert(
+            header::WWW_AUTHENTICATE,
+            challenge.unwrap_or(HeaderValue::from_static("Bearer")),
+        );
+        response
+    }
+}
+
+impl From<Challenge> for Error {
+    fn from(challenge: Challenge) -> Error {
+        Error::Unauthorized(challenge)
+    }
 }
 
 /// A refusal in the form of a JSON-RPC error.
@@ -76,7 +110,7 @@ impl Refusal {
     }
 }
 
-impl Refusal {
+impl Error {
     /// The refusal as a page for people: its status and headers stay.
     pub(super) fn shown_as(self, mut page: Response) -> Response {
         let answer = self.into_response();
@@ -107,6 +141,7 @@ impl IntoResponse for Error {
     fn into_response(self) -> Response {
         match self {
             Error::Refused(refusal) => refusal.into_response(),
+            Error::Unauthorized(challenge) => challenge.into_response(),
             Error::Internal(error) => {
                 tracing::error!(error = format!("{error:#}"), "a request failed");
                 failure().into_response()

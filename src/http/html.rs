@@ -13,6 +13,13 @@ const POLICY: HeaderValue = HeaderValue::from_static(
      frame-ancestors 'none'",
 );
 
+/// What a page with a form may load. Nothing is said of where the form leads: browsers hold every
+/// redirect that follows against it, so that people would be stopped on their way to the identity
+/// provider and back to their app.
+const FORM_POLICY: HeaderValue = HeaderValue::from_static(
+    "default-src 'none'; style-src 'self'; base-uri 'none'; frame-ancestors 'none'",
+);
+
 /// A page for people.
 #[derive(Debug, Default)]
 pub(super) struct Page<'a> {
@@ -28,11 +35,14 @@ pub(super) struct Page<'a> {
     pub(super) canonical: Option<String>,
     /// HTML of the content.
     pub(super) content: String,
+    /// Whether there is a form in it.
+    pub(super) has_form: bool,
 }
 
 impl Page<'_> {
     /// The page as an answer.
     pub(super) fn answer(self, status: StatusCode) -> Response {
+        let has_form = self.has_form;
         let mut response = (status, Body::from(self.framed())).into_response();
         let headers = response.headers_mut();
         let mut set = |name, value| headers.insert(name, HeaderValue::from_static(value));
@@ -43,7 +53,8 @@ impl Page<'_> {
         set(header::X_FRAME_OPTIONS, "DENY");
         // The same address is JSON to programs.
         set(header::VARY, "Accept");
-        headers.insert(header::CONTENT_SECURITY_POLICY, POLICY);
+        let policy = if has_form { FORM_POLICY } else { POLICY };
+        headers.insert(header::CONTENT_SECURITY_POLICY, policy);
         response
     }
 

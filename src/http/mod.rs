@@ -6,6 +6,8 @@
 //! | `address` | what address clients are told |
 //! | `guard` | which hosts and origins are let in (pure) |
 //! | `door`, `client`, `told` | who may call, and how much |
+//! | `sign_in` | how people sign in |
+//! | `external`, `issuer_keys` | tokens that others give out |
 //! | `cors` | what browsers are told |
 //! | `rpc`, `envelope` | which bodies are calls |
 //! | `pages`, `html`, `render`, `link` | what people see |
@@ -20,18 +22,22 @@ mod cors;
 mod door;
 mod envelope;
 mod error;
+mod external;
 mod guard;
 mod health;
 mod html;
+mod issuer_keys;
 mod link;
 mod pages;
 mod render;
 mod rpc;
+mod sign_in;
 mod told;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use anyhow::Context;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
@@ -46,10 +52,12 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 pub use accept::{Patience, serve, stopped};
 pub use address::address;
-pub use client::Peer;
+pub use client::{Peer, read_network as network};
 pub use clock::{Clock, Now, system_clock};
 pub use door::{Door, Rules};
+pub use external::{External, ExternalOptions};
 pub use guard::check as check_guard;
+pub use sign_in::{ProviderOptions, SignIn, SignInOptions};
 
 use crate::mcp::{self, Docs};
 use error::{Error, Refusal};
@@ -128,8 +136,15 @@ fn routes(
         rpc::answer(request, patience, plain.as_ref(), &door, hand_on).await
     };
     let site = Arc::new(Site::new(options)?);
+    let mut routes = Router::new();
+    if site.door.sign_in().is_some() {
+        routes = routes.merge(sign_in::routes());
+    }
+    if site.door.issuer().is_some() {
+        routes = routes.merge(sign_in::protected_resource());
+    }
 
-    Ok(Router::new()
+    Ok(routes
         .route(ENDPOINT, post(call).get(pages::endpoint).fallback(refuse_method))
         // A client that was given the address without the endpoint's path learns of it.
         .route("/", get(pages::home).fallback(pages::nowhere))
@@ -181,24 +196,32 @@ impl Site {
         })
     }
 
-    /// Lets a request through the door; else the answer. What tells people how to come in is in
-    /// front of it.
-    fn enter(&self, request: &mut Request) -> Option<Response> {
+    /// Where people sign in.
+    ///
+    /// # Errors
+    ///
+    /// They do not sign in here, and so there is no way to whoever asks.
+    fn sign_in(&self) -> anyhow::Result<&Arc<SignIn>> {
+        self.door.sign_in().context("nobody signs in here")
+    }
+
+    /// Lets a request through the door; else the answer. What tells people and programs how to come
+    /// in is in front of it.
+    async fn enter(&self, request: &mut Request) -> Option<Response> {
         let reads = [Method::GET, Method::HEAD].contains(request.method());
         let is_person = reads && rpc::takes_html(request.headers());
         match request.uri().path() {
             "/" | "/style.css" if reads => return None,
             ENDPOINT if is_person => return None,
+            path if sign_in::is_here(path) && self.door.is_closed() => return None,
             _ => {}
         }
         let is_page = request.uri().path().starts_with(PAGES);
-        let refused = self.door.enter(request, is_page).err()?;
+        let refused = self.door.enter(request, is_page).await.err()?;
         Some(match refused {
-            Error::Refused(refusal) if is_person => {
-                let page = pages::closed(self, StatusCode::UNAUTHORIZED);
-                refusal.shown_as(page)
-            }
-            error => error.into_response(),
+            Error::Internal(_) => refused.into_response(),
+            _ if is_person => refused.shown_as(pages::closed(self, StatusCode::UNAUTHORIZED)),
+            refused => refused.into_response(),
         })
     }
 
@@ -214,25 +237,33 @@ async fn let_in(State(site): State<Arc<Site>>, mut request: Request, next: Next)
     let (uri, headers) = (request.uri(), request.headers());
     let hosts = values(headers, &HOST);
     let authority = uri.authority().map(|authority| authority.as_str());
-    let decision = site
-        .guard
-        .check_host(&hosts, authority)
-        .and_then(|()| site.guard.check_origin(&values(headers, &ORIGIN)));
+    // Programs on every page may sign people in here, and a form looks at its origin itself.
+    let signs_in = site.door.issuer().is_some() && sign_in::is_here(uri.path());
+    let is_for_programs = signs_in && sign_in::is_for_programs(uri.path());
+    let decision = site.guard.check_host(&hosts, authority).and_then(|()| {
+        let any_origin = is_for_programs || (signs_in && sign_in::is_form(uri.path()));
+        if any_origin { Ok(()) } else { site.guard.check_origin(&values(headers, &ORIGIN)) }
+    });
     if let Err(denied) = decision {
         return refuse(&denied).into_response();
     }
     let is_call = uri.path() == ENDPOINT;
     let origin = headers.get(ORIGIN).cloned();
-    let mut response = if is_call && cors::is_preflight(request.method()) {
+    let is_preflight = request.method() == Method::OPTIONS;
+    let mut response = if is_call && is_preflight {
         cors::preflight(headers)
+    } else if is_for_programs && is_preflight {
+        sign_in::preflight()
     } else {
-        match site.enter(&mut request) {
+        match site.enter(&mut request).await {
             None => next.run(request).await,
             Some(refused) => refused,
         }
     };
     if is_call {
         cors::share(origin, response.headers_mut());
+    } else if is_for_programs {
+        sign_in::share(response.headers_mut());
     }
     response
 }

@@ -10,6 +10,7 @@ use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Redirect, Response};
 use serde_json::json;
 
+use super::door::Who;
 use super::error::{self, Error, Refusal};
 use super::html::{Page, escaped, link};
 use super::link::{self, Links};
@@ -60,15 +61,34 @@ pub(super) async fn home(State(site): State<Arc<Site>>) -> Response {
     Page { title: &title, base, content, ..Page::default() }.answer(StatusCode::OK)
 }
 
-/// What people see of a server that wants a key: nothing of what is inside.
+/// What people see of a server that wants to know who calls: how to come in, and nothing of what is
+/// inside.
 pub(super) fn closed(site: &Site, status: StatusCode) -> Response {
+    let endpoint = escaped(&site.endpoint);
+    let mut ways = String::new();
+    if let Some(provider) = site.door.provider_name() {
+        let provider = escaped(&provider);
+        ways += &format!(
+            "<h2>For people</h2>\n<p>Give your assistant this address. It will send you to sign in \
+             with {provider}, and ask you first.</p>\n\
+             <pre tabindex=\"0\"><code>{endpoint}</code></pre>\n\
+             <p>Claude Code takes it in one line:</p>\n\
+             <pre tabindex=\"0\"><code>claude mcp add --transport http {} {endpoint}</code></pre>\n",
+            escaped(&site.name),
+        );
+    }
+    if site.door.takes_keys() {
+        ways += &format!(
+            "<h2>For programs</h2>\n<p>Ask whoever runs this server for a key, and have your program \
+             send it with every request to <code>{endpoint}</code>:</p>\n\
+             <pre><code>Authorization: Bearer dk_live_…</code></pre>\n",
+        );
+    }
     let content = format!(
         "<h1>Docs for assistants</h1>\n<p>This is an <a href=\"https://modelcontextprotocol.io/\" \
          rel=\"noopener noreferrer\">MCP</a> server: AI assistants use it to search, read and cite \
-         documentation. It wants a key. Ask whoever runs it for one, and have your assistant send \
-         it with every request to <code>{}</code>:</p>\n\
-         <pre><code>Authorization: Bearer dk_live_…</code></pre>\n",
-        escaped(&site.endpoint),
+         documentation. It wants to know who calls, so that nobody can use it up for others.</p>\n\
+         {ways}"
     );
     let base = site.base.as_str();
     Page { title: "Docs for assistants", base, content, ..Page::default() }.answer(status)
@@ -130,7 +150,8 @@ pub(super) async fn nowhere(
     State(site): State<Arc<Site>>,
     request: Request,
 ) -> Result<Response, Error> {
-    if rpc::takes_html(request.headers()) {
+    let is_inside = !site.door.is_closed() || request.extensions().get::<Who>().is_some();
+    if is_inside && rpc::takes_html(request.headers()) {
         return not_found(&site, request.uri().path());
     }
     let message =
@@ -210,6 +231,7 @@ fn shown(
         canonical: base_url
             .map(|base| format!("{base}{}", link::encoded(page.route.trim_start_matches('/')))),
         content,
+        has_form: false,
     }
     .answer(StatusCode::OK)
 }

@@ -15,6 +15,7 @@ const LEFT: HeaderName = HeaderName::from_static("ratelimit");
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Scope {
     Key,
+    Person,
     Address,
     WrongKeys,
 }
@@ -23,6 +24,7 @@ impl Scope {
     fn name(self) -> &'static str {
         match self {
             Scope::Key => "key",
+            Scope::Person => "user",
             Scope::Address => "address",
             Scope::WrongKeys => "wrong_keys",
         }
@@ -31,6 +33,9 @@ impl Scope {
     fn sentence(self, limit: Limit) -> String {
         match self {
             Scope::Key => format!("the limit of {limit} calls is used up"),
+            Scope::Person => {
+                format!("your limit of {limit} calls, which all your apps share, is used up")
+            }
             Scope::Address => format!("the limit of {limit} calls from an address is used up"),
             Scope::WrongKeys => "too many wrong keys came from this address".into(),
         }

@@ -1,8 +1,12 @@
 //! Where state lives: one SQLite file in the data folder, which the command line and a running
 //! server share. Hashes only: whoever steals the file cannot call with it.
 
+mod clients;
+mod grants;
 mod keys;
 mod sqlite;
 
+pub use clients::Client;
+pub use grants::{GrantKind, GrantRecord, Revocation};
 pub use keys::{Key, KeyLimit};
 pub use sqlite::Store;

@@ -5,16 +5,23 @@ use std::path::{Path, PathBuf};
 
 /// Which folder of `src/` may use which; `commands` sees everything, `lib` and `main` only start.
 const ARROWS: &[(&str, &[&str])] = &[
-    ("commands", &["config", "corpus", "index", "mcp", "http", "auth", "limits", "store", "usage"]),
+    (
+        "commands",
+        &[
+            "config", "corpus", "index", "mcp", "http", "auth", "limits", "store", "usage",
+            "outward",
+        ],
+    ),
     ("config", &[]),
     ("corpus", &[]),
     ("index", &["corpus"]),
     ("mcp", &["index", "corpus"]),
-    ("http", &["mcp", "index", "auth", "limits", "usage"]),
+    ("http", &["mcp", "index", "auth", "limits", "usage", "outward"]),
     ("auth", &["store"]),
     ("limits", &["store"]),
     ("usage", &["store"]),
     ("store", &[]),
+    ("outward", &[]),
 ];
 
 /// The one home of each library that shapes the code around it.
@@ -44,9 +51,11 @@ const HOMES: &[(&str, &str)] = &[
     ("redis", "store"),
     ("clap", "config"),
     ("indicatif", "commands"),
-    ("ureq", "commands"),
-    ("rustls", "commands"),
-    ("rustls_native_certs", "commands"),
+    ("ureq", "outward"),
+    ("rustls_native_certs", "outward"),
+    ("oauth_as", "auth"),
+    ("jsonwebtoken", "auth"),
+    ("aws_lc_rs", "auth"),
     ("rten", "index"),
     ("rten_gemm", "index"),
     ("rten_tensor", "index"),

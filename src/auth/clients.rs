@@ -1,0 +1,58 @@
+//! The clients that people sign in with, as far as they are known.
+
+use std::sync::Arc;
+
+use crate::store::{Client, Store};
+
+/// Clients that are kept at a time, of those that register and of those with a document.
+const MOST_REGISTERED: u64 = 10_000;
+const MOST_DOCUMENTED: u64 = 1_000;
+/// Seconds after which a client that nobody uses is forgotten.
+const IDLE: u64 = 90 * 24 * 60 * 60;
+
+/// The clients of a store.
+pub struct Clients(Arc<Store>);
+
+impl Clients {
+    /// The clients of this store.
+    pub fn new(store: Arc<Store>) -> Clients {
+        Clients(store)
+    }
+
+    /// The client of this name.
+    ///
+    /// # Errors
+    ///
+    /// The store cannot be read.
+    pub fn known(&self, id: &str) -> anyhow::Result<Option<Client>> {
+        self.0.client(id)
+    }
+
+    /// Keeps a client; false if there are too many, and somebody is signed in with each.
+    ///
+    /// # Errors
+    ///
+    /// The store cannot be written.
+    pub fn keep(&self, client: &Client) -> anyhow::Result<bool> {
+        let most = if client.fresh_until.is_some() { MOST_DOCUMENTED } else { MOST_REGISTERED };
+        self.0.put_client(client, most)
+    }
+
+    /// Notes that somebody signed in with a client.
+    ///
+    /// # Errors
+    ///
+    /// The store cannot be written.
+    pub fn used(&self, id: &str, now: u64) -> anyhow::Result<()> {
+        self.0.use_client(id, now)
+    }
+
+    /// Forgets clients that nobody has used for a long time.
+    ///
+    /// # Errors
+    ///
+    /// The store cannot be written.
+    pub fn sweep(&self, now: u64) -> anyhow::Result<()> {
+        self.0.forget_clients(now.saturating_sub(IDLE)).map(drop)
+    }
+}

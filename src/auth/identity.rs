@@ -1,0 +1,206 @@
+//! What signed tokens say, and whether it is true: the ID token of an identity provider (OpenID
+//! Connect Core section 3.1.3.7), and the access token of an authorization server that somebody
+//! else runs (RFC 9068).
+//!
+//! The algorithms are those that were set, never the one that a token asks for; keys come from the
+//! issuer's key set alone, whatever else a token names.
+
+use std::str::FromStr;
+
+use anyhow::{Context, bail};
+use jsonwebtoken::jwk::{Jwk, PublicKeyUse};
+use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+/// Longest token that is looked at, in bytes.
+const MAX_LENGTH: usize = 8 * 1024;
+/// Seconds that the clock of an identity provider may be off.
+const LEEWAY: u64 = 60;
+/// Longest name of a person (OpenID Connect Core section 2).
+const MAX_SUBJECT: usize = 255;
+
+/// Keys of an issuer (RFC 7517).
+#[derive(Debug, Default)]
+pub struct KeySet(Vec<Jwk>);
+
+impl KeySet {
+    /// Reads a key set. Keys of kinds that are not known here are passed over.
+    ///
+    /// # Errors
+    ///
+    /// It is none.
+    pub fn read(body: &[u8]) -> anyhow::Result<KeySet> {
+        #[derive(Deserialize)]
+        struct Set {
+            keys: Vec<Value>,
+        }
+        let set: Set =
+            serde_json::from_slice(body).context("the key set is not one of RFC 7517")?;
+        Ok(KeySet(
+            set.keys.into_iter().filter_map(|key| serde_json::from_value(key).ok()).collect(),
+        ))
+    }
+
+    fn find(&self, id: Option<&str>) -> Option<&Jwk> {
+        let mut fit = self.0.iter().filter(|key| {
+            let signs = matches!(key.common.public_key_use, None | Some(PublicKeyUse::Signature));
+            signs && (id.is_none() || key.common.key_id.as_deref() == id)
+        });
+        let found = fit.next();
+        // Without a name there must be no choice.
+        if id.is_none() && fit.next().is_some() { None } else { found }
+    }
+}
+
+/// What a token must say.
+#[derive(Debug, Clone)]
+pub struct Expected {
+    /// Who signed it; of one issuer more than one spelling may be in use.
+    pub issuers: Vec<String>,
+    /// Whom it is for.
+    pub audience: String,
+    /// How it may be signed; never by a secret that both sides share.
+    pub algorithms: Vec<Algorithm>,
+}
+
+/// Reads the name of an algorithm that can be set.
+///
+/// # Errors
+///
+/// It is none, or one by which whoever can check a token can also make one.
+pub fn algorithm(name: &str) -> anyhow::Result<Algorithm> {
+    match Algorithm::from_str(name) {
+        Ok(Algorithm::HS256 | Algorithm::HS384 | Algorithm::HS512) | Err(_) => bail!(
+            "{name:?} is none of RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, EdDSA"
+        ),
+        Ok(algorithm) => Ok(algorithm),
+    }
+}
+
+/// Why a token is not believed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Untrue {
+    /// It names a key that is not in the set; the set may be an old one.
+    UnknownKey,
+    /// It cannot be read, is signed wrongly, or says something else than it must.
+    Wrong(&'static str),
+}
+
+/// A person, as an issuer names them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Subject {
+    /// The issuer, as it was set.
+    pub issuer: String,
+    /// The name, which is unique there.
+    pub name: String,
+}
+
+/// Who an ID token speaks of, at this time (seconds since 1970).
+///
+/// # Errors
+///
+/// It is not believed.
+pub fn signed_in(
+    token: &str,
+    keys: &KeySet,
+    expected: &Expected,
+    nonce: &str,
+    now: u64,
+) -> Result<Subject, Untrue> {
+    let claims = claims(token, keys, expected)?;
+    timely(&claims, now, LEEWAY)?;
+    if seconds(&claims, "iat").is_none_or(|iat| iat > now + LEEWAY) {
+        return Err(Untrue::Wrong("it is not of now"));
+    }
+    if claims.get("nonce").and_then(Value::as_str) != Some(nonce) {
+        return Err(Untrue::Wrong("its nonce is not that of this sign-in"));
+    }
+    let several = claims.get("aud").and_then(Value::as_array).is_some_and(|all| all.len() > 1);
+    match claims.get("azp").map(|party| party.as_str() == Some(&expected.audience)) {
+        Some(false) => return Err(Untrue::Wrong("it was issued to another client")),
+        None if several => return Err(Untrue::Wrong("it does not say whom it was issued to")),
+        _ => {}
+    }
+    subject(&claims, expected)
+}
+
+/// Who shows an access token, at this time (seconds since 1970).
+///
+/// # Errors
+///
+/// It is not believed.
+pub fn calling(
+    token: &str,
+    keys: &KeySet,
+    expected: &Expected,
+    now: u64,
+) -> Result<Subject, Untrue> {
+    let claims = claims(token, keys, expected)?;
+    timely(&claims, now, 0)?;
+    subject(&claims, expected)
+}
+
+/// The claims of a token that is signed as it must be, by and for whom it must be.
+fn claims(token: &str, keys: &KeySet, expected: &Expected) -> Result<Map<String, Value>, Untrue> {
+    if token.len() > MAX_LENGTH {
+        return Err(Untrue::Wrong("it is too long"));
+    }
+    let unreadable = |_| Untrue::Wrong("it is no signed token");
+    let header = decode_header(token).map_err(unreadable)?;
+    if !expected.algorithms.contains(&header.alg) {
+        return Err(Untrue::Wrong("it is signed in a way that was not agreed on"));
+    }
+    // What a token calls critical must be understood, and nothing of the kind is (RFC 7515 section
+    // 4.1.11).
+    if header.crit.is_some() {
+        return Err(Untrue::Wrong("it asks for more than is understood"));
+    }
+    let key = keys.find(header.kid.as_deref()).ok_or(Untrue::UnknownKey)?;
+    if key
+        .common
+        .key_algorithm
+        .is_some_and(|named| named.to_string() != format!("{:?}", header.alg))
+    {
+        return Err(Untrue::Wrong("its key is for another algorithm"));
+    }
+    let key = DecodingKey::from_jwk(key).map_err(unreadable)?;
+    let mut validation = Validation::new(header.alg);
+    validation.set_required_spec_claims(&["iss", "aud", "exp", "sub"]);
+    validation.set_issuer(&expected.issuers);
+    validation.set_audience(&[&expected.audience]);
+    // The time is ours to look at: the library asks the system.
+    validation.validate_exp = false;
+    validation.validate_nbf = false;
+    let read = decode::<Map<String, Value>>(token, &key, &validation);
+    read.map(|read| read.claims)
+        .map_err(|_| Untrue::Wrong("its signature, issuer or audience is not right"))
+}
+
+fn timely(claims: &Map<String, Value>, now: u64, leeway: u64) -> Result<(), Untrue> {
+    if seconds(claims, "exp").is_none_or(|exp| exp + leeway <= now) {
+        return Err(Untrue::Wrong("it has ended"));
+    }
+    if claims.contains_key("nbf") && seconds(claims, "nbf").is_none_or(|nbf| nbf > now + leeway) {
+        return Err(Untrue::Wrong("it is not good yet"));
+    }
+    Ok(())
+}
+
+fn seconds(claims: &Map<String, Value>, name: &str) -> Option<u64> {
+    let value = claims.get(name)?;
+    // Some issuers write fractions.
+    value
+        .as_u64()
+        .or_else(|| value.as_f64().filter(|it| (0.0..1e12).contains(it)).map(|it| it as u64))
+}
+
+fn subject(claims: &Map<String, Value>, expected: &Expected) -> Result<Subject, Untrue> {
+    let name = claims.get("sub").and_then(Value::as_str).unwrap_or_default();
+    let plain = name.bytes().all(|byte| (0x20..0x7f).contains(&byte));
+    if name.is_empty() || name.len() > MAX_SUBJECT || !plain {
+        return Err(Untrue::Wrong("it names nobody"));
+    }
+    let issuer = expected.issuers.first().cloned().unwrap_or_default();
+    Ok(Subject { issuer, name: name.to_owned() })
+}

@@ -1,0 +1,115 @@
+//! Who may come in: the door of `serve`, made of what the settings say and the state holds.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::{Duration, UNIX_EPOCH};
+
+use anyhow::Context;
+
+use crate::auth::{APPS, Clients, Grants, Keys, People};
+use crate::config::{Access, Settings};
+use crate::http::{self, Clock, External, ExternalOptions, ProviderOptions, SignIn, SignInOptions};
+use crate::outward::Permit;
+use crate::store::Store;
+
+/// How often what has ended is forgotten.
+const SWEEP: Duration = Duration::from_secs(10 * 60);
+
+/// Who may call, with these limits.
+pub(super) fn rules(
+    settings: &Settings,
+    limits: http::Rules,
+    clock: &Clock,
+) -> anyhow::Result<http::Rules> {
+    let access = settings.access.value;
+    if access == Access::Open {
+        return Ok(limits);
+    }
+    let store = Arc::new(Store::open(&settings.data_dir.value)?);
+    let keys = Keys::open(store.clone())?;
+    if access == Access::Keys && keys.list()?.is_empty() {
+        eprintln!("there is no key yet: docent key create --name NAME makes one");
+    }
+    let mut rules = http::Rules { keys: Some(Arc::new(keys)), ..limits };
+    // It is there: the settings were checked.
+    let origin = settings.public_url.value.clone().unwrap_or_default();
+    match access {
+        Access::Open | Access::Keys => {}
+        Access::Google => {
+            rules.sign_in = Some(Arc::new(sign_in(settings, store, origin, clock)?));
+        }
+        Access::External => {
+            rules.external = Some(Arc::new(external(settings, origin)?));
+        }
+    }
+    Ok(rules)
+}
+
+fn sign_in(
+    settings: &Settings,
+    store: Arc<Store>,
+    origin: String,
+    clock: &Clock,
+) -> anyhow::Result<SignIn> {
+    let set = &settings.sign_in;
+    let apps = set.apps.value.clone().unwrap_or_else(|| APPS.map(str::to_owned).to_vec());
+    let time = {
+        let clock = clock.clone();
+        Arc::new(move || UNIX_EPOCH + Duration::from_secs(clock().date))
+    };
+    SignIn::new(SignInOptions {
+        grants: Grants::new(store.clone(), &origin, &format!("{origin}/mcp"), &apps, time),
+        clients: Clients::new(store),
+        people: People::open(&settings.data_dir.value)?,
+        provider: ProviderOptions {
+            issuer: set.issuer.value.clone(),
+            client_id: set.client_id.value.clone(),
+            client_secret: set.client_secret.value.0.clone(),
+            algorithms: set.algorithms.value.clone(),
+        },
+        apps,
+        permit: permit(settings)?,
+        origin,
+        clock: clock.clone(),
+    })
+}
+
+fn external(settings: &Settings, origin: String) -> anyhow::Result<External> {
+    let set = &settings.external;
+    let audience = Some(set.audience.value.clone()).filter(|audience| !audience.is_empty());
+    External::new(ExternalOptions {
+        issuer: set.issuer.value.clone(),
+        jwks_url: set.jwks_url.value.clone(),
+        audience: audience.unwrap_or_else(|| format!("{origin}/mcp")),
+        algorithms: set.algorithms.value.clone(),
+        origin,
+    })
+}
+
+/// The networks, besides the public internet, from which documents of clients are fetched.
+fn permit(settings: &Settings) -> anyhow::Result<Permit> {
+    let networks = &settings.sign_in.client_networks;
+    let read = |text: &String| {
+        http::network(text).with_context(|| {
+            format!(
+                "{}: sign_in.client_networks: {text:?} is no address or network such as 10.0.0.0/8",
+                networks.source
+            )
+        })
+    };
+    let networks = networks.value.iter().map(read).collect::<anyhow::Result<Vec<_>>>()?;
+    Ok(Arc::new(move |address: IpAddr| networks.iter().any(|network| network.contains(&address))))
+}
+
+/// Forgets from time to time what has ended.
+pub(super) async fn sweep(sign_in: Arc<SignIn>) {
+    let mut ticks = tokio::time::interval(SWEEP);
+    loop {
+        ticks.tick().await;
+        let sign_in = sign_in.clone();
+        let swept = tokio::task::spawn_blocking(move || sign_in.sweep()).await;
+        if let Ok(Err(error)) = swept {
+            tracing::warn!(error = format!("{error:#}"), "what has ended is not forgotten");
+        }
+    }
+}

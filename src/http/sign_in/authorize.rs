@@ -1,0 +1,144 @@
+//! `/authorize` and `/consent`: a client asks for a person's leave, and the person is asked, each
+//! time. One client of ours at the identity provider stands for all clients here, so that nobody
+//! but this page tells people who is asking.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, header};
+use axum::response::Response;
+use ipnet::IpNet;
+
+use super::{AUTHORIZATIONS, body, cookie, documents, page, pairs, see_other};
+use crate::auth::{Client, Lost, Shown, Unfit};
+use crate::http::Site;
+
+/// Longest query that is looked at, in bytes.
+const MAX_QUERY: usize = 8 * 1024;
+
+/// `GET /authorize`.
+pub(super) async fn asked(State(site): State<Arc<Site>>, request: Request) -> Response {
+    let network = site.door.network(&request);
+    match ask(&site, request.uri().query().unwrap_or_default(), network).await {
+        Ok(response) => response,
+        Err(error) => page::failed(&site, &error),
+    }
+}
+
+async fn ask(site: &Arc<Site>, query: &str, network: IpNet) -> anyhow::Result<Response> {
+    let sign_in = site.sign_in()?;
+    if let Err(seconds) = sign_in.admit(&sign_in.authorizations, AUTHORIZATIONS, network) {
+        return Ok(page::too_many(site, seconds));
+    }
+    if query.len() > MAX_QUERY {
+        return Ok(page::refused(site, "The request is too long."));
+    }
+    let pairs = pairs(query.as_bytes());
+    let mut names = pairs.iter().filter(|(name, _)| name == "client_id");
+    let (Some((_, id)), None) = (names.next(), names.next()) else {
+        return Ok(page::refused(site, "The request does not say which app it comes from."));
+    };
+    let client = match documents::client(site, id).await? {
+        Ok(client) => client,
+        Err(why) => return Ok(page::refused(site, &why)),
+    };
+    let shown_client = client.clone();
+    let asked = super::beside(site, move |sign_in| sign_in.grants.ask(&pairs, &client)).await?;
+    match asked {
+        Ok(asked) => {
+            let back = asked.redirect_uri().to_owned();
+            let begun = sign_in.pending.begin(asked, shown_client.clone(), sign_in.now())?;
+            let [id, token, browser] = begun;
+            let mut response = page::consent(site, &shown_client, &back, &id, &token);
+            let name = cookie::name(&sign_in.origin, &id);
+            let set = cookie::set(&sign_in.origin, &name, &browser);
+            response.headers_mut().append(header::SET_COOKIE, set);
+            Ok(response)
+        }
+        Err(Unfit::Shown(why)) => Ok(page::refused(site, &why)),
+        Err(Unfit::SentBack(address)) => Ok(see_other(&address)),
+    }
+}
+
+/// `POST /consent`.
+pub(super) async fn answered(State(site): State<Arc<Site>>, request: Request) -> Response {
+    let (parts, content) = request.into_parts();
+    match answer(&site, &parts.headers, content).await {
+        Ok(response) => response,
+        Err(error) => page::failed(&site, &error),
+    }
+}
+
+async fn answer(site: &Arc<Site>, headers: &HeaderMap, content: Body) -> anyhow::Result<Response> {
+    let sign_in = site.sign_in()?;
+    if !is_from_here(headers, &sign_in.origin) {
+        return Ok(page::elsewhere(site));
+    }
+    let form = match body(headers, content, "application/x-www-form-urlencoded").await {
+        Ok(form) => pairs(&form),
+        Err(response) => return Ok(response),
+    };
+    let field = |name: &str| {
+        let mut values = form.iter().filter(|(at, _)| at == name);
+        let (value, more) = (values.next(), values.next());
+        value.filter(|_| more.is_none()).map_or("", |(_, value)| value.as_str())
+    };
+    let (id, now) = (field("sign_in"), sign_in.now());
+    let name = cookie::name(&sign_in.origin, id);
+    let browser = cookie::value(headers, &name).unwrap_or_default();
+    let shown = match sign_in.pending.answered(id, field("token"), browser, now) {
+        Ok(shown) => shown,
+        Err(Lost::Unknown) => return Ok(page::expired(site)),
+        Err(Lost::Elsewhere) => return Ok(page::elsewhere(site)),
+    };
+    let mut response = match field("answer") {
+        "allow" => send_on(site, shown).await?,
+        // Whatever else is pressed allows nothing.
+        _ => see_other(&sign_in.grants.refuse(&shown.asked, "access_denied", "you said no")),
+    };
+    let clear = cookie::clear(&sign_in.origin, &name);
+    response.headers_mut().append(header::SET_COOKIE, clear);
+    Ok(response)
+}
+
+/// Sends a person who agreed to the identity provider.
+async fn send_on(site: &Arc<Site>, shown: Shown) -> anyhow::Result<Response> {
+    let sign_in = site.sign_in()?;
+    let refused = sign_in.grants.refuse(
+        &shown.asked,
+        "temporarily_unavailable",
+        "the identity provider cannot be reached just now",
+    );
+    let sent = sign_in.pending.consented(shown, sign_in.now())?;
+    match sign_in.provider.address(&sent).await {
+        Ok(address) => {
+            let mut response = see_other(&address);
+            // Only now is there anything to come back to, and only for this browser.
+            let name = cookie::name(&sign_in.origin, &sent.state);
+            let set = cookie::set(&sign_in.origin, &name, &sent.browser);
+            response.headers_mut().append(header::SET_COOKIE, set);
+            Ok(response)
+        }
+        Err(error) => {
+            tracing::error!(error = format!("{error:#}"), "nobody can sign in");
+            Ok(see_other(&refused))
+        }
+    }
+}
+
+/// Whether a form was sent from a page of ours. Browsers say so in a header that no page can set;
+/// of those that do not, the origin is looked at, where they say it.
+fn is_from_here(headers: &HeaderMap, origin: &str) -> bool {
+    let header = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or_default());
+    let site = header("sec-fetch-site").is_none_or(|site| site == "same-origin");
+    // A page that names no referrer names no origin either.
+    let from = header("origin").is_none_or(|from| from == origin || from == "null");
+    site && from
+}
+
+/// The host that stands behind a client, where it has proved one.
+pub(super) fn proved_host(client: &Client) -> Option<String> {
+    client.fresh_until?;
+    Some(crate::auth::shown_host(&client.id))
+}

@@ -1,0 +1,91 @@
+//! Where the identity provider sends people back to.
+
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, header};
+use axum::response::Response;
+
+use super::{cookie, page, pairs, see_other};
+use crate::auth::{Consented, Lost};
+use crate::http::Site;
+
+/// Longest query that is looked at, in bytes.
+const MAX_QUERY: usize = 16 * 1024;
+
+/// `GET /auth/google/callback`.
+pub(super) async fn back(State(site): State<Arc<Site>>, request: Request) -> Response {
+    let (parts, _) = request.into_parts();
+    match come(&site, parts.uri.query().unwrap_or_default(), &parts.headers).await {
+        Ok(response) => response,
+        Err(error) => page::failed(&site, &error),
+    }
+}
+
+async fn come(site: &Arc<Site>, query: &str, headers: &HeaderMap) -> anyhow::Result<Response> {
+    let sign_in = site.sign_in()?;
+    if query.len() > MAX_QUERY {
+        return Ok(page::refused(site, "The request is too long."));
+    }
+    let pairs = pairs(query.as_bytes());
+    let one = |name: &str| {
+        let mut values = pairs.iter().filter(|(at, _)| at == name);
+        let (value, more) = (values.next(), values.next());
+        value.filter(|_| more.is_none()).map(|(_, value)| value.as_str())
+    };
+    let Some(state) = one("state") else {
+        return Ok(page::refused(
+            site,
+            "This address is for people who come back from signing in.",
+        ));
+    };
+    let name = cookie::name(&sign_in.origin, state);
+    let browser = cookie::value(headers, &name).unwrap_or_default();
+    let consented = match sign_in.pending.back(state, browser, sign_in.now()) {
+        Ok(consented) => consented,
+        Err(Lost::Unknown) => return Ok(page::expired(site)),
+        Err(Lost::Elsewhere) => return Ok(page::elsewhere(site)),
+    };
+    let mut response = if sign_in.provider.is_foreign(one("iss")) {
+        tracing::warn!("somebody came back from another identity provider than they were sent to");
+        refused(site, &consented)?
+    } else {
+        match (one("code"), one("error")) {
+            (Some(code), None) => granted(site, code, consented).await?,
+            // In words of ours: what stands in the address may come from anybody.
+            (_, Some("access_denied")) => {
+                let why = "you did not sign in";
+                see_other(&sign_in.grants.refuse(&consented.asked, "access_denied", why))
+            }
+            _ => refused(site, &consented)?,
+        }
+    };
+    let clear = cookie::clear(&sign_in.origin, &name);
+    response.headers_mut().append(header::SET_COOKIE, clear);
+    Ok(response)
+}
+
+async fn granted(site: &Arc<Site>, code: &str, consented: Consented) -> anyhow::Result<Response> {
+    let sign_in = site.sign_in()?;
+    let now = sign_in.now();
+    let subject = match sign_in.provider.who(code, &consented, now).await {
+        Ok(subject) => subject,
+        Err(error) => {
+            tracing::warn!(error = format!("{error:#}"), "a sign-in failed");
+            return refused(site, &consented);
+        }
+    };
+    let person = sign_in.people.hash(&subject.issuer, &subject.name);
+    let address = super::beside(site, move |sign_in| {
+        sign_in.clients.used(&consented.client.id, now)?;
+        sign_in.grants.approve(&consented.asked, &person)
+    })
+    .await?;
+    Ok(see_other(&address))
+}
+
+fn refused(site: &Site, consented: &Consented) -> anyhow::Result<Response> {
+    let why = "signing in failed; try again";
+    let grants = &site.sign_in()?.grants;
+    Ok(see_other(&grants.refuse(&consented.asked, "server_error", why)))
+}

@@ -1,0 +1,313 @@
+//! Where people sign in: docent is the small authorization server in front of an identity provider
+//! that MCP clients need, because those providers take no client that nobody has announced to them
+//! and know no resource but their own.
+//!
+//! | file | what it answers |
+//! |---|---|
+//! | `metadata` | what clients must know: the documents of RFC 8414 and RFC 9728 |
+//! | `authorize` | `/authorize` and `/consent`: who asks, and whether the person agrees |
+//! | `callback` | where the identity provider sends people back to |
+//! | `token` | `/token` and `/revoke` |
+//! | `register` | `/register` (RFC 7591) |
+//! | `documents` | what clients say of themselves at their own address |
+//! | `provider` | the identity provider |
+//! | `page`, `cookie` | what the browser gets |
+
+mod authorize;
+mod callback;
+mod cookie;
+mod documents;
+mod metadata;
+mod page;
+mod provider;
+mod register;
+mod token;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use ipnet::IpNet;
+use serde_json::{Value, json};
+
+use super::issuer_keys::aside;
+use super::{Clock, Site};
+use crate::auth::{Clients, Fault, Grant, Grants, Pending, People};
+use crate::limits::{Limit, Verdict, Windows};
+use documents::Documents;
+use provider::Provider;
+
+pub(super) use metadata::{RESOURCE_METADATA, protected_resource};
+pub use provider::ProviderOptions;
+
+/// Paths that are fixed: clients of the oldest revision guess them.
+const AUTHORIZE: &str = "/authorize";
+const CONSENT: &str = "/consent";
+const CALLBACK: &str = "/auth/google/callback";
+const TOKEN: &str = "/token";
+const REVOKE: &str = "/revoke";
+const REGISTER: &str = "/register";
+const WELL_KNOWN: &str = "/.well-known/";
+/// Where a few clients look, below the endpoint.
+const BELOW_ENDPOINT: &str = "/mcp/.well-known/openid-configuration";
+
+/// Largest body of a request here, in bytes.
+const MAX_BODY: usize = 64 * 1024;
+/// Addresses whose requests are counted at a time.
+const ADDRESSES: usize = 100_000;
+
+/// Requests from one address. Those who share one, behind a company's gateway, stay far below.
+const AUTHORIZATIONS: Limit = Limit { calls: 100, per: Duration::from_secs(15 * 60) };
+const TOKENS: Limit = Limit { calls: 300, per: Duration::from_secs(15 * 60) };
+const REGISTRATIONS: Limit = Limit { calls: 20, per: Duration::from_secs(60 * 60) };
+
+/// What the sign-in is made of.
+pub struct SignInOptions {
+    /// What was granted.
+    pub grants: Grants,
+    /// The programs that people sign in with.
+    pub clients: Clients,
+    /// Who people are.
+    pub people: People,
+    /// The identity provider.
+    pub provider: ProviderOptions,
+    /// Schemes of apps that people may be sent back to.
+    pub apps: Vec<String>,
+    /// Networks, besides the public internet, from which documents of clients are fetched.
+    pub permit: crate::outward::Permit,
+    /// Origin of this server as the world knows it.
+    pub origin: String,
+    /// Where the time comes from.
+    pub clock: Clock,
+}
+
+/// Where people sign in.
+pub struct SignIn {
+    grants: Grants,
+    clients: Clients,
+    people: People,
+    pending: Pending,
+    provider: Provider,
+    documents: Documents,
+    apps: Vec<String>,
+    origin: String,
+    clock: Clock,
+    authorizations: Windows<IpNet>,
+    tokens: Windows<IpNet>,
+    registrations: Windows<IpNet>,
+}
+
+impl SignIn {
+    /// The sign-in of a server.
+    ///
+    /// # Errors
+    ///
+    /// A setting of the provider that cannot be right.
+    pub fn new(options: SignInOptions) -> anyhow::Result<SignIn> {
+        let SignInOptions { grants, clients, people, provider, apps, permit, origin, clock } =
+            options;
+        let provider = Provider::new(provider, format!("{origin}{CALLBACK}"))?;
+        Ok(SignIn {
+            grants,
+            clients,
+            people,
+            pending: Pending::default(),
+            provider,
+            documents: Documents::new(permit),
+            apps,
+            origin,
+            clock,
+            authorizations: Windows::new(ADDRESSES),
+            tokens: Windows::new(ADDRESSES),
+            registrations: Windows::new(ADDRESSES),
+        })
+    }
+
+    /// Who stands behind an access token.
+    ///
+    /// # Errors
+    ///
+    /// The store cannot be read.
+    pub(super) fn whose(&self, token: &str) -> anyhow::Result<Option<Grant>> {
+        self.grants.whose(token)
+    }
+
+    /// Forgets what has ended; for a timer.
+    ///
+    /// # Errors
+    ///
+    /// The store cannot be written.
+    pub fn sweep(&self) -> anyhow::Result<()> {
+        self.grants.sweep()?;
+        self.clients.sweep(self.now())
+    }
+
+    pub(super) fn origin(&self) -> &str {
+        &self.origin
+    }
+
+    /// Whom people sign in with, for people.
+    pub(super) fn provider_name(&self) -> &str {
+        self.provider.name()
+    }
+
+    fn now(&self) -> u64 {
+        (self.clock)().date
+    }
+
+    fn admit(&self, windows: &Windows<IpNet>, limit: Limit, network: IpNet) -> Result<(), u64> {
+        let Verdict { admitted, wait, .. } = windows.admit(network, limit, (self.clock)().ticks);
+        if admitted { Ok(()) } else { Err(wait.as_secs() + 1) }
+    }
+}
+
+/// The routes, apart from the documents of discovery.
+pub(super) fn routes() -> Router<Arc<Site>> {
+    let nothing_else = |allowed| move || async move { method_not_allowed(allowed) };
+    Router::new()
+        .route(AUTHORIZE, get(authorize::asked).fallback(nothing_else("GET, HEAD")))
+        .route(CONSENT, post(authorize::answered).fallback(nothing_else("POST")))
+        .route(CALLBACK, get(callback::back).fallback(nothing_else("GET, HEAD")))
+        .route(TOKEN, post(token::token).fallback(nothing_else("POST, OPTIONS")))
+        .route(REVOKE, post(token::revoke).fallback(nothing_else("POST, OPTIONS")))
+        .route(REGISTER, post(register::register).fallback(nothing_else("POST, OPTIONS")))
+        .merge(metadata::authorization_server())
+}
+
+/// Whether a path is here, and so in front of the door.
+pub(super) fn is_here(path: &str) -> bool {
+    [AUTHORIZE, CONSENT, CALLBACK, TOKEN, REVOKE, REGISTER, BELOW_ENDPOINT].contains(&path)
+        || path.starts_with(WELL_KNOWN)
+}
+
+/// Whether pages of every origin may ask here and read the answer: there is nothing that a browser
+/// would add of its own accord. The pages for people are not among them.
+pub(super) fn is_for_programs(path: &str) -> bool {
+    is_here(path) && ![AUTHORIZE, CONSENT, CALLBACK].contains(&path)
+}
+
+/// Whether the request comes from a form, which has looked at its origin itself.
+pub(super) fn is_form(path: &str) -> bool {
+    path == CONSENT
+}
+
+/// Lets pages of every origin ask and read.
+pub(super) fn share(headers: &mut HeaderMap) {
+    let mut set = |name, value| headers.insert(name, HeaderValue::from_static(value));
+    set(header::ACCESS_CONTROL_ALLOW_ORIGIN, "*");
+    set(header::ACCESS_CONTROL_EXPOSE_HEADERS, "WWW-Authenticate, Retry-After");
+}
+
+/// Answers a preflight.
+pub(super) fn preflight() -> Response {
+    let mut response = StatusCode::NO_CONTENT.into_response();
+    let headers = response.headers_mut();
+    let mut set = |name, value| headers.insert(name, HeaderValue::from_static(value));
+    set(header::ACCESS_CONTROL_ALLOW_METHODS, "GET, POST, OPTIONS");
+    set(
+        header::ACCESS_CONTROL_ALLOW_HEADERS,
+        "Authorization, Content-Type, Accept, MCP-Protocol-Version",
+    );
+    set(header::ACCESS_CONTROL_MAX_AGE, "7200");
+    response
+}
+
+/// Runs what waits for the store or another server, beside the threads that serve.
+async fn beside<T: Send + 'static>(
+    site: &Arc<Site>,
+    work: impl FnOnce(&SignIn) -> anyhow::Result<T> + Send + 'static,
+) -> anyhow::Result<T> {
+    let sign_in = site.sign_in()?.clone();
+    aside(move || work(&sign_in)).await
+}
+
+/// A body of bounded size, if it is of this kind.
+async fn body(headers: &HeaderMap, body: Body, kind: &str) -> Result<Vec<u8>, Response> {
+    let content = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let content = content.and_then(|value| value.split(';').next()).unwrap_or_default();
+    if !content.trim().eq_ignore_ascii_case(kind) {
+        let why = format!("the Content-Type here is {kind}");
+        return Err(fault(&Fault::new(415, "invalid_request", why)));
+    }
+    match tokio::time::timeout(Duration::from_secs(10), to_bytes(body, MAX_BODY)).await {
+        Ok(Ok(bytes)) => Ok(bytes.to_vec()),
+        Ok(Err(_)) => {
+            let why = format!("a body here is at most {} KiB long", MAX_BODY / 1024);
+            Err(closing(fault(&Fault::new(413, "invalid_request", why))))
+        }
+        Err(_) => Err(closing(fault(&Fault::new(
+            408,
+            "invalid_request",
+            "the body did not arrive in time",
+        )))),
+    }
+}
+
+/// The rest of the body was not read: it must not be taken for a request.
+fn closing(mut response: Response) -> Response {
+    response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    response
+}
+
+fn pairs(form: &[u8]) -> Vec<(String, String)> {
+    url::form_urlencoded::parse(form).into_owned().collect()
+}
+
+/// An answer in JSON that nobody keeps.
+fn answer(status: StatusCode, body: &Value) -> Response {
+    let mut response = (status, axum::Json(body)).into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::PRAGMA, HeaderValue::from_static("no-cache"));
+    response
+}
+
+/// A refusal in the form of RFC 6749 section 5.2.
+fn fault(fault: &Fault) -> Response {
+    let status = StatusCode::from_u16(fault.status).unwrap_or(StatusCode::BAD_REQUEST);
+    let mut body = json!({ "error": fault.code });
+    if !fault.why.is_empty() {
+        body["error_description"] = fault.why.as_str().into();
+    }
+    answer(status, &body)
+}
+
+/// The server's own failure, whose cause is for the log alone.
+fn failed(error: &anyhow::Error) -> Response {
+    tracing::error!(error = format!("{error:#}"), "a request of a sign-in failed");
+    fault(&Fault::new(500, "server_error", "the server failed; the cause is in its log"))
+}
+
+/// More requests from an address than anybody needs.
+fn too_many(seconds: u64) -> Response {
+    let why = format!("too many requests came from this address; try again in {seconds} s");
+    let mut response = fault(&Fault::new(429, "temporarily_unavailable", why));
+    response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+    response
+}
+
+fn method_not_allowed(allowed: &'static str) -> Response {
+    let mut response = fault(&Fault::new(405, "invalid_request", format!("send {allowed}")));
+    response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allowed));
+    response
+}
+
+/// Sends the browser on. 303, so that it does not send a form again elsewhere.
+fn see_other(address: &str) -> Response {
+    match HeaderValue::try_from(address) {
+        Ok(address) => {
+            let mut response = StatusCode::SEE_OTHER.into_response();
+            let headers = response.headers_mut();
+            headers.insert(header::LOCATION, address);
+            let mut set = |name, value| headers.insert(name, HeaderValue::from_static(value));
+            set(header::CACHE_CONTROL, "no-store");
+            set(header::REFERRER_POLICY, "no-referrer");
+            response
+        }
+        Err(error) => failed(&anyhow::Error::new(error)),
+    }
+}
