@@ -9,9 +9,11 @@ use anyhow::Context;
 use crate::auth::{APPS, Clients, Grants, Keys, People};
 use crate::config::{Access, Settings};
 use crate::http::{self, Clock, External, ExternalOptions, ProviderOptions, SignIn, SignInOptions};
-use crate::outward::Permit;
+use crate::outward::{self, Permit};
 use crate::store::Store;
 
+/// How long the document of a client may take.
+const DOCUMENT: Duration = Duration::from_secs(5);
 /// How often what has ended is forgotten.
 const SWEEP: Duration = Duration::from_secs(10 * 60);
 
@@ -68,7 +70,7 @@ fn sign_in(
             algorithms: set.algorithms.value.clone(),
         },
         apps,
-        permit: permit(settings)?,
+        documents: outward::guarded_agent(DOCUMENT, permit(settings)?, &[]),
         origin,
         clock: clock.clone(),
     })

@@ -328,6 +328,8 @@ fn bearer(headers: &HeaderMap) -> Option<Option<&str>> {
 
 #[cfg(test)]
 mod tests {
+    use axum::http::HeaderValue;
+
     use super::*;
 
     fn of(values: &[&str]) -> Option<Option<String>> {

@@ -18,12 +18,12 @@ const MAX_SET: u64 = 64 * 1024;
 
 /// The keys of one issuer.
 pub(super) struct IssuerKeys {
-    agent: ureq::Agent,
+    agent: outward::Agent,
     kept: Mutex<Option<(Instant, Arc<KeySet>)>>,
 }
 
 impl IssuerKeys {
-    pub(super) fn new(agent: ureq::Agent) -> IssuerKeys {
+    pub(super) fn new(agent: outward::Agent) -> IssuerKeys {
         IssuerKeys { agent, kept: Mutex::default() }
     }
 

@@ -7,8 +7,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
-use ureq::Agent;
+pub use ureq::Agent;
+use ureq::config::ConfigBuilder;
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
+use ureq::typestate::AgentScope;
 use ureq::unversioned::transport::DefaultConnector;
 
 pub use guard::{Permit, is_public};
@@ -27,9 +29,10 @@ pub fn agent(whole: Duration) -> Agent {
 /// An agent for addresses that a stranger names: it connects to the public internet, and to what is
 /// permitted besides. The addresses that a name stands for are looked at when they are connected
 /// to, so that a name cannot stand for something else a moment later.
-pub fn guarded_agent(whole: Duration, permit: Permit) -> Agent {
+/// `roots` are trusted besides what this machine trusts, in DER.
+pub fn guarded_agent(whole: Duration, permit: Permit, roots: &[Vec<u8>]) -> Agent {
     // A proxy would look the name up by itself, and reach what it can reach.
-    let config = config(whole, whole).proxy(None).max_idle_connections(0).build();
+    let config = trusting(whole, whole, roots).proxy(None).max_idle_connections(0).build();
     Agent::with_parts(config, DefaultConnector::default(), guard::Guard::new(permit))
 }
 
@@ -95,13 +98,15 @@ fn fresh_for(value: &str) -> Option<u64> {
     })
 }
 
-fn config(
-    silence: Duration,
-    whole: Duration,
-) -> ureq::config::ConfigBuilder<ureq::typestate::AgentScope> {
+fn config(silence: Duration, whole: Duration) -> ConfigBuilder<AgentScope> {
+    trusting(silence, whole, &[])
+}
+
+fn trusting(silence: Duration, whole: Duration, roots: &[Vec<u8>]) -> ConfigBuilder<AgentScope> {
     // What this machine trusts: behind a company's proxy that is more than the public list.
     let trusted = rustls_native_certs::load_native_certs().certs;
-    let trusted = trusted.iter().map(|it| Certificate::from_der(it).to_owned()).collect();
+    let trusted = trusted.iter().map(|it| it.as_ref()).chain(roots.iter().map(Vec::as_slice));
+    let trusted = trusted.map(|it| Certificate::from_der(it).to_owned()).collect();
     let tls = TlsConfig::builder()
         .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
         .root_certs(RootCerts::Specific(Arc::new(trusted)))

@@ -12,8 +12,11 @@ mod mcp;
 // The wire: guards, limits, pages for people.
 mod http;
 // The commands, as processes.
+mod attacks;
 mod commands;
 // Search quality: fixed questions over the manual, and a baseline to beat.
+mod people;
+mod provider;
 mod quality;
 // The rules of this repository: arrows, homes of libraries, the map.
 mod tidy;

@@ -44,11 +44,13 @@ impl Records {
         Ok(self.find(GrantKind::Code, code)?.map(|(record, _)| record))
     }
 
-    /// A refresh token. The time in which its answer is given again ends when what came in its
-    /// place was used: whoever shows it after that is not the one who lost an answer.
+    /// A refresh token. Its answer is given again for a while after it was used, but only until what
+    /// came in its place was used too: whoever shows it after that is not the one who lost an
+    /// answer.
     fn refresh_token(&self, token: &str) -> anyhow::Result<Option<RefreshTokenRecord>> {
         let found = self.find::<RefreshTokenRecord>(GrantKind::Refresh, token)?;
         let Some((mut token, record)) = found else { return Ok(None) };
+        unused_is_fresh(&mut token);
         if let Some(successor) = record.successor {
             let next = self.store.grant(GrantKind::Refresh, &successor)?;
             if next.is_none_or(|next| next.successor.is_some()) {
@@ -141,7 +143,8 @@ impl Storage for Records {
     ) -> Result<bool, StorageError> {
         let secret = &expected.refresh_token;
         let rotated = self.store.replace_grant(GrantKind::Refresh, &seal::hash(secret), |record| {
-            let now: RefreshTokenRecord = opened(secret, record)?;
+            let mut now: RefreshTokenRecord = opened(secret, record)?;
+            unused_is_fresh(&mut now);
             if now != *expected {
                 return Ok(None);
             }
@@ -208,6 +211,14 @@ impl Storage for Records {
         _: DeviceGrant,
     ) -> Result<bool, StorageError> {
         Ok(false)
+    }
+}
+
+/// A token that was not used yet has no answer to give again. The library would give its own
+/// predecessor's, and so for a while not renew what it has just renewed.
+fn unused_is_fresh(token: &mut RefreshTokenRecord) {
+    if token.state == RefreshTokenState::Active {
+        token.retry = None;
     }
 }
 
@@ -316,7 +327,7 @@ mod tests {
 
     /// What the library asks of every storage, apart from what is not offered here: clients are
     /// not made through it, and no device signs in.
-    #[tokio::test(flavor = "multi_thread")]
+    #[tokio::test(flavor = "multi_thread", worker_threads = 8)]
     async fn the_records_are_kept_as_the_library_demands() {
         let folders = std::sync::Mutex::new(Vec::new());
         let harness = StorageConformance::new(|| {

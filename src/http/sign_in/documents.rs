@@ -12,11 +12,11 @@ use super::SignIn;
 use crate::auth::{self, Client};
 use crate::http::Site;
 use crate::limits::{Limit, Windows};
-use crate::outward;
+use crate::outward::{self, Agent};
 
 /// Largest document taken, in bytes; that of the draft.
 const MAX_DOCUMENT: u64 = 5 * 1024;
-/// How long one may take.
+/// How long one waits for its turn.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Seconds that a document is kept: never shorter, so that it is not fetched twice in one sign-in,
 /// and never longer, whatever it says.
@@ -29,18 +29,14 @@ const HOSTS: usize = 10_000;
 
 /// Fetches documents.
 pub(super) struct Documents {
-    agent: ureq::Agent,
+    agent: Agent,
     hosts: Windows<String>,
     turns: Semaphore,
 }
 
 impl Documents {
-    pub(super) fn new(permit: outward::Permit) -> Documents {
-        Documents {
-            agent: outward::guarded_agent(PATIENCE, permit),
-            hosts: Windows::new(HOSTS),
-            turns: Semaphore::new(AT_ONCE),
-        }
+    pub(super) fn new(agent: Agent) -> Documents {
+        Documents { agent, hosts: Windows::new(HOSTS), turns: Semaphore::new(AT_ONCE) }
     }
 }
 

@@ -38,6 +38,7 @@ use super::issuer_keys::aside;
 use super::{Clock, Site};
 use crate::auth::{Clients, Fault, Grant, Grants, Pending, People};
 use crate::limits::{Limit, Verdict, Windows};
+use crate::outward::Agent;
 use documents::Documents;
 use provider::Provider;
 
@@ -77,8 +78,8 @@ pub struct SignInOptions {
     pub provider: ProviderOptions,
     /// Schemes of apps that people may be sent back to.
     pub apps: Vec<String>,
-    /// Networks, besides the public internet, from which documents of clients are fetched.
-    pub permit: crate::outward::Permit,
+    /// Fetches documents of clients.
+    pub documents: Agent,
     /// Origin of this server as the world knows it.
     pub origin: String,
     /// Where the time comes from.
@@ -108,7 +109,7 @@ impl SignIn {
     ///
     /// A setting of the provider that cannot be right.
     pub fn new(options: SignInOptions) -> anyhow::Result<SignIn> {
-        let SignInOptions { grants, clients, people, provider, apps, permit, origin, clock } =
+        let SignInOptions { grants, clients, people, provider, apps, documents, origin, clock } =
             options;
         let provider = Provider::new(provider, format!("{origin}{CALLBACK}"))?;
         Ok(SignIn {
@@ -117,7 +118,7 @@ impl SignIn {
             people,
             pending: Pending::default(),
             provider,
-            documents: Documents::new(permit),
+            documents: Documents::new(documents),
             apps,
             origin,
             clock,

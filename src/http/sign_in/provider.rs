@@ -42,7 +42,7 @@ pub(super) struct Provider {
     options: ProviderOptions,
     redirect_uri: String,
     expected: Expected,
-    agent: ureq::Agent,
+    agent: outward::Agent,
     /// What it says of itself, and when that was fetched.
     metadata: Mutex<Option<(Instant, Arc<Metadata>)>>,
     keys: IssuerKeys,

@@ -1,0 +1,5 @@
+mod authorize;
+mod browsers;
+mod clients;
+mod provider_lies;
+mod tokens;
