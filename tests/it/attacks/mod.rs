@@ -1,3 +1,5 @@
+//! Attacks and bad inputs, under their numbers.
+
 mod authorize;
 mod browsers;
 mod clients;
