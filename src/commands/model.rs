@@ -122,7 +122,7 @@ fn agent() -> anyhow::Result<ureq::Agent> {
     let trusted = rustls_native_certs::load_native_certs().certs;
     let trusted = trusted.iter().map(|it| Certificate::from_der(it).to_owned()).collect();
     let tls = TlsConfig::builder()
-        .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
         .root_certs(RootCerts::Specific(Arc::new(trusted)))
         .build();
     let config = ureq::Agent::config_builder()
