@@ -2,13 +2,14 @@
 
 use std::io::Write;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, bail, ensure};
 use serde_json::json;
 
+use super::times::{date, now, time};
+use crate::auth::audit::{self, Entry, Event};
 use crate::auth::{Keys, Rotated, Secret};
-use crate::config::{KeyAction, Lifetime, Settings, Source};
+use crate::config::{KeyAction, Lifetime, Settings};
 use crate::limits::Limit;
 use crate::store::{Key, KeyLimit, Store};
 
@@ -19,39 +20,47 @@ const SOON: u64 = 14 * 24 * 60 * 60;
 
 /// Runs one of the actions on the keys in the data folder.
 pub(super) fn run(settings: &Settings, action: &KeyAction) -> anyhow::Result<()> {
-    if settings.collections.is_empty() && settings.data_dir.source == Source::Default {
+    if !settings.names_data_dir() {
         bail!("whose key? Name the docs folder with --docs, or the data folder with --data-dir");
     }
-    let keys =
-        || -> anyhow::Result<Keys> { Keys::open(Arc::new(Store::open(&settings.data_dir.value)?)) };
-    let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
+    let now = now()?;
+    let store = || -> anyhow::Result<_> { Ok(Arc::new(Store::open(&settings.data_dir.value)?)) };
+    let note = |store: &Store, event, id: &str| audit::write(store, Entry::of(event).by(id), now);
     match action {
         KeyAction::Create { name, limit, lifetime, .. } => {
             let name = named(name)?;
             let limit = limit.as_deref().map(str::parse::<Limit>).transpose().context("--limit")?;
             let ends = ends(lifetime, now)?;
-            give(keys()?.create(name, limit.map(Into::into), ends, now)?)
+            let store = store()?;
+            let (secret, key) =
+                Keys::open(store.clone())?.create(name, limit.map(Into::into), ends, now)?;
+            give(&secret, &key)?;
+            note(&store, Event::KeyCreated, &key.id)
         }
-        KeyAction::List { json, .. } => list(&keys()?.list()?, *json, now),
+        KeyAction::List { json, .. } => list(&Keys::open(store()?)?.list()?, *json, now),
         KeyAction::Rotate { id, overlap, lifetime, .. } => {
             let overlap = time("--overlap", overlap)?;
             let ends = ends(lifetime, now)?;
-            let Rotated { secret, new, old } = keys()?.rotate(id, overlap.as_secs(), ends, now)?;
-            give((secret, new))?;
+            let store = store()?;
+            let Rotated { secret, new, old } =
+                Keys::open(store.clone())?.rotate(id, overlap.as_secs(), ends, now)?;
+            give(&secret, &new)?;
             let ends = old.expires.map(date).unwrap_or_default();
             eprintln!("the key {id} ends at {ends}");
-            Ok(())
+            note(&store, Event::KeyRotated, id)?;
+            note(&store, Event::KeyCreated, &new.id)
         }
         KeyAction::Revoke { id, .. } => {
-            let key = keys()?.revoke(id, now)?;
+            let store = store()?;
+            let key = Keys::open(store.clone())?.revoke(id, now)?;
             eprintln!("the key {id} ({}) lets nobody in any more", key.name);
-            Ok(())
+            note(&store, Event::KeyRevoked, id)
         }
     }
 }
 
 /// The key alone on standard output, so that it can be put into a file or a secret store.
-fn give((secret, key): (Secret, Key)) -> anyhow::Result<()> {
+fn give(secret: &Secret, key: &Key) -> anyhow::Result<()> {
     writeln!(std::io::stdout().lock(), "{}", secret.reveal())?;
     let ends = key.expires.map_or("never ends".to_owned(), |at| format!("ends at {}", date(at)));
     eprintln!("made the key {} ({}), which {ends}; it is not shown again", key.id, key.name);
@@ -134,16 +143,4 @@ fn ends(lifetime: &Lifetime, now: u64) -> anyhow::Result<Option<u64>> {
     let time = time("--expires", &lifetime.expires)?;
     ensure!(!time.is_zero(), "--expires: such a key would never let anybody in");
     Ok(Some(now + time.as_secs()))
-}
-
-/// Time as people write it, below a thousand years: sums of dates stay dates.
-fn time(flag: &str, text: &str) -> anyhow::Result<Duration> {
-    let most = Duration::from_secs(1000 * 366 * 24 * 60 * 60);
-    let time = humantime::parse_duration(text).ok().filter(|time| *time <= most);
-    time.with_context(|| format!("{flag}: {text:?} is no time such as 90d, 12h or 30m"))
-}
-
-/// As RFC 3339 has it, in UTC.
-fn date(seconds: u64) -> String {
-    humantime::format_rfc3339_seconds(UNIX_EPOCH + Duration::from_secs(seconds)).to_string()
 }

@@ -1,5 +1,6 @@
 //! One file per subcommand; the only place that sees every folder.
 
+mod audit;
 mod check;
 mod clients;
 mod collections;
@@ -17,6 +18,7 @@ mod search;
 mod serve;
 mod shell;
 mod stdio;
+mod times;
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -68,6 +70,7 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> Result<ExitCode, Failur
         }
         Command::Model(action) => model::run(&settings(action.docs())?, action),
         Command::Key(action) => key::run(&settings(action.docs())?, action),
+        Command::Audit(asked) => audit::run(&settings(asked.whose.docs.as_deref())?, asked),
         Command::Connect { client, docs } => {
             // A name nobody knows is told first, whatever the settings are.
             let client =

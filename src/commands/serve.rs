@@ -8,7 +8,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use super::{collections, connect, live, log};
-use crate::auth::Keys;
+use crate::auth::{Audit, Keys};
 use crate::config::{Access, Setting, Settings};
 use crate::http;
 use crate::limits::Limit;
@@ -40,7 +40,8 @@ async fn serve(settings: &Settings) -> anyhow::Result<()> {
     let listener = listen(settings.listen.value).await?;
     let address = listener.local_addr()?;
     let web = http::address(settings.public_url.value.as_deref(), address);
-    let rules = rules(settings)?;
+    let clock = http::system_clock();
+    let rules = rules(settings, &clock)?;
     // Behind a closed door there are no pages for people: hits then name the resource.
     let shown = rules.keys.is_none().then(|| web.clone());
     let docs = tokio::task::block_in_place(|| {
@@ -53,7 +54,7 @@ async fn serve(settings: &Settings) -> anyhow::Result<()> {
         allowed_hosts: settings.allowed_hosts.value.clone(),
         allowed_origins: settings.allowed_origins.value.clone(),
         patience: http::Patience::default(),
-        door: Arc::new(http::Door::new(rules, http::system_clock())),
+        door: Arc::new(http::Door::new(rules, clock)),
     };
     let streams = CancellationToken::new();
     let router = http::router(&options, streams.clone())?;
@@ -68,18 +69,21 @@ async fn serve(settings: &Settings) -> anyhow::Result<()> {
 }
 
 /// Who may call, and how much, with the keys that there are.
-fn rules(settings: &Settings) -> anyhow::Result<http::Rules> {
-    let keys = match settings.access.value {
-        Access::Open => None,
+fn rules(settings: &Settings, clock: &http::Clock) -> anyhow::Result<http::Rules> {
+    let rules = limits(settings)?;
+    match settings.access.value {
+        Access::Open => Ok(rules),
         Access::Keys => {
-            let keys = Keys::open(Arc::new(Store::open(&settings.data_dir.value)?))?;
+            let store = Arc::new(Store::open(&settings.data_dir.value)?);
+            let keys = Keys::open(store.clone())?;
             if keys.list()?.is_empty() {
                 eprintln!("there is no key yet: docent key create --name NAME makes one");
             }
-            Some(Arc::new(keys))
+            let clock = clock.clone();
+            let audit = Arc::new(Audit::start(store, move || clock().date)?);
+            Ok(http::Rules { keys: Some(Arc::new(keys)), audit: Some(audit), ..rules })
         }
-    };
-    Ok(http::Rules { keys, ..limits(settings)? })
+    }
 }
 
 /// The limits of the settings.
@@ -99,6 +103,7 @@ fn limits(settings: &Settings) -> anyhow::Result<http::Rules> {
     };
     Ok(http::Rules {
         keys: None,
+        audit: None,
         key: limit("key", &settings.key_limit)?,
         address: limit("address", &settings.address_limit)?,
         trusted_proxies: proxies.value.iter().map(network).collect::<anyhow::Result<_>>()?,

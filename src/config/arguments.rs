@@ -38,6 +38,8 @@ pub enum Command {
     /// Make, list, replace and revoke bearer keys for agents
     #[command(subcommand)]
     Key(KeyAction),
+    /// Show who came to the door, from which network, and with what outcome
+    Audit(AuditArguments),
     /// Print ready-to-paste configuration for MCP clients
     Connect {
         /// Client to print for; all of them without it
@@ -257,6 +259,20 @@ pub struct Lifetime {
     /// It lets in until it is revoked
     #[arg(long)]
     pub never: bool,
+}
+
+/// Arguments of `docent audit`.
+#[derive(Debug, Args)]
+pub struct AuditArguments {
+    /// How far to look back, at most 90 days: 7d, 12h, 30m
+    #[arg(long, value_name = "TIME", default_value = "7d")]
+    pub since: String,
+    /// Print a JSON object a line
+    #[arg(long)]
+    pub json: bool,
+    /// Where the docs of the server are
+    #[command(flatten)]
+    pub whose: Whose,
 }
 
 /// Which data folder.

@@ -8,8 +8,8 @@ mod file;
 mod settings;
 
 pub use arguments::{
-    AddArguments, Arguments, CheckArguments, Command, Docs, EvalArguments, Flags, IndexArguments,
-    KeyAction, Lifetime, ModelAction, SearchArguments,
+    AddArguments, Arguments, AuditArguments, CheckArguments, Command, Docs, EvalArguments, Flags,
+    IndexArguments, KeyAction, Lifetime, ModelAction, SearchArguments,
 };
 pub use file::CollectionSettings;
 pub use settings::{Access, LogFormat, Setting, Settings, Source, WatchMode};

@@ -199,6 +199,11 @@ impl Settings {
         })
     }
 
+    /// Whether the data folder is one that somebody named, or that of docs which somebody named.
+    pub fn names_data_dir(&self) -> bool {
+        !self.collections.is_empty() || self.data_dir.source != Source::Default
+    }
+
     /// Refuses an address that others reach, unless it was opened on purpose.
     ///
     /// # Errors

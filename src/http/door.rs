@@ -2,6 +2,7 @@
 //! lets in everybody, each address within a limit.
 
 use std::hash::Hash;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +14,8 @@ use super::client::{self, Peer};
 use super::clock::Clock;
 use super::error::{self, Error, Refusal};
 use super::told::{Scope, Told};
-use crate::auth::{Caller, Denied, Keys};
+use crate::auth::audit::Entry;
+use crate::auth::{Audit, Caller, Keys};
 use crate::limits::{Limit, Windows};
 
 /// Callers, and addresses, whose calls are counted at a time.
@@ -30,6 +32,8 @@ const WRONG_KEYS: Limit = Limit { calls: 20, per: Duration::from_secs(60) };
 pub struct Rules {
     /// Who shows one of these comes in; without them everybody does.
     pub keys: Option<Arc<Keys>>,
+    /// Where it is noted who was refused.
+    pub audit: Option<Arc<Audit>>,
     /// Limit of a key without one of its own.
     pub key: Limit,
     /// Limit of an address that calls without a key, this machine's own apart; behind a closed
@@ -45,6 +49,7 @@ impl Default for Rules {
         let minute = Duration::from_secs(60);
         Rules {
             keys: None,
+            audit: None,
             key: Limit { calls: 60, per: minute },
             address: Limit { calls: 120, per: minute },
             trusted_proxies: Vec::new(),
@@ -106,12 +111,12 @@ impl Door {
     pub(super) fn enter(&self, request: &mut Request, is_page: bool) -> Result<(), Error> {
         let trusted = &self.rules.trusted_proxies;
         let peer = Peer::of(request.extensions());
-        let network = client::network(client::address(peer, request.headers(), trusted));
+        let address = client::address(peer, request.headers(), trusted);
         let who = match &self.rules.keys {
-            Some(keys) => Who::Key(self.bearer(keys, request.headers(), network)?),
+            Some(keys) => Who::Key(self.bearer(keys, request.headers(), address)?),
             // What a proxy says makes nobody a neighbour, nor does the proxy's own address.
             None if peer.is_loopback() && !client::is_trusted(peer, trusted) => Who::Neighbour,
-            None => Who::Address(network),
+            None => Who::Address(client::network(address)),
         };
         if is_page {
             self.counted(&who).map(|told| told.or_refused(None)).transpose()?;
@@ -124,15 +129,17 @@ impl Door {
         &self,
         keys: &Arc<Keys>,
         headers: &HeaderMap,
-        network: IpNet,
+        address: IpAddr,
     ) -> Result<Caller, Error> {
+        let network = client::network(address);
         let Some(bearer) = bearer(headers) else {
             let told = self.told(Scope::Address, self.rules.address, &self.addresses, network);
             told.or_refused(None)?;
             return Err(challenge(false).into());
         };
         let date = (self.clock)().date;
-        match bearer.map_or(Ok(Err(Denied::Malformed)), |key| keys.check(key, date))? {
+        let key = bearer.unwrap_or_default();
+        match keys.check(key, date)? {
             Ok(caller) => {
                 if caller.unnoted {
                     note(keys, &caller, date);
@@ -142,6 +149,9 @@ impl Door {
             // A right key comes in from wherever wrong ones are tried: nobody can lock it out.
             Err(denied) => {
                 tracing::debug!(?denied, "a key was refused");
+                if let Some(audit) = &self.rules.audit {
+                    audit.note(Entry::refused_key(key, denied).from(address));
+                }
                 let told = self.told(Scope::WrongKeys, WRONG_KEYS, &self.wrong_keys, network);
                 told.or_refused(None)?;
                 Err(challenge(true).into())

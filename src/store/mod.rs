@@ -1,8 +1,10 @@
 //! Where state lives: one SQLite file in the data folder, which the command line and a running
 //! server share. Hashes only: whoever steals the file cannot call with it.
 
+mod audit;
 mod keys;
 mod sqlite;
 
+pub use audit::AuditRow;
 pub use keys::{Key, KeyLimit};
 pub use sqlite::Store;

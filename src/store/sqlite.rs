@@ -13,7 +13,7 @@ const FILE: &str = "state.sqlite";
 const BUSY: Duration = Duration::from_secs(5);
 /// The shape of the file, step by step; `user_version` counts the steps that were made. A step
 /// that was published is never changed.
-const STEPS: &[&str] = &[super::keys::TABLE];
+const STEPS: &[&str] = &[super::keys::TABLE, super::audit::TABLE];
 
 /// An open file. Who asks never waits for who writes: they have a connection each.
 pub struct Store {

@@ -39,7 +39,7 @@ fn list(dir: &Path) -> Value {
 }
 
 /// Calls `search` with a key; the head of the answer.
-fn search(served: &Served, key: &str) -> String {
+pub(super) fn search(served: &Served, key: &str) -> String {
     let body = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"search","arguments":{"query":"port"}}}"#;
     let mut stream = served.connect();
     write!(

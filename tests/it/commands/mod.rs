@@ -1,5 +1,7 @@
 //! The commands, as processes.
 
+#[cfg(unix)]
+mod auditing;
 mod checking;
 mod connecting;
 mod empty;

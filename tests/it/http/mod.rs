@@ -1,5 +1,6 @@
 //! The wire: who is let in, which bodies are calls, what people see, how connections end.
 
+mod audit;
 mod calls;
 mod doors;
 mod headers;
