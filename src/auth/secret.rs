@@ -56,6 +56,11 @@ impl Secret {
     }
 }
 
+/// Whether a text has the form of the part that is no secret.
+pub(super) fn is_id(text: &str) -> bool {
+    text.len() == NAME && text.bytes().all(|c| c.is_ascii_alphanumeric())
+}
+
 /// Characters of base62, each as likely as any other.
 fn chance(count: usize) -> anyhow::Result<String> {
     let mut text = String::with_capacity(count);

@@ -1,9 +1,10 @@
 //! `docent config`: the effective settings, and where each value comes from.
 
 use std::io::Write;
+use std::path::PathBuf;
 
 use super::{collections, serve};
-use crate::config::{CollectionSettings, Setting, Settings};
+use crate::config::{CollectionSettings, OnLimit, Setting, Settings};
 
 /// Prints the settings as TOML with the origin behind each value, then what `serve` would refuse
 /// of them.
@@ -35,10 +36,29 @@ fn show(settings: &Settings, names: Vec<String>) -> anyhow::Result<String> {
     add("public_url", value, source);
     let (value, source) = text(&settings.access, |access| format!("{access:?}").to_lowercase());
     add("access", value, source);
+    let path = |path: &Option<PathBuf>| {
+        path.as_deref().map(|path| path.display().to_string()).unwrap_or_default()
+    };
+    let (value, source) = text(&settings.keys_file, path);
+    add("keys_file", value, source);
+    let (value, source) = text(&settings.key_hash, |text| text.as_deref().map_or("", id).into());
+    add("key_hash", value, source);
+    let (value, source) = text(&settings.tls_certificate, path);
+    add("tls.certificate", value, source);
+    let (value, source) = text(&settings.tls_key, path);
+    add("tls.key", value, source);
     let (value, source) = text(&settings.key_limit, Clone::clone);
     add("limits.key", value, source);
     let (value, source) = text(&settings.address_limit, Clone::clone);
     add("limits.address", value, source);
+    let (value, source) = text(&settings.on_limit, |on_limit| {
+        match on_limit {
+            OnLimit::Http => "http",
+            OnLimit::ToolResult => "tool_result",
+        }
+        .to_owned()
+    });
+    add("limits.on_limit", value, source);
     let (value, source) = list(&settings.trusted_proxies);
     add("trusted_proxies", value, source);
     let (value, source) = text(&settings.log, |log| format!("{log:?}").to_lowercase());
@@ -62,4 +82,9 @@ fn show(settings: &Settings, names: Vec<String>) -> anyhow::Result<String> {
         out.push_str(&toml::to_string(&collection)?);
     }
     Ok(out)
+}
+
+/// As much of `ID:HASH` as is worth reading; nothing of what may be a key by mistake.
+fn id(text: &str) -> &str {
+    text.split_once(':').map_or("…", |(id, _)| id)
 }

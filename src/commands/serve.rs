@@ -3,13 +3,14 @@
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use super::{collections, connect, live, log};
+use super::{collections, connect, key, live, log};
+use crate::auth::watched::others_write;
 use crate::auth::{Audit, Keys};
-use crate::config::{Access, Setting, Settings};
+use crate::config::{Access, OnLimit, Setting, Settings};
 use crate::http;
 use crate::limits::Limit;
 use crate::store::Store;
@@ -26,6 +27,13 @@ pub(super) fn run(settings: &Settings) -> anyhow::Result<()> {
 pub(super) fn check(settings: &Settings) -> anyhow::Result<()> {
     settings.check_exposure()?;
     limits(settings)?;
+    key::listed(settings)?;
+    let has_keys = settings.keys_file.value.is_some() || settings.key_hash.value.is_some();
+    ensure!(
+        settings.access.value != Access::Open || !has_keys,
+        "keys_file and key_hash keep nobody out while everybody may come in: say --access keys, or \
+         take them away"
+    );
     http::check_guard(
         settings.listen.value,
         settings.public_url.value.as_deref(),
@@ -75,9 +83,14 @@ fn rules(settings: &Settings, clock: &http::Clock) -> anyhow::Result<http::Rules
         Access::Open => Ok(rules),
         Access::Keys => {
             let store = Arc::new(Store::open(&settings.data_dir.value)?);
-            let keys = Keys::open(store.clone())?;
-            if keys.list()?.is_empty() {
+            let keys = Keys::open(store.clone())?.with(key::listed(settings)?);
+            if keys.list_all()?.is_empty() {
                 eprintln!("there is no key yet: docent key create --name NAME makes one");
+            }
+            if let Some(file) =
+                settings.keys_file.value.as_deref().filter(|file| others_write(file))
+            {
+                tracing::warn!("who may write {} lets himself in: chmod go-w", file.display());
             }
             let clock = clock.clone();
             let audit = Arc::new(Audit::start(store, move || clock().date)?);
@@ -90,6 +103,10 @@ fn rules(settings: &Settings, clock: &http::Clock) -> anyhow::Result<http::Rules
 fn limits(settings: &Settings) -> anyhow::Result<http::Rules> {
     let limit = |name: &str, setting: &Setting<String>| -> anyhow::Result<Limit> {
         setting.value.parse().with_context(|| format!("{}: limits.{name}", setting.source))
+    };
+    let on_limit = match settings.on_limit.value {
+        OnLimit::Http => http::OnLimit::Http,
+        OnLimit::ToolResult => http::OnLimit::ToolResult,
     };
     let proxies = &settings.trusted_proxies;
     let network = |text: &String| {
@@ -106,6 +123,7 @@ fn limits(settings: &Settings) -> anyhow::Result<http::Rules> {
         audit: None,
         key: limit("key", &settings.key_limit)?,
         address: limit("address", &settings.address_limit)?,
+        on_limit,
         trusted_proxies: proxies.value.iter().map(network).collect::<anyhow::Result<_>>()?,
     })
 }

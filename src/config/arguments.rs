@@ -196,6 +196,9 @@ pub enum KeyAction {
         /// What to call it, such as the agent that will use it
         #[arg(long)]
         name: String,
+        /// Keep nothing of it here: print what to put into the file that keys_file names
+        #[arg(long)]
+        for_file: bool,
         /// How much it may call instead of the limit in the settings, such as 600/hour
         #[arg(long, value_name = "CALLS/UNIT")]
         limit: Option<String>,
@@ -329,6 +332,45 @@ pub struct Flags {
     /// Who may come in: open or keys
     #[arg(long, global = true, env = "DOCENT_ACCESS", value_name = "MODE", hide_env_values = true)]
     pub access: Option<String>,
+    /// File of hashes of keys that let in, besides those in the data folder
+    #[arg(
+        long,
+        global = true,
+        env = "DOCENT_KEYS_FILE",
+        value_name = "FILE",
+        hide_env_values = true,
+        value_parser = path()
+    )]
+    pub keys_file: Option<PathBuf>,
+    /// A single key that lets in, by its hash, as docent key create --for-file prints it
+    #[arg(
+        long,
+        global = true,
+        env = "DOCENT_KEY_HASH",
+        value_name = "ID:HASH",
+        hide_env_values = true
+    )]
+    pub key_hash: Option<String>,
+    /// Certificate of this server with those above it, in PEM: then it speaks https
+    #[arg(
+        long,
+        global = true,
+        env = "DOCENT_TLS_CERTIFICATE",
+        value_name = "FILE",
+        hide_env_values = true,
+        value_parser = path()
+    )]
+    pub tls_certificate: Option<PathBuf>,
+    /// Private key of the certificate, in PEM
+    #[arg(
+        long,
+        global = true,
+        env = "DOCENT_TLS_KEY",
+        value_name = "FILE",
+        hide_env_values = true,
+        value_parser = path()
+    )]
+    pub tls_key: Option<PathBuf>,
     /// Format of the log on standard error: auto, human or json
     #[arg(long, global = true, env = "DOCENT_LOG", value_name = "FORMAT", hide_env_values = true)]
     pub log: Option<String>,

@@ -12,4 +12,4 @@ pub use arguments::{
     IndexArguments, KeyAction, Lifetime, ModelAction, SearchArguments,
 };
 pub use file::CollectionSettings;
-pub use settings::{Access, LogFormat, Setting, Settings, Source, WatchMode};
+pub use settings::{Access, LogFormat, OnLimit, Setting, Settings, Source, WatchMode};

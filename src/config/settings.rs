@@ -54,6 +54,15 @@ pub enum Access {
     Keys,
 }
 
+/// How a `tools/call` over its limit is answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnLimit {
+    /// With status 429 and a JSON-RPC error.
+    Http,
+    /// With status 200 and a result that says so to the model.
+    ToolResult,
+}
+
 /// Format of the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogFormat {
@@ -90,10 +99,20 @@ pub struct Settings {
     pub public_url: Setting<Option<String>>,
     /// Who may come in. Default: open.
     pub access: Setting<Access>,
+    /// File of hashes of keys, besides those in the data folder. Default: none.
+    pub keys_file: Setting<Option<PathBuf>>,
+    /// A single key, as `ID:HASH`. Default: none.
+    pub key_hash: Setting<Option<String>>,
+    /// Certificate chain of the server in PEM. Default: none, plain HTTP.
+    pub tls_certificate: Setting<Option<PathBuf>>,
+    /// Its private key in PEM.
+    pub tls_key: Setting<Option<PathBuf>>,
     /// Calls that a key without a limit of its own may make. Default: 60/minute.
     pub key_limit: Setting<String>,
     /// Calls that an address without a key may make. Default: 120/minute.
     pub address_limit: Setting<String>,
+    /// How a call over its limit is answered. Default: http.
+    pub on_limit: Setting<OnLimit>,
     /// Addresses and networks of proxies whose word on the client's address counts. Default: none.
     pub trusted_proxies: Setting<Vec<String>>,
     /// Format of the log. Default: auto.
@@ -132,8 +151,8 @@ impl Settings {
             None => Some(PathBuf::from("docent.toml")).filter(|p| docs.is_none() && p.exists()),
         };
         let file = path.as_deref().map(File::read).transpose()?.unwrap_or_default();
-        let pick = Pick { matches, file: path.clone() };
         let base = path.as_deref().and_then(Path::parent).unwrap_or(Path::new("")).to_owned();
+        let pick = Pick { matches, file: path.clone(), base: base.clone() };
         let collections = collections(docs, file.collections, &base);
         let listen =
             pick.text("listen", "DOCENT_LISTEN", &flags.listen, file.listen, "127.0.0.1:8080");
@@ -175,6 +194,25 @@ impl Settings {
             listen,
             public_url,
             access,
+            keys_file: pick.path("keys-file", "DOCENT_KEYS_FILE", &flags.keys_file, file.keys_file),
+            key_hash: pick
+                .text("key-hash", "DOCENT_KEY_HASH", &flags.key_hash, file.key_hash, "")
+                .map(|text| Some(text).filter(|text| !text.is_empty())),
+            tls_certificate: pick.path(
+                "tls-certificate",
+                "DOCENT_TLS_CERTIFICATE",
+                &flags.tls_certificate,
+                file.tls.certificate,
+            ),
+            tls_key: pick.path("tls-key", "DOCENT_TLS_KEY", &flags.tls_key, file.tls.key),
+            on_limit: pick.or_default(file.limits.on_limit, "http".to_owned()).try_map(
+                "limits.on_limit",
+                |text| match text.as_str() {
+                    "http" => Ok(OnLimit::Http),
+                    "tool_result" => Ok(OnLimit::ToolResult),
+                    _ => bail!("{text:?} is not one of: http, tool_result"),
+                },
+            )?,
             key_limit: pick.or_default(file.limits.key, "60/minute".to_owned()),
             address_limit: pick.or_default(file.limits.address, "120/minute".to_owned()),
             trusted_proxies: pick.or_default(file.trusted_proxies, Vec::new()),
@@ -227,6 +265,10 @@ fn filled(path: &Option<PathBuf>) -> Option<PathBuf> {
 }
 
 impl<T> Setting<T> {
+    fn map<U>(self, map: impl FnOnce(T) -> U) -> Setting<U> {
+        Setting { value: map(self.value), source: self.source }
+    }
+
     fn try_map<U>(
         self,
         name: &str,
@@ -246,6 +288,8 @@ impl<T> Setting<T> {
 struct Pick<'a> {
     matches: &'a ArgMatches,
     file: Option<PathBuf>,
+    /// The folder of the file, which paths in it start from.
+    base: PathBuf,
 }
 
 impl Pick<'_> {
@@ -278,6 +322,18 @@ impl Pick<'_> {
         let given = given.clone().filter(|text| !text.is_empty());
         self.of(flag, variable, given, in_file)
             .unwrap_or_else(|| Setting { value: default.to_owned(), source: Source::Default })
+    }
+
+    fn path(
+        &self,
+        flag: &'static str,
+        variable: &'static str,
+        given: &Option<PathBuf>,
+        in_file: Option<PathBuf>,
+    ) -> Setting<Option<PathBuf>> {
+        let in_file = filled(&in_file).map(|path| self.base.join(path));
+        let set = self.of(flag, variable, filled(given), in_file);
+        set.map_or(Setting { value: None, source: Source::Default }, |set| set.map(Some))
     }
 
     fn or_default<T>(&self, in_file: Option<T>, default: T) -> Setting<T> {

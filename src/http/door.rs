@@ -13,7 +13,7 @@ use ipnet::IpNet;
 use super::client::{self, Peer};
 use super::clock::Clock;
 use super::error::{self, Error, Refusal};
-use super::told::{Scope, Told};
+use super::told::{OnLimit, Scope, Told};
 use crate::auth::audit::Entry;
 use crate::auth::{Audit, Caller, Keys};
 use crate::limits::{Limit, Windows};
@@ -23,7 +23,8 @@ const CALLERS: usize = 100_000;
 /// Longest credentials that are looked at.
 const MAX_CREDENTIALS: usize = 1024;
 /// Methods that are counted: those that bring documents.
-const COUNTED: [&str; 3] = ["tools/call", "resources/read", "prompts/get"];
+const COUNTED: [&str; 3] = [TOOL_CALL, "resources/read", "prompts/get"];
+const TOOL_CALL: &str = "tools/call";
 /// Wrong keys that an address may show before it is told to slow down.
 const WRONG_KEYS: Limit = Limit { calls: 20, per: Duration::from_secs(60) };
 
@@ -39,6 +40,8 @@ pub struct Rules {
     /// Limit of an address that calls without a key, this machine's own apart; behind a closed
     /// door, of its attempts.
     pub address: Limit,
+    /// How a call over its limit is answered.
+    pub on_limit: OnLimit,
     /// Proxies whose word on the client's address counts.
     pub trusted_proxies: Vec<IpNet>,
 }
@@ -52,6 +55,7 @@ impl Default for Rules {
             audit: None,
             key: Limit { calls: 60, per: minute },
             address: Limit { calls: 120, per: minute },
+            on_limit: OnLimit::default(),
             trusted_proxies: Vec::new(),
         }
     }
@@ -87,6 +91,11 @@ impl Door {
     /// Whether only some may come in.
     pub(super) fn is_closed(&self) -> bool {
         self.rules.keys.is_some()
+    }
+
+    /// Whether the model is told that this call is refused, and not its client.
+    pub(super) fn tells_model(&self, method: &str) -> bool {
+        self.rules.on_limit == OnLimit::ToolResult && method == TOOL_CALL
     }
 
     /// What the operator should see at start.

@@ -50,6 +50,7 @@ pub use client::Peer;
 pub use clock::{Clock, Now, system_clock};
 pub use door::{Door, Rules};
 pub use guard::check as check_guard;
+pub use told::OnLimit;
 
 use crate::mcp::{self, Docs};
 use error::{Error, Refusal};

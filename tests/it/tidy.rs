@@ -11,7 +11,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("index", &["corpus"]),
     ("mcp", &["index", "corpus"]),
     ("http", &["mcp", "index", "auth", "limits", "usage"]),
-    ("auth", &["store"]),
+    ("auth", &["store", "limits"]),
     ("limits", &["store"]),
     ("usage", &["store"]),
     ("store", &[]),
@@ -61,6 +61,7 @@ const HOMES: &[(&str, &str)] = &[
 /// Where a library may be seen outside its home, with the reason.
 const VISITS: &[(&str, &str, &str)] = &[
     ("clap", "src/commands/mod.rs", "the words are parsed where the commands are chosen"),
+    ("humantime", "src/auth/listed.rs", "people write the dates in the keys file"),
     ("unicode_normalization", "src/index/analyzer/", "words are folded where they become terms"),
     ("rmcp", "src/http/", "the wire names the type of the service it routes to"),
 ];

@@ -12,6 +12,7 @@ mod evaluating;
 mod failing;
 mod help;
 mod keys;
+mod keys_file;
 mod modelling;
 mod searching;
 mod served;

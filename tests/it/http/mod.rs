@@ -5,6 +5,7 @@ mod calls;
 mod doors;
 mod headers;
 mod keys;
+mod limits;
 mod pages;
 mod plain;
 mod wire;
