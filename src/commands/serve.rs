@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, bail, ensure};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -27,6 +27,7 @@ pub(super) fn run(settings: &Settings) -> anyhow::Result<()> {
 pub(super) fn check(settings: &Settings) -> anyhow::Result<()> {
     settings.check_exposure()?;
     limits(settings)?;
+    tls(settings)?;
     key::listed(settings)?;
     let has_keys = settings.keys_file.value.is_some() || settings.key_hash.value.is_some();
     ensure!(
@@ -48,6 +49,10 @@ async fn serve(settings: &Settings) -> anyhow::Result<()> {
     let listener = listen(settings.listen.value).await?;
     let address = listener.local_addr()?;
     let web = http::address(settings.public_url.value.as_deref(), address);
+    let tls = tls(settings)?;
+    for concern in tls.iter().flat_map(http::Tls::concerns).chain(proxy_missing(settings)) {
+        tracing::warn!("{concern}");
+    }
     let clock = http::system_clock();
     let rules = rules(settings, &clock)?;
     // Behind a closed door there are no pages for people: hits then name the resource.
@@ -73,7 +78,8 @@ async fn serve(settings: &Settings) -> anyhow::Result<()> {
         // Subscriptions get their final result before their streams are cut.
         docs.close();
     };
-    http::serve(listener, router, options.patience, streams, shutdown).await
+    let listening = http::Listening::new(listener, tls);
+    http::serve(listening, router, options.patience, streams, shutdown).await
 }
 
 /// Who may call, and how much, with the keys that there are.
@@ -97,6 +103,42 @@ fn rules(settings: &Settings, clock: &http::Clock) -> anyhow::Result<http::Rules
             Ok(http::Rules { keys: Some(Arc::new(keys)), audit: Some(audit), ..rules })
         }
     }
+}
+
+/// The certificate of the settings, if there is one.
+fn tls(settings: &Settings) -> anyhow::Result<Option<http::Tls>> {
+    let (certificate, key) = match (&settings.tls_certificate.value, &settings.tls_key.value) {
+        (Some(certificate), Some(key)) => (certificate, key),
+        (None, None) => return Ok(None),
+        (Some(_), None) => bail!("tls.certificate is set without tls.key, its private key"),
+        (None, Some(_)) => bail!("tls.key is set without tls.certificate"),
+    };
+    let host = settings.public_url.value.as_deref().and_then(https_host);
+    let host = host.context(
+        "tls: public_url has to be the https address that the certificate is for, such as \
+         https://docs.example.com",
+    )?;
+    http::Tls::open(certificate, key, host).map(Some)
+}
+
+/// Says that something in front has to speak https, if nothing here does and nothing is known to.
+fn proxy_missing(settings: &Settings) -> Option<String> {
+    let url = settings.public_url.value.as_deref().filter(|url| https_host(url).is_some())?;
+    let alone =
+        settings.tls_certificate.value.is_none() && settings.trusted_proxies.value.is_empty();
+    alone.then(|| {
+        format!(
+            "docent speaks plain HTTP here: a proxy has to be in front that speaks https for {url}; \
+             name it in trusted_proxies, or give docent a certificate with [tls]"
+        )
+    })
+}
+
+/// The host of an https address.
+fn https_host(url: &str) -> Option<&str> {
+    let authority = url.strip_prefix("https://")?.split('/').next()?;
+    let bracketed = authority.strip_prefix('[').and_then(|rest| rest.split(']').next());
+    bracketed.or_else(|| authority.split(':').next())
 }
 
 /// The limits of the settings.

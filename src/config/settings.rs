@@ -167,20 +167,9 @@ impl Settings {
             _ => bail!("{text:?} is not one of: open, keys"),
         })?;
         let log = pick.text("log", "DOCENT_LOG", &flags.log, file.log, "auto");
-        let log = log.try_map("log", |text| match text.as_str() {
-            "auto" => Ok(LogFormat::Auto),
-            "human" => Ok(LogFormat::Human),
-            "json" => Ok(LogFormat::Json),
-            _ => bail!("{text:?} is not one of: auto, human, json"),
-        })?;
+        let log = log.try_map("log", |text| parse_log(&text))?;
         let watch = pick.text("watch", "DOCENT_WATCH", &flags.watch, file.watch, "auto");
-        let watch = watch.try_map("watch", |text| match text.as_str() {
-            "auto" => Ok(WatchMode::Auto),
-            "events" => Ok(WatchMode::Events),
-            "poll" => Ok(WatchMode::Poll),
-            "off" => Ok(WatchMode::Off),
-            _ => bail!("{text:?} is not one of: auto, events, poll, off"),
-        })?;
+        let watch = watch.try_map("watch", |text| parse_watch(&text))?;
         let public_url =
             pick.text("public-url", "DOCENT_PUBLIC_URL", &flags.public_url, file.public_url, "");
         let public_url = public_url.try_map("public-url", |text| parse_public_url(&text))?;
@@ -205,14 +194,9 @@ impl Settings {
                 file.tls.certificate,
             ),
             tls_key: pick.path("tls-key", "DOCENT_TLS_KEY", &flags.tls_key, file.tls.key),
-            on_limit: pick.or_default(file.limits.on_limit, "http".to_owned()).try_map(
-                "limits.on_limit",
-                |text| match text.as_str() {
-                    "http" => Ok(OnLimit::Http),
-                    "tool_result" => Ok(OnLimit::ToolResult),
-                    _ => bail!("{text:?} is not one of: http, tool_result"),
-                },
-            )?,
+            on_limit: pick
+                .or_default(file.limits.on_limit, "http".to_owned())
+                .try_map("limits.on_limit", |text| parse_on_limit(&text))?,
             key_limit: pick.or_default(file.limits.key, "60/minute".to_owned()),
             address_limit: pick.or_default(file.limits.address, "120/minute".to_owned()),
             trusted_proxies: pick.or_default(file.trusted_proxies, Vec::new()),
@@ -360,6 +344,33 @@ fn collections(
         .into_iter()
         .map(|collection| CollectionSettings { path: base.join(&collection.path), ..collection })
         .collect()
+}
+
+fn parse_log(text: &str) -> anyhow::Result<LogFormat> {
+    match text {
+        "auto" => Ok(LogFormat::Auto),
+        "human" => Ok(LogFormat::Human),
+        "json" => Ok(LogFormat::Json),
+        _ => bail!("{text:?} is not one of: auto, human, json"),
+    }
+}
+
+fn parse_watch(text: &str) -> anyhow::Result<WatchMode> {
+    match text {
+        "auto" => Ok(WatchMode::Auto),
+        "events" => Ok(WatchMode::Events),
+        "poll" => Ok(WatchMode::Poll),
+        "off" => Ok(WatchMode::Off),
+        _ => bail!("{text:?} is not one of: auto, events, poll, off"),
+    }
+}
+
+fn parse_on_limit(text: &str) -> anyhow::Result<OnLimit> {
+    match text {
+        "http" => Ok(OnLimit::Http),
+        "tool_result" => Ok(OnLimit::ToolResult),
+        _ => bail!("{text:?} is not one of: http, tool_result"),
+    }
 }
 
 fn parse_listen(text: &str) -> anyhow::Result<SocketAddr> {

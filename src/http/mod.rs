@@ -3,6 +3,7 @@
 //! | file | what it decides |
 //! |---|---|
 //! | `accept` | how long a connection is waited for, and how serving ends |
+//! | `tls` | with which certificate connections are encrypted |
 //! | `address` | what address clients are told |
 //! | `guard` | which hosts and origins are let in (pure) |
 //! | `door`, `client`, `told` | who may call, and how much |
@@ -27,6 +28,7 @@ mod link;
 mod pages;
 mod render;
 mod rpc;
+mod tls;
 mod told;
 
 use std::net::SocketAddr;
@@ -44,12 +46,13 @@ use rmcp::ServerHandler;
 use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
 
-pub use accept::{Patience, serve, stopped};
+pub use accept::{Listening, Patience, serve, stopped};
 pub use address::address;
 pub use client::Peer;
 pub use clock::{Clock, Now, system_clock};
 pub use door::{Door, Rules};
 pub use guard::check as check_guard;
+pub use tls::Tls;
 pub use told::OnLimit;
 
 use crate::mcp::{self, Docs};

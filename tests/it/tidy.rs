@@ -45,7 +45,8 @@ const HOMES: &[(&str, &str)] = &[
     ("clap", "config"),
     ("indicatif", "commands"),
     ("ureq", "commands"),
-    ("rustls", "commands"),
+    ("rustls", "http"),
+    ("tokio_rustls", "http"),
     ("rustls_native_certs", "commands"),
     ("rten", "index"),
     ("rten_gemm", "index"),
@@ -63,6 +64,7 @@ const VISITS: &[(&str, &str, &str)] = &[
     ("clap", "src/commands/mod.rs", "the words are parsed where the commands are chosen"),
     ("humantime", "src/auth/listed.rs", "people write the dates in the keys file"),
     ("unicode_normalization", "src/index/analyzer/", "words are folded where they become terms"),
+    ("rustls", "src/commands/model.rs", "the download takes the same provider"),
     ("rmcp", "src/http/", "the wire names the type of the service it routes to"),
 ];
 

@@ -18,6 +18,7 @@ mod searching;
 mod served;
 mod serving;
 mod settings;
+mod tls;
 
 use std::process::{Command, Output};
 

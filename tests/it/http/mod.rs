@@ -8,6 +8,7 @@ mod keys;
 mod limits;
 mod pages;
 mod plain;
+mod tls;
 mod wire;
 
 use std::sync::Arc;
