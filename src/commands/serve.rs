@@ -199,12 +199,9 @@ fn welcome(
     }
     let names: Vec<String> =
         options.docs.collections().iter().map(|shelf| shelf.name.clone()).collect();
-    let line = connect::claude_code_line(connect::server_name(&names), format!("{web}/mcp"));
-    let key = match settings.access.value {
-        Access::Open => "",
-        Access::Keys => " --header \"Authorization: Bearer $KEY\"",
-    };
-    eprintln!("connect Claude Code:  {line}{key}");
+    let (name, url) = (connect::server_name(&names), format!("{web}/mcp"));
+    let line = connect::claude_code_line(name, url, settings.access.value);
+    eprintln!("connect Claude Code:  {line}");
     eprintln!("other clients:        {others}");
     Ok(())
 }

@@ -47,6 +47,9 @@ pub enum Command {
         /// Docs folder that the stdio configuration names
         #[arg(long, value_name = "DOCS")]
         docs: Option<PathBuf>,
+        /// With a bearer key over HTTP, as a server with access by key wants it
+        #[arg(long)]
+        key: bool,
     },
     /// Show the effective settings and where each value comes from
     Config(Docs),
