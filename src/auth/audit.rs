@@ -20,7 +20,8 @@ use crate::store::{AuditRow, Store};
 pub const KEPT: u64 = 90 * 24 * 60 * 60;
 /// Most rows kept: some 10 MB.
 const MOST_ROWS: u64 = 100_000;
-/// Different things that are told apart in one minute; more are counted as one.
+/// Of each event, cases that are told apart in one minute; more are counted as one. A flood of one
+/// event hides nothing of another.
 const MOST_A_MINUTE: usize = 1000;
 /// Rows that wait for a disk which takes none.
 const MOST_WAITING: usize = 4 * MOST_A_MINUTE;
@@ -201,7 +202,7 @@ struct Pending {
     /// This minute, since 1970.
     minute: u64,
     /// What happened in it, and how often after the first time.
-    seen: FxHashMap<Entry, u64>,
+    seen: FxHashMap<Event, FxHashMap<Entry, u64>>,
     /// Rows for which there was no room.
     lost: u64,
     closed: bool,
@@ -297,18 +298,17 @@ impl Pending {
     /// The first of its kind in a minute is written at once; others are counted.
     fn add(&mut self, entry: Entry, now: u64) {
         self.begin_minute(now / 60);
-        if let Some(times) = self.seen.get_mut(&entry) {
+        let seen = self.seen.entry(entry.event).or_default();
+        if let Some(times) = seen.get_mut(&entry) {
             *times += 1;
-            return;
-        }
-        if self.seen.len() < MOST_A_MINUTE {
-            self.seen.insert(entry.clone(), 0);
+        } else if seen.len() < MOST_A_MINUTE {
+            seen.insert(entry.clone(), 0);
             self.push(entry.row(now, 1));
-            return;
+        } else {
+            // From too many networks, or by too many: only what and how often.
+            let Entry { event, outcome, .. } = entry;
+            *seen.entry(Entry::of(event).outcome(outcome)).or_default() += 1;
         }
-        // From too many networks, or by too many: only what and how often.
-        let Entry { event, outcome, .. } = entry;
-        *self.seen.entry(Entry::of(event).outcome(outcome)).or_default() += 1;
     }
 
     /// Ends the counts of the minute before, if this is another one.
@@ -320,7 +320,7 @@ impl Pending {
     }
 
     fn write_counts(&mut self) {
-        for (entry, times) in std::mem::take(&mut self.seen) {
+        for (entry, times) in std::mem::take(&mut self.seen).into_values().flatten() {
             if times > 0 {
                 self.push(entry.row(self.minute * 60, times));
             }
@@ -395,14 +395,14 @@ mod tests {
             let [_, a, b, c] = n.to_be_bytes();
             audit.note(shown(&format!("10.{b}.{c}.{a}")));
         }
-        audit.note(Entry::of(Event::SignedIn).by("somebody"));
+        audit.note(Entry::of(Event::SignedIn).by("me"));
         drop(audit);
         let rows = store.audit(0).unwrap();
         assert_eq!(rows.len(), MOST_A_MINUTE + 2);
         assert_eq!(rows.iter().map(|row| row.times).sum::<u64>(), 20_001);
         let rest: Vec<_> = rows.iter().filter(|row| row.network.is_none()).collect();
-        assert_eq!((rest[0].event.as_str(), rest[0].times), ("key.shown", 19_000));
-        assert_eq!((rest[1].event.as_str(), rest[1].times), ("sign_in.done", 1));
+        assert_eq!((rest[0].event.as_str(), rest[0].who.as_deref()), ("sign_in.done", Some("me")));
+        assert_eq!((rest[1].event.as_str(), rest[1].times), ("key.shown", 19_000));
     }
 
     #[test]

@@ -80,7 +80,8 @@ impl Listed {
             bail!("this is not ID:HASH; docent key create --for-file prints what to put here");
         };
         let key = Key { name: "key_hash".into(), ..key(id, hash)? };
-        let keys = FxHashMap::from_iter([(key.id.clone(), (key, Origin::Setting))]);
+        let mut keys = Arc::unwrap_or_clone(self.now());
+        keys.insert(key.id.clone(), (key, Origin::Setting));
         Ok(Listed { keys: Mutex::new(Arc::new(keys)), ..self })
     }
 
@@ -121,8 +122,12 @@ impl Listed {
     fn read(&self, path: &Path) -> anyhow::Result<usize> {
         let text = std::fs::read_to_string(path)
             .with_context(|| format!("cannot read the keys file {}", path.display()))?;
-        let named = |error: String| anyhow!("{}: {error}", path.display());
         // The parser would show the line, and by mistake a key may stand in it.
+        let named = |error: String| {
+            let is_safe = !error.contains(secret::PREFIX);
+            let error = if is_safe { &error } else { "a key itself stands in it, not its hash" };
+            anyhow!("{}: {error}", path.display())
+        };
         let Written { keys: entries } = toml::from_str(&text).map_err(|error| {
             let before = text.get(..error.span().map_or(0, |span| span.start));
             let line = before.unwrap_or_default().matches('\n').count() + 1;
@@ -134,9 +139,9 @@ impl Listed {
         let mut read: FxHashMap<_, _> = kept.map(|(id, key)| (id.clone(), key.clone())).collect();
         for entry in entries {
             let id = entry.id.clone();
-            let key = entry.key().map_err(|error| named(format!("the key {id:?}: {error:#}")))?;
+            let key = entry.key().map_err(|error| named(format!("the key {id}: {error:#}")))?;
             if read.insert(id.clone(), (key, Origin::File)).is_some() {
-                return Err(named(format!("the key {id:?} stands twice")));
+                return Err(named(format!("the key {id} stands twice")));
             }
         }
         *keys = Arc::new(read);
@@ -306,8 +311,10 @@ mod tests {
             (good.replace("name = \"ci\"\n", ""), "missing field `name`"),
             (good.replace(&hash, secret.reveal()), "hash: it is 64 hexadecimal digits"),
             (good.replace(&hash, &"+f".repeat(32)), "hash: it is 64 hexadecimal digits"),
-            (good.replace(&format!("\"{hash}\""), secret.reveal()), "keys.toml: line 4: "),
-            (good.replace(secret.id(), "x"), "the key \"x\": id: a key's id is 8 letters"),
+            (good.replace(&format!("\"{hash}\""), secret.reveal()), "keys.toml: "),
+            (format!("keys = [\"{}\"]", secret.reveal()), "a key itself stands in it"),
+            (good.replace(secret.id(), secret.reveal()), "a key itself stands in it"),
+            (good.replace(secret.id(), "x"), "the key x: id: a key's id is 8 letters"),
             (format!("{good}{good}"), "stands twice"),
             (entry(&secret, "limit = \"5\""), "limit: \"5\" is not CALLS/UNIT"),
             (entry(&secret, "expires = 2027-01-01"), "expires: 2027-01-01 is no time such as"),

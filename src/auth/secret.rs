@@ -6,7 +6,7 @@ use anyhow::{Context, anyhow};
 use sha2::{Digest, Sha256};
 
 /// How every key begins.
-const PREFIX: &str = "dk_live_";
+pub(super) const PREFIX: &str = "dk_live_";
 /// Characters of the name, of the chance, and of the checksum.
 const NAME: usize = 8;
 const CHANCE: usize = 43;

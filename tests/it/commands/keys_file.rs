@@ -121,7 +121,7 @@ fn a_file_that_lets_nobody_in_or_everybody_is_told_at_start() {
         command
     };
     let said = fails(&mut with(&["--access", "keys", "--keys-file", "keys.toml"]));
-    assert!(said.contains("keys.toml: the key \"x\": id: "), "{said}");
+    assert!(said.contains("keys.toml: the key x: id: "), "{said}");
     let said = fails(&mut with(&["--access", "keys", "--keys-file", "nowhere.toml"]));
     assert!(said.contains("cannot read the keys file nowhere.toml"), "{said}");
     let (_, entry, _) = made(&dir, &[]);
