@@ -29,9 +29,8 @@ pub(super) fn check(settings: &Settings) -> anyhow::Result<()> {
     limits(settings)?;
     tls(settings)?;
     key::listed(settings)?;
-    let has_keys = settings.keys_file.value.is_some() || settings.key_hash.value.is_some();
     ensure!(
-        settings.access.value != Access::Open || !has_keys,
+        settings.access.value != Access::Open || !has_listed_keys(settings),
         "keys_file and key_hash keep nobody out while everybody may come in: say --access keys, or \
          take them away"
     );
@@ -88,7 +87,7 @@ fn rules(settings: &Settings, clock: &http::Clock) -> anyhow::Result<http::Rules
     match settings.access.value {
         Access::Open => Ok(rules),
         Access::Keys => {
-            let store = Arc::new(Store::open(&settings.data_dir.value)?);
+            let store = Arc::new(store(settings)?);
             let keys = Keys::open(store.clone())?.with(key::listed(settings)?);
             if keys.list_all()?.is_empty() {
                 eprintln!("there is no key yet: docent key create --name NAME makes one");
@@ -103,6 +102,23 @@ fn rules(settings: &Settings, clock: &http::Clock) -> anyhow::Result<http::Rules
             Ok(http::Rules { keys: Some(Arc::new(keys)), audit: Some(audit), ..rules })
         }
     }
+}
+
+/// Where keys are kept. A server whose keys come with its settings does without.
+fn store(settings: &Settings) -> anyhow::Result<Store> {
+    let dir = &settings.data_dir.value;
+    match Store::open(dir) {
+        // What was revoked in a file that is there must not be forgotten.
+        Err(error) if has_listed_keys(settings) && !Store::is_in(dir) => {
+            tracing::warn!("{error:#}; the audit log ends with this process");
+            Store::in_memory()
+        }
+        opened => opened,
+    }
+}
+
+fn has_listed_keys(settings: &Settings) -> bool {
+    settings.keys_file.value.is_some() || settings.key_hash.value.is_some()
 }
 
 /// The certificate of the settings, if there is one.
