@@ -8,9 +8,8 @@
 //! ```text
 //!              commands ─────────────► config
 //!                 │ (sees everything)
-//!   corpus ◄── index ◄── mcp ◄── http ──► auth ──► store
-//!   (files)   (tantivy)  (rmcp)  (axum) ├► limits ──► store
-//!                                       ├► usage ──► store
+//!   corpus ◄── index ◄── mcp ◄── http ──► auth ──► limits ──► store
+//!   (files)   (tantivy)  (rmcp)  (axum) ├► usage ──► store
 //!                                       └► outward
 //! ```
 //!

@@ -2,12 +2,13 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use arc_swap::ArcSwap;
 use rustc_hash::FxHashMap;
 use subtle::ConstantTimeEq;
 
 use super::Secret;
+use super::listed::{Listed, Origin};
 use crate::store::{Key, KeyLimit, Store};
 
 /// Seconds to which the last use of a key is kept: nobody needs to know it better, and each note
@@ -50,9 +51,10 @@ pub enum Denied {
     Revoked,
 }
 
-/// The keys of a store, in memory.
+/// The keys of a store, in memory, and those that a deployment brings along.
 pub struct Keys {
     store: Arc<Store>,
+    listed: Listed,
     loaded: ArcSwap<Loaded>,
     /// Keys whose use was given out to be noted, and when: each use is given out once.
     given_out: Mutex<FxHashMap<String, u64>>,
@@ -72,9 +74,20 @@ impl Keys {
     ///
     /// The store cannot be read.
     pub fn open(store: Arc<Store>) -> anyhow::Result<Keys> {
-        let keys = Keys { store, loaded: ArcSwap::default(), given_out: Mutex::default() };
+        let keys = Keys {
+            store,
+            listed: Listed::default(),
+            loaded: ArcSwap::default(),
+            given_out: Mutex::default(),
+        };
         keys.load()?;
         Ok(keys)
+    }
+
+    /// With these keys, too. Of two with the same id that of the store counts: what was revoked
+    /// there stays revoked.
+    pub fn with(self, listed: Listed) -> Keys {
+        Keys { listed, ..self }
     }
 
     /// Who shows this key at this time (seconds since 1970). What anybody changed before is known: a
@@ -91,7 +104,10 @@ impl Keys {
             loaded = self.load()?;
         }
         let hash = secret.hash();
-        let Some(key) = loaded.by_id.get(secret.id()) else { return Ok(Err(Denied::Unknown)) };
+        let in_store = loaded.by_id.get(secret.id());
+        let listed = if in_store.is_none() { self.listed.now() } else { Arc::default() };
+        let key = in_store.or_else(|| listed.get(secret.id()).map(|(key, _)| key));
+        let Some(key) = key else { return Ok(Err(Denied::Unknown)) };
         if !bool::from(key.hash.ct_eq(&hash)) {
             return Ok(Err(Denied::Unknown));
         }
@@ -105,7 +121,9 @@ impl Keys {
             id: key.id.clone(),
             family: key.family.clone(),
             limit: key.limit,
-            unnoted: key.used.is_none_or(|used| used + COARSE <= now) && self.give_out(key, now),
+            unnoted: in_store.is_some()
+                && key.used.is_none_or(|used| used + COARSE <= now)
+                && self.give_out(key, now),
         }))
     }
 
@@ -164,7 +182,19 @@ impl Keys {
         self.find(id)
     }
 
-    /// All keys, the newest last.
+    /// All keys, and where each is kept.
+    ///
+    /// # Errors
+    ///
+    /// The store cannot be read.
+    pub fn list_all(&self) -> anyhow::Result<Vec<(Key, Origin)>> {
+        let mut listed: Vec<_> = self.listed.now().values().cloned().collect();
+        listed.sort_by(|(a, _), (b, _)| a.id.cmp(&b.id));
+        let kept = self.store.keys()?.into_iter().map(|key| (key, Origin::Store));
+        Ok(kept.chain(listed).collect())
+    }
+
+    /// The keys of the store, the newest last.
     ///
     /// # Errors
     ///
@@ -182,6 +212,12 @@ impl Keys {
 
     fn find(&self, id: &str) -> anyhow::Result<Key> {
         let key = self.store.key(id)?;
+        if let Some(place) = self.listed.place(id).filter(|_| key.is_none()) {
+            bail!(
+                "the key {id} is kept in {place}, which only you can change: take it out there, and \
+                 put in another one that docent key create --for-file makes"
+            );
+        }
         key.with_context(|| format!("there is no key {id}; docent key list shows those there are"))
     }
 

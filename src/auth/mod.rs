@@ -2,24 +2,29 @@
 //!
 //! | file | what it decides |
 //! |---|---|
-//! | `keys`, `secret` | bearer keys of agents |
+//! | `keys`, `secret`, `listed`, `watched` | bearer keys of agents |
+//! | `audit` | what is written down of all that |
 //! | `client`, `clients`, `redirect` | which programs people may sign in with, and where they are sent back to |
 //! | `grants`, `pkce`, `seal` | what a sign-in is good for, and how it is kept |
 //! | `pending` | sign-ins that have begun |
 //! | `identity`, `person` | who signed in |
 
+pub mod audit;
 mod client;
 mod clients;
 mod grants;
 mod identity;
 mod keys;
+pub mod listed;
 mod pending;
 mod person;
 mod pkce;
 mod redirect;
 mod seal;
 mod secret;
+pub mod watched;
 
+pub use audit::Audit;
 pub use client::{
     Unfit as UnfitClient, answer as registration, check_document_address, documented, is_document,
     registered,
@@ -28,6 +33,7 @@ pub use clients::Clients;
 pub use grants::{ACCESS, Answer, Asked, Fault, Form, Grant, Grants, SCOPE, SIGN_IN, Time, Unfit};
 pub use identity::{Expected, KeySet, Subject, Untrue, algorithm, calling, signed_in};
 pub use keys::{Caller, Denied, Keys, Rotated};
+pub use listed::{Listed, Origin};
 pub use pending::{Consented, Lost, PATIENCE as PENDING_SECONDS, Pending, Sent, Shown};
 pub use person::People;
 pub use redirect::{APPS, check as check_redirect, is_loopback, matches, shown_host};

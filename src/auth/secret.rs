@@ -6,7 +6,7 @@ use anyhow::{Context, anyhow};
 use sha2::{Digest, Sha256};
 
 /// How every key begins.
-const PREFIX: &str = "dk_live_";
+pub(super) const PREFIX: &str = "dk_live_";
 /// Characters of the name, of the chance, and of the checksum.
 const NAME: usize = 8;
 const CHANCE: usize = 43;
@@ -54,6 +54,11 @@ impl Secret {
     pub fn reveal(&self) -> &str {
         &self.0
     }
+}
+
+/// Whether a text has the form of the part that is no secret.
+pub(super) fn is_id(text: &str) -> bool {
+    text.len() == NAME && text.bytes().all(|c| c.is_ascii_alphanumeric())
 }
 
 /// Characters of base62, each as likely as any other.

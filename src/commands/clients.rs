@@ -9,6 +9,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Serialize;
+use serde_json::json;
 
 use super::shell;
 
@@ -23,7 +24,20 @@ pub(super) struct Target {
     pub command: String,
     /// What to pass to the binary so that it speaks MCP on stdin and stdout.
     pub args: Vec<String>,
+    /// Over HTTP the server wants a bearer key.
+    pub key: bool,
 }
+
+/// Where clients that read variables find the key: it then stands in no file.
+const VARIABLE: &str = "DOCENT_KEY";
+/// The header that carries it, in the form in which each client reads a variable, or with a place
+/// for the key itself.
+const SHELL: &str = "\"Authorization: Bearer $DOCENT_KEY\"";
+const BRACES: &str = "Bearer ${DOCENT_KEY}";
+const ENV: &str = "Bearer ${env:DOCENT_KEY}";
+const OPENCODE: &str = "Bearer {env:DOCENT_KEY}";
+const ASKED: &str = "Bearer ${input:docent-key}";
+const ITSELF: &str = "Bearer dk_live_…";
 
 /// A program that speaks MCP and that people use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -61,6 +75,13 @@ pub(super) struct UnknownClient(String);
 /// How to connect `client`, for a person to read and paste from.
 pub(super) fn render(client: Client, target: &Target) -> String {
     let mut text = format!("{}\n", client.title());
+    if target.key && !matches!(client, Client::ClaudeAi | Client::ChatGpt) {
+        text.push_str(&format!(
+            "\nOver HTTP the server wants a key, which docent key create makes. Have it in the \
+             variable\n{VARIABLE} when the client starts; where dk_live_… stands, put the key \
+             itself.\n"
+        ));
+    }
     for step in steps(client, target) {
         text.push_str(&format!("\n{}\n", step.say));
         if !step.code.is_empty() {
@@ -76,23 +97,31 @@ pub(super) fn render(client: Client, target: &Target) -> String {
 /// The one line that connects `client` over HTTP: a command, or a link to open. `None` where a
 /// file or a dialog is the only way; [`render`] tells which.
 pub(super) fn one_line(client: Client, target: &Target) -> Option<String> {
-    let name = target.slug();
+    let mut name = target.slug();
     let words: Vec<&str> = match client {
         Client::ClaudeCode => vec!["claude", "mcp", "add", "--transport", "http", &name],
         Client::CodexCli => vec!["codex", "mcp", "add", &name, "--url"],
         Client::GeminiCli => {
-            let name = dashed(&name);
-            let words = ["gemini", "mcp", "add", "--scope", "user", "--transport", "http", &name];
-            return Some(shell::line(words.into_iter().chain([target.url.as_str()])));
+            name = dashed(&name);
+            vec!["gemini", "mcp", "add", "--scope", "user", "--transport", "http", &name]
         }
-        Client::Opencode => vec!["opencode", "mcp", "add", &name, "--url"],
-        Client::Windsurf => vec!["devin", "mcp", "add", "-s", "user", &name],
         Client::Inspector => vec!["npx", INSPECTOR, "--transport", "http", "--server-url"],
         Client::Cursor => return Some(cursor_link(target)),
+        // Their commands are not known to take a header.
+        Client::Opencode | Client::Windsurf | Client::VsCode if target.key => return None,
+        Client::Opencode => vec!["opencode", "mcp", "add", &name, "--url"],
+        Client::Windsurf => vec!["devin", "mcp", "add", "-s", "user", &name],
         Client::VsCode => return Some(shell::line(["code", "--add-mcp", &vscode_json(target)])),
         Client::ClaudeDesktop | Client::ClaudeAi | Client::ChatGpt | Client::Zed => return None,
     };
-    Some(shell::line(words.into_iter().chain([target.url.as_str()])))
+    let mut line = shell::line(words.into_iter().chain([target.url.as_str()]));
+    match client {
+        _ if !target.key => {}
+        Client::CodexCli => line.push_str(&format!(" --bearer-token-env-var {VARIABLE}")),
+        // In double quotes: the shell puts the key in.
+        _ => line.push_str(&format!(" --header {SHELL}")),
+    }
+    Some(line)
 }
 
 /// Every client with its one line, or where to read on: what `docent connect` says by itself.
@@ -217,8 +246,13 @@ impl Target {
         }
     }
 
-    fn http(&self) -> Entry<'_> {
-        Entry { url: Some(&self.url), ..Entry::default() }
+    /// Over HTTP, with this header if the server wants a key.
+    fn http(&self, bearer: &'static str) -> Entry<'_> {
+        Entry { url: Some(&self.url), headers: self.headers(bearer), ..Entry::default() }
+    }
+
+    fn headers(&self, bearer: &'static str) -> Option<Headers> {
+        self.key.then(|| BTreeMap::from([("Authorization", bearer)]))
     }
 }
 
@@ -247,7 +281,13 @@ struct Entry<'a> {
     server_url: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     transport: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bearer_token_env_var: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    headers: Option<Headers>,
 }
+
+type Headers = BTreeMap<&'static str, &'static str>;
 
 /// A program with its arguments beside it, or, for opencode, the whole line in one list.
 #[derive(Serialize)]
@@ -279,7 +319,7 @@ fn steps(client: Client, target: &Target) -> Vec<Step> {
 
 fn claude_code(target: &Target) -> Vec<Step> {
     let name = target.slug();
-    let typed = Entry { r#type: Some("http"), ..target.http() };
+    let typed = Entry { r#type: Some("http"), ..target.http(BRACES) };
     let stdio = ["claude", "mcp", "add", &name, "--", &target.command];
     vec![
         run(
@@ -343,7 +383,7 @@ fn cursor(target: &Target) -> Vec<Step> {
         run("Over HTTP. Open this link:", one_line(Client::Cursor, target)),
         Step::new(
             "Or put it in a file: ~/.cursor/mcp.json for all projects, .cursor/mcp.json for one.",
-            named("mcpServers", &name, target.http()),
+            named("mcpServers", &name, target.http(ENV)),
         ),
         Step::new("Over stdio, in the same file:", named("mcpServers", &name, target.stdio())),
     ]
@@ -351,29 +391,51 @@ fn cursor(target: &Target) -> Vec<Step> {
 
 fn vscode(target: &Target) -> Vec<Step> {
     let name = target.slug();
-    let http = Entry { r#type: Some("http"), ..target.http() };
+    let http = Entry { r#type: Some("http"), ..target.http(ASKED) };
     let stdio = Entry { r#type: Some("stdio"), ..target.stdio() };
-    let link = format!("vscode:mcp/install?{}", percent(&vscode_json(target)));
-    vec![
-        run("Over HTTP:", one_line(Client::VsCode, target)),
-        Step::new("Or open this link (the way to go in cmd.exe, which quotes differently):", link),
+    let mut steps = Vec::new();
+    if !target.key {
+        let link = format!("vscode:mcp/install?{}", percent(&vscode_json(target)));
+        steps.push(run("Over HTTP:", one_line(Client::VsCode, target)));
+        steps.push(Step::new(
+            "Or open this link (the way to go in cmd.exe, which quotes differently):",
+            link,
+        ));
+    }
+    steps.extend([
         Step::new(
-            "Or put it in a file: .vscode/mcp.json for a project; for yourself, the command\n\
+            "Over HTTP, in a file: .vscode/mcp.json for a project; for yourself, the command\n\
              \"MCP: Open User Configuration\". The key is \"servers\".",
             named("servers", &name, http),
         ),
         Step::new("Over stdio, in the same file:", named("servers", &name, stdio)),
         Step::say("The tools are there in Agent mode."),
-    ]
+    ]);
+    if target.key {
+        let inputs = json!({"inputs": [{
+            "type": "promptString",
+            "id": "docent-key",
+            "description": "Key of the docent server",
+            "password": true,
+        }]});
+        let say = "Beside \"servers\", so that VS Code asks for the key once and keeps it:";
+        steps.insert(1, Step::new(say, pretty(&inputs)));
+    }
+    steps
 }
 
 fn codex(target: &Target) -> Vec<Step> {
     let name = target.slug();
+    let http = Entry {
+        url: Some(&target.url),
+        bearer_token_env_var: target.key.then_some(VARIABLE),
+        ..Entry::default()
+    };
     vec![
         run("Over HTTP:", one_line(Client::CodexCli, target)),
         Step::new(
             "Or in ~/.codex/config.toml (a trusted project may have .codex/config.toml).",
-            toml_table(&name, target.http()),
+            toml_table(&name, http),
         ),
         Step::new("Over stdio, in the same file:", toml_table(&name, target.stdio())),
         Step::say("The terminal, the editor extension and the desktop app read the same file."),
@@ -382,7 +444,8 @@ fn codex(target: &Target) -> Vec<Step> {
 
 fn gemini(target: &Target) -> Vec<Step> {
     let name = dashed(&target.slug());
-    let http = Entry { http_url: Some(&target.url), ..Entry::default() };
+    let http =
+        Entry { http_url: Some(&target.url), headers: target.headers(BRACES), ..Entry::default() };
     vec![
         run("Over HTTP:", one_line(Client::GeminiCli, target)),
         Step::new(
@@ -400,10 +463,12 @@ fn gemini(target: &Target) -> Vec<Step> {
 
 fn windsurf(target: &Target) -> Vec<Step> {
     let name = target.slug();
-    let http = Entry { transport: Some("http"), ..target.http() };
-    let old = Entry { server_url: Some(&target.url), ..Entry::default() };
-    vec![
-        run("Over HTTP, where the Devin CLI is installed:", one_line(Client::Windsurf, target)),
+    let http = Entry { transport: Some("http"), ..target.http(ITSELF) };
+    let old =
+        Entry { server_url: Some(&target.url), headers: target.headers(ENV), ..Entry::default() };
+    let line = one_line(Client::Windsurf, target);
+    let line = line.map(|line| run("Over HTTP, where the Devin CLI is installed:", Some(line)));
+    let files = [
         Step::new(
             "Over HTTP, in Devin Desktop (the name since June 2026):\n\
              macOS, Linux  ~/.config/devin/mcp_config.json\n\
@@ -415,7 +480,8 @@ fn windsurf(target: &Target) -> Vec<Step> {
             named("mcpServers", &name, old),
         ),
         Step::new("Over stdio, in either file:", named("mcpServers", &name, target.stdio())),
-    ]
+    ];
+    line.into_iter().chain(files).collect()
 }
 
 fn zed(target: &Target) -> Vec<Step> {
@@ -425,7 +491,7 @@ fn zed(target: &Target) -> Vec<Step> {
             "Over HTTP. The command \"zed: open settings file\" opens settings.json:\n\
              macOS, Linux  ~/.config/zed/settings.json\n\
              Windows       %APPDATA%\\Zed\\settings.json",
-            named("context_servers", &name, target.http()),
+            named("context_servers", &name, target.http(ITSELF)),
         ),
         Step::new("Over stdio, in the same file:", named("context_servers", &name, target.stdio())),
     ]
@@ -433,15 +499,15 @@ fn zed(target: &Target) -> Vec<Step> {
 
 fn opencode(target: &Target) -> Vec<Step> {
     let name = target.slug();
-    let remote = || Entry { r#type: Some("remote"), ..target.http() };
+    let remote = || Entry { r#type: Some("remote"), ..target.http(OPENCODE) };
     let mut line = vec![target.command.as_str()];
     line.extend(target.args.iter().map(String::as_str));
     let local =
         Entry { r#type: Some("local"), command: Some(Command::Line(line)), ..Entry::default() };
-    vec![
-        run("Over HTTP:", one_line(Client::Opencode, target)),
+    let line = one_line(Client::Opencode, target).map(|line| run("Over HTTP:", Some(line)));
+    let files = [
         Step::new(
-            "Or in opencode.json (a project's, or ~/.config/opencode/opencode.json).",
+            "Over HTTP, in opencode.json (a project's, or ~/.config/opencode/opencode.json).",
             servers(&name, remote()),
         ),
         Step::new(
@@ -449,7 +515,8 @@ fn opencode(target: &Target) -> Vec<Step> {
             named("mcp", &name, remote()),
         ),
         Step::new("Over stdio, in the same file:", servers(&name, local)),
-    ]
+    ];
+    line.into_iter().chain(files).collect()
 }
 
 fn inspector(target: &Target) -> Vec<Step> {
@@ -457,9 +524,13 @@ fn inspector(target: &Target) -> Vec<Step> {
     let list = ["--cli", target.url.as_str(), "--transport", "http", "--method", "tools/list"];
     let stdio = ["--cli", "--config", "mcp.json", "--server", &name, "--method", "tools/list"];
     let npx = ["npx", INSPECTOR];
+    let mut in_terminal = shell::line(npx.into_iter().chain(list));
+    if target.key {
+        in_terminal.push_str(&format!(" --header {SHELL}"));
+    }
     vec![
         run("Over HTTP, in a browser (Node 22 or newer):", one_line(Client::Inspector, target)),
-        Step::new("Over HTTP, in a terminal:", shell::line(npx.into_iter().chain(list))),
+        Step::new("Over HTTP, in a terminal:", in_terminal),
         Step::new("Over stdio, save this as mcp.json", named("mcpServers", &name, target.stdio())),
         Step::new("and run:", shell::line(npx.into_iter().chain(stdio))),
     ]
@@ -468,6 +539,12 @@ fn inspector(target: &Target) -> Vec<Step> {
 /// What to type into a vendor's dialog; their servers, not this machine, open the connection.
 fn connector(target: &Target, say: &str) -> Step {
     let fields = format!("Name  {}\nURL   {}", target.slug(), target.url);
+    if target.key {
+        let say = format!(
+            "{say}\nIt can send no key, so it cannot connect to this server, unless people may sign in."
+        );
+        return Step::new(say, String::new());
+    }
     if is_public(&target.url) {
         return Step::new(say, fields);
     }
@@ -497,12 +574,12 @@ fn run(say: &str, line: Option<String>) -> Step {
 
 /// What `code --add-mcp` and the link take: the file's entry with the name inside.
 fn vscode_json(target: &Target) -> String {
-    compact(&Entry { name: Some(&target.slug()), r#type: Some("http"), ..target.http() })
+    compact(&Entry { name: Some(&target.slug()), r#type: Some("http"), ..target.http(ASKED) })
 }
 
 /// Cursor takes the server's entry as base64 of JSON, and the base64 percent-encoded.
 fn cursor_link(target: &Target) -> String {
-    let config = percent(&STANDARD.encode(compact(&target.http())));
+    let config = percent(&STANDARD.encode(compact(&target.http(ENV))));
     format!(
         "cursor://anysphere.cursor-deeplink/mcp/install?name={}&config={config}",
         percent(&target.slug())
@@ -570,6 +647,7 @@ mod tests {
             url: "http://127.0.0.1:8080/mcp".into(),
             command: "/opt/docent".into(),
             args: vec!["stdio".into(), "/srv/my docs".into()],
+            key: false,
         }
     }
 
@@ -580,6 +658,7 @@ mod tests {
             url: "https://docs.example.com/mcp?a='b'&c=\"d\"".into(),
             command: r"C:\Program Files\docent\docent.exe".into(),
             args: vec!["stdio".into(), r#"D:\it's "docs""#.into()],
+            key: false,
         }
     }
 
@@ -663,6 +742,51 @@ mod tests {
             format!(r#"code --add-mcp '{{"name":"docs","type":"http","url":"{url}"}}'"#)
         );
         assert_eq!(one_line(Client::ChatGpt, &target()), None);
+    }
+
+    #[test]
+    fn a_key_is_sent_in_the_way_of_each_client_and_stands_in_no_entry() {
+        let keyed = Target { key: true, ..target() };
+        let url = &keyed.url;
+        let header = r#"--header "Authorization: Bearer $DOCENT_KEY""#;
+        for (client, line) in [
+            (Client::ClaudeCode, format!("claude mcp add --transport http docs {url} {header}")),
+            (
+                Client::CodexCli,
+                format!("codex mcp add docs --url {url} --bearer-token-env-var DOCENT_KEY"),
+            ),
+            (
+                Client::GeminiCli,
+                format!("gemini mcp add --scope user --transport http docs {url} {header}"),
+            ),
+        ] {
+            assert_eq!(one_line(client, &keyed).as_ref(), Some(&line));
+        }
+        let bearer = |client, index: usize, pointer: &str| {
+            let value: serde_json::Value =
+                serde_json::from_str(&codes(client, &keyed)[index]).unwrap();
+            let bearer = value.pointer(&format!("{pointer}/docs/headers/Authorization"));
+            bearer.unwrap().as_str().unwrap().to_owned()
+        };
+        assert_eq!(bearer(Client::ClaudeCode, 1, "/mcpServers"), "Bearer ${DOCENT_KEY}");
+        assert_eq!(bearer(Client::Cursor, 1, "/mcpServers"), "Bearer ${env:DOCENT_KEY}");
+        assert_eq!(bearer(Client::VsCode, 0, "/servers"), "Bearer ${input:docent-key}");
+        assert_eq!(bearer(Client::GeminiCli, 1, "/mcpServers"), "Bearer ${DOCENT_KEY}");
+        assert_eq!(bearer(Client::Windsurf, 0, "/mcpServers"), "Bearer dk_live_…");
+        assert_eq!(bearer(Client::Windsurf, 1, "/mcpServers"), "Bearer ${env:DOCENT_KEY}");
+        assert_eq!(bearer(Client::Zed, 0, "/context_servers"), "Bearer dk_live_…");
+        assert_eq!(bearer(Client::Opencode, 0, "/mcp/servers"), "Bearer {env:DOCENT_KEY}");
+        assert!(codes(Client::VsCode, &keyed)[1].contains("promptString"));
+        assert!(
+            codes(Client::CodexCli, &keyed)[1].contains("bearer_token_env_var = \"DOCENT_KEY\"")
+        );
+        for client in Client::ALL {
+            let text = render(client, &keyed);
+            // Whoever can send none is not given an entry that cannot work.
+            let sends = text.contains("Bearer") || text.contains("DOCENT_KEY\n");
+            assert!(sends || text.contains("It can send no key"), "{text}");
+            assert!(!render(client, &target()).contains("DOCENT_KEY"));
+        }
     }
 
     #[test]

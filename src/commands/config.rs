@@ -1,11 +1,12 @@
 //! `docent config`: the effective settings, and where each value comes from.
 
 use std::io::Write;
+use std::path::PathBuf;
 
 use super::{collections, serve};
 use crate::auth::APPS;
 use crate::config::{
-    Access, CollectionSettings, ExternalSettings, Setting, Settings, SignInSettings,
+    Access, CollectionSettings, ExternalSettings, OnLimit, Setting, Settings, SignInSettings,
 };
 
 /// Prints the settings as TOML with the origin behind each value, then what `serve` would refuse
@@ -33,10 +34,29 @@ fn show(settings: &Settings, names: Vec<String>) -> anyhow::Result<String> {
     add("access", value, source);
     let (value, source) = text(&settings.user_limit, Clone::clone);
     add("limits.user", value, source);
+    let path = |path: &Option<PathBuf>| {
+        path.as_deref().map(|path| path.display().to_string()).unwrap_or_default()
+    };
+    let (value, source) = text(&settings.keys_file, path);
+    add("keys_file", value, source);
+    let (value, source) = text(&settings.key_hash, |text| text.as_deref().map_or("", id).into());
+    add("key_hash", value, source);
+    let (value, source) = text(&settings.tls_certificate, path);
+    add("tls.certificate", value, source);
+    let (value, source) = text(&settings.tls_key, path);
+    add("tls.key", value, source);
     let (value, source) = text(&settings.key_limit, Clone::clone);
     add("limits.key", value, source);
     let (value, source) = text(&settings.address_limit, Clone::clone);
     add("limits.address", value, source);
+    let (value, source) = text(&settings.on_limit, |on_limit| {
+        match on_limit {
+            OnLimit::Http => "http",
+            OnLimit::ToolResult => "tool_result",
+        }
+        .to_owned()
+    });
+    add("limits.on_limit", value, source);
     let (value, source) = list(&settings.trusted_proxies);
     add("trusted_proxies", value, source);
     sign_in(settings, &mut add);
@@ -109,4 +129,9 @@ fn text<T>(setting: &Setting<T>, show: impl Fn(&T) -> String) -> (toml::Value, S
 fn list(setting: &Setting<Vec<String>>) -> (toml::Value, String) {
     let values = setting.value.iter().cloned().map(toml::Value::String).collect();
     (toml::Value::Array(values), setting.source.to_string())
+}
+
+/// As much of `ID:HASH` as is worth reading; nothing of what may be a key by mistake.
+fn id(text: &str) -> &str {
+    text.split_once(':').map_or("…", |(id, _)| id)
 }

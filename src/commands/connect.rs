@@ -8,15 +8,15 @@ use anyhow::Context;
 
 use super::clients::{self, Client, Target};
 use super::{collections, shell};
-use crate::config::{Settings, Source};
+use crate::config::{Access, Settings, Source};
 use crate::http;
 
 /// Stands for the docs folder where none is known.
 const SOME_FOLDER: &str = "/path/to/docs";
 
 /// Prints the configuration of one client, or a line for each.
-pub(super) fn run(client: Option<Client>, settings: &Settings) -> anyhow::Result<()> {
-    let target = target(settings)?;
+pub(super) fn run(client: Option<Client>, settings: &Settings, key: bool) -> anyhow::Result<()> {
+    let target = Target { key: key || settings.access.value == Access::Keys, ..target(settings)? };
     let text = match client {
         None => clients::overview(&target),
         Some(client) => clients::render(client, &target),
@@ -29,8 +29,9 @@ pub(super) fn run(client: Option<Client>, settings: &Settings) -> anyhow::Result
 }
 
 /// The line that connects Claude Code, for the welcome of `serve`.
-pub(super) fn claude_code_line(name: String, url: String) -> String {
-    let target = Target { name, url, command: String::new(), args: Vec::new() };
+pub(super) fn claude_code_line(name: String, url: String, access: Access) -> String {
+    let key = access == Access::Keys;
+    let target = Target { name, url, command: String::new(), args: Vec::new(), key };
     clients::one_line(Client::ClaudeCode, &target).unwrap_or_default()
 }
 
@@ -50,6 +51,9 @@ pub(super) fn line(settings: &Settings, listen: SocketAddr) -> anyhow::Result<St
         Some(url) => words.extend(["--public-url".to_owned(), url.clone()]),
         None if told(&settings.listen.source) && listen == settings.listen.value => {}
         None => words.extend(["--listen".to_owned(), listen.to_string()]),
+    }
+    if settings.access.value == Access::Keys && !told(&settings.access.source) {
+        words.push("--key".to_owned());
     }
     Ok(shell::line(words.iter().map(String::as_str)))
 }
@@ -78,7 +82,8 @@ fn target(settings: &Settings) -> anyhow::Result<Target> {
     }
     let web = http::address(settings.public_url.value.as_deref(), settings.listen.value);
     let command = std::env::current_exe()?.to_string_lossy().into_owned();
-    Ok(Target { name: server_name(&names), url: format!("{web}/mcp"), command, args })
+    let url = format!("{web}/mcp");
+    Ok(Target { name: server_name(&names), url, command, args, key: false })
 }
 
 /// A path that means the same in every folder.

@@ -6,7 +6,9 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use anyhow::Context;
 
-use crate::auth::{APPS, Clients, Grants, Keys, People};
+use super::key;
+use crate::auth::watched::others_write;
+use crate::auth::{APPS, Audit, Clients, Grants, Keys, People};
 use crate::config::{Access, Settings};
 use crate::http::{self, Clock, External, ExternalOptions, ProviderOptions, SignIn, SignInOptions};
 use crate::outward::{self, Permit};
@@ -27,12 +29,19 @@ pub(super) fn rules(
     if access == Access::Open {
         return Ok(limits);
     }
-    let store = Arc::new(Store::open(&settings.data_dir.value)?);
-    let keys = Keys::open(store.clone())?;
-    if access == Access::Keys && keys.list()?.is_empty() {
+    let store = Arc::new(store(settings)?);
+    let keys = Keys::open(store.clone())?.with(key::listed(settings)?);
+    if access == Access::Keys && keys.list_all()?.is_empty() {
         eprintln!("there is no key yet: docent key create --name NAME makes one");
     }
-    let mut rules = http::Rules { keys: Some(Arc::new(keys)), ..limits };
+    if let Some(file) = settings.keys_file.value.as_deref().filter(|file| others_write(file)) {
+        tracing::warn!("who may write {} lets himself in: chmod go-w", file.display());
+    }
+    let audit = {
+        let clock = clock.clone();
+        Arc::new(Audit::start(store.clone(), move || clock().date)?)
+    };
+    let mut rules = http::Rules { keys: Some(Arc::new(keys)), audit: Some(audit), ..limits };
     // It is there: the settings were checked.
     let origin = settings.public_url.value.clone().unwrap_or_default();
     match access {
@@ -45,6 +54,22 @@ pub(super) fn rules(
         }
     }
     Ok(rules)
+}
+
+/// Where keys and sign-ins are kept. A server whose keys come with its settings does without.
+fn store(settings: &Settings) -> anyhow::Result<Store> {
+    let dir = &settings.data_dir.value;
+    let has_listed_keys = settings.keys_file.value.is_some() || settings.key_hash.value.is_some();
+    match Store::open(dir) {
+        // What was revoked in a file that is there must not be forgotten, and who signed in either.
+        Err(error)
+            if has_listed_keys && settings.access.value != Access::Google && !Store::is_in(dir) =>
+        {
+            tracing::warn!("{error:#}; the audit log ends with this process");
+            Store::in_memory()
+        }
+        opened => opened,
+    }
 }
 
 fn sign_in(

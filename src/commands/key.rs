@@ -2,13 +2,15 @@
 
 use std::io::Write;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, bail, ensure};
 use serde_json::json;
 
-use crate::auth::{Keys, Rotated, Secret};
-use crate::config::{KeyAction, Lifetime, Settings, Source};
+use super::times::{date, now, time};
+use crate::auth::audit::{self, Entry, Event};
+use crate::auth::listed::hex;
+use crate::auth::{Keys, Listed, Origin, Rotated, Secret};
+use crate::config::{KeyAction, Lifetime, Setting, Settings};
 use crate::limits::Limit;
 use crate::store::{Key, KeyLimit, Store};
 
@@ -19,46 +21,102 @@ const SOON: u64 = 14 * 24 * 60 * 60;
 
 /// Runs one of the actions on the keys in the data folder.
 pub(super) fn run(settings: &Settings, action: &KeyAction) -> anyhow::Result<()> {
-    if settings.collections.is_empty() && settings.data_dir.source == Source::Default {
+    let keeps = !matches!(action, KeyAction::Create { for_file: true, .. });
+    if keeps && !settings.names_data_dir() {
         bail!("whose key? Name the docs folder with --docs, or the data folder with --data-dir");
     }
-    let keys =
-        || -> anyhow::Result<Keys> { Keys::open(Arc::new(Store::open(&settings.data_dir.value)?)) };
-    let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
+    let now = now()?;
+    let store = || -> anyhow::Result<_> { Ok(Arc::new(Store::open(&settings.data_dir.value)?)) };
+    let note = |store: &Store, event, id: &str| audit::write(store, Entry::of(event).by(id), now);
     match action {
-        KeyAction::Create { name, limit, lifetime, .. } => {
+        KeyAction::Create { name, for_file, limit, lifetime, .. } => {
             let name = named(name)?;
             let limit = limit.as_deref().map(str::parse::<Limit>).transpose().context("--limit")?;
             let ends = ends(lifetime, now)?;
-            give(keys()?.create(name, limit.map(Into::into), ends, now)?)
+            if *for_file {
+                return give_for_file(name, limit, ends);
+            }
+            let store = store()?;
+            let (secret, key) =
+                Keys::open(store.clone())?.create(name, limit.map(Into::into), ends, now)?;
+            give(&secret, &key)?;
+            note(&store, Event::KeyCreated, &key.id)
         }
-        KeyAction::List { json, .. } => list(&keys()?.list()?, *json, now),
+        KeyAction::List { json, .. } => {
+            list(&Keys::open(store()?)?.with(listed(settings)?).list_all()?, *json, now)
+        }
         KeyAction::Rotate { id, overlap, lifetime, .. } => {
             let overlap = time("--overlap", overlap)?;
             let ends = ends(lifetime, now)?;
-            let Rotated { secret, new, old } = keys()?.rotate(id, overlap.as_secs(), ends, now)?;
-            give((secret, new))?;
+            let store = store()?;
+            let Rotated { secret, new, old } =
+                keys(settings, &store)?.rotate(id, overlap.as_secs(), ends, now)?;
+            give(&secret, &new)?;
             let ends = old.expires.map(date).unwrap_or_default();
             eprintln!("the key {id} ends at {ends}");
-            Ok(())
+            note(&store, Event::KeyRotated, id)?;
+            note(&store, Event::KeyCreated, &new.id)
         }
         KeyAction::Revoke { id, .. } => {
-            let key = keys()?.revoke(id, now)?;
+            let store = store()?;
+            let key = keys(settings, &store)?.revoke(id, now)?;
             eprintln!("the key {id} ({}) lets nobody in any more", key.name);
-            Ok(())
+            note(&store, Event::KeyRevoked, id)
         }
     }
 }
 
+/// The keys of the settings, which only their owner changes.
+pub(super) fn listed(settings: &Settings) -> anyhow::Result<Listed> {
+    let mut listed = Listed::default();
+    if let Setting { value: Some(text), source } = &settings.key_hash {
+        listed = listed.with_single(text).with_context(|| format!("{source}: key_hash"))?;
+    }
+    if let Some(path) = &settings.keys_file.value {
+        listed = listed.with_file(path)?;
+    }
+    Ok(listed)
+}
+
+/// All keys. A file that cannot be read must not keep anybody from taking back another key.
+fn keys(settings: &Settings, store: &Arc<Store>) -> anyhow::Result<Keys> {
+    let listed = listed(settings).unwrap_or_else(|error| {
+        eprintln!("{error:#}");
+        Listed::default()
+    });
+    Ok(Keys::open(store.clone())?.with(listed))
+}
+
+/// The key alone on standard output, and on standard error what to keep of it.
+fn give_for_file(name: &str, limit: Option<Limit>, ends: Option<u64>) -> anyhow::Result<()> {
+    let secret = Secret::new()?;
+    let (id, hash) = (secret.id(), hex(&secret.hash()));
+    let mut entry =
+        format!("[[keys]]\nid = \"{id}\"\nname = {}\nhash = \"{hash}\"\n", toml::Value::from(name));
+    if let Some(limit) = limit {
+        entry.push_str(&format!("limit = \"{limit}\"\n"));
+    }
+    if let Some(ends) = ends {
+        entry.push_str(&format!("expires = {}\n", date(ends)));
+    }
+    writeln!(std::io::stdout().lock(), "{}", secret.reveal())?;
+    eprintln!(
+        "made the key {id} ({name}), which is not kept here and not shown again; put this into the \
+         file that keys_file names:\n\n{entry}\nor set DOCENT_KEY_HASH to this; then it has no \
+         name, limit or end of its own:\n\n{id}:{hash}"
+    );
+    Ok(())
+}
+
 /// The key alone on standard output, so that it can be put into a file or a secret store.
-fn give((secret, key): (Secret, Key)) -> anyhow::Result<()> {
+fn give(secret: &Secret, key: &Key) -> anyhow::Result<()> {
     writeln!(std::io::stdout().lock(), "{}", secret.reveal())?;
     let ends = key.expires.map_or("never ends".to_owned(), |at| format!("ends at {}", date(at)));
     eprintln!("made the key {} ({}), which {ends}; it is not shown again", key.id, key.name);
     Ok(())
 }
 
-fn list(keys: &[Key], as_json: bool, now: u64) -> anyhow::Result<()> {
+fn list(keys: &[(Key, Origin)], as_json: bool, now: u64) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
     if as_json {
         let keys: Vec<_> = keys.iter().map(|key| machine(key, now)).collect();
@@ -68,34 +126,37 @@ fn list(keys: &[Key], as_json: bool, now: u64) -> anyhow::Result<()> {
         eprintln!("there are no keys: docent key create --name NAME makes one");
         return Ok(());
     }
-    let names = keys.iter().map(|key| key.name.chars().count());
+    let names = keys.iter().map(|(key, _)| key.name.chars().count());
     let width = names.max().unwrap_or_default().max("name".len());
     writeln!(
         out,
-        "id        {:width$}  {:20}  {:20}  {:14}  state",
-        "name", "made", "used", "limit"
+        "id        {:width$}  {:20}  {:20}  {:14}  {:9}  state",
+        "name", "made", "used", "limit", "kept in"
     )?;
-    for key in keys {
-        let used = key.used.map_or("never".to_owned(), date);
+    for (key, origin) in keys {
+        // Of keys that are only brought along nobody writes down when they are made and used.
+        let unknown = |time: String| if *origin == Origin::Store { time } else { "-".into() };
+        let used = unknown(key.used.map_or("never".to_owned(), date));
+        let made = unknown(date(key.created));
         let limit = key.limit.map_or("default".to_owned(), shown);
-        let Key { id, name, created, .. } = key;
-        let made = date(*created);
+        let (Key { id, name, .. }, place) = (key, origin.name());
         writeln!(
             out,
-            "{id}  {name:width$}  {made:20}  {used:20}  {limit:14}  {}",
+            "{id}  {name:width$}  {made:20}  {used:20}  {limit:14}  {place:9}  {}",
             state(key, now)
         )?;
     }
     Ok(())
 }
 
-fn machine(key: &Key, now: u64) -> serde_json::Value {
+fn machine((key, origin): &(Key, Origin), now: u64) -> serde_json::Value {
     json!({
         "id": key.id,
         "name": key.name,
         "family": key.family,
         "limit": key.limit.map(shown),
-        "created": date(key.created),
+        "kept_in": origin.name(),
+        "created": (*origin == Origin::Store).then(|| date(key.created)),
         "expires": key.expires.map(date),
         "revoked": key.revoked.map(date),
         "used": key.used.map(date),
@@ -134,16 +195,4 @@ fn ends(lifetime: &Lifetime, now: u64) -> anyhow::Result<Option<u64>> {
     let time = time("--expires", &lifetime.expires)?;
     ensure!(!time.is_zero(), "--expires: such a key would never let anybody in");
     Ok(Some(now + time.as_secs()))
-}
-
-/// Time as people write it, below a thousand years: sums of dates stay dates.
-fn time(flag: &str, text: &str) -> anyhow::Result<Duration> {
-    let most = Duration::from_secs(1000 * 366 * 24 * 60 * 60);
-    let time = humantime::parse_duration(text).ok().filter(|time| *time <= most);
-    time.with_context(|| format!("{flag}: {text:?} is no time such as 90d, 12h or 30m"))
-}
-
-/// As RFC 3339 has it, in UTC.
-fn date(seconds: u64) -> String {
-    humantime::format_rfc3339_seconds(UNIX_EPOCH + Duration::from_secs(seconds)).to_string()
 }

@@ -1,5 +1,6 @@
 //! One file per subcommand; the only place that sees every folder.
 
+mod audit;
 mod check;
 mod clients;
 mod collections;
@@ -18,6 +19,7 @@ mod search;
 mod serve;
 mod shell;
 mod stdio;
+mod times;
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -69,11 +71,12 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> Result<ExitCode, Failur
         }
         Command::Model(action) => model::run(&settings(action.docs())?, action),
         Command::Key(action) => key::run(&settings(action.docs())?, action),
-        Command::Connect { client, docs } => {
+        Command::Audit(asked) => audit::run(&settings(asked.whose.docs.as_deref())?, asked),
+        Command::Connect { client, docs, key } => {
             // A name nobody knows is told first, whatever the settings are.
             let client =
                 client.as_deref().map(str::parse).transpose().map_err(anyhow::Error::from)?;
-            connect::run(client, &settings(docs.as_deref())?)
+            connect::run(client, &settings(docs.as_deref())?, *key)
         }
         Command::Config(docs) => config::run(&settings(docs.docs.as_deref())?),
     }?;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, bail, ensure};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use crate::config::{AddArguments, ModelAction, Settings, Source};
+use crate::config::{AddArguments, ModelAction, Settings};
 use crate::index::Index;
 use crate::index::meaning::{self, Embedded, FILES, KNOWN, Known, Manifest, Staging};
 use crate::outward;
@@ -20,7 +20,7 @@ const TRANSFER: Duration = Duration::from_secs(3600);
 
 /// Runs one of the actions on the data folder.
 pub(super) fn run(settings: &Settings, action: &ModelAction) -> anyhow::Result<()> {
-    if settings.collections.is_empty() && settings.data_dir.source == Source::Default {
+    if !settings.names_data_dir() {
         bail!("whose model? Name the docs folder with --docs, or the data folder with --data-dir");
     }
     let data_dir = &settings.data_dir.value;

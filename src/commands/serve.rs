@@ -3,12 +3,12 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use anyhow::Context;
+use anyhow::{Context, bail, ensure};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use super::{collections, connect, door, live, log};
-use crate::config::{Access, Setting, Settings};
+use super::{collections, connect, door, key, live, log};
+use crate::config::{Access, OnLimit, Setting, Settings};
 use crate::http;
 use crate::limits::Limit;
 
@@ -25,6 +25,13 @@ pub(super) fn check(settings: &Settings) -> anyhow::Result<()> {
     settings.check_exposure()?;
     settings.check_access()?;
     limits(settings)?;
+    tls(settings)?;
+    key::listed(settings)?;
+    ensure!(
+        settings.access.value != Access::Open || !has_listed_keys(settings),
+        "keys_file and key_hash keep nobody out while everybody may come in: say --access keys, or \
+         take them away"
+    );
     http::check_guard(
         settings.listen.value,
         settings.public_url.value.as_deref(),
@@ -39,6 +46,10 @@ async fn serve(settings: &Settings) -> anyhow::Result<()> {
     let listener = listen(settings.listen.value).await?;
     let address = listener.local_addr()?;
     let web = http::address(settings.public_url.value.as_deref(), address);
+    let tls = tls(settings)?;
+    for concern in tls.iter().flat_map(http::Tls::concerns).chain(proxy_missing(settings)) {
+        tracing::warn!("{concern}");
+    }
     let clock = http::system_clock();
     let rules = door::rules(settings, limits(settings)?, &clock)?;
     let sign_in = rules.sign_in.clone();
@@ -68,13 +79,58 @@ async fn serve(settings: &Settings) -> anyhow::Result<()> {
         // Subscriptions get their final result before their streams are cut.
         docs.close();
     };
-    http::serve(listener, router, options.patience, streams, shutdown).await
+    let listening = http::Listening::new(listener, tls);
+    http::serve(listening, router, options.patience, streams, shutdown).await
+}
+
+pub(super) fn has_listed_keys(settings: &Settings) -> bool {
+    settings.keys_file.value.is_some() || settings.key_hash.value.is_some()
+}
+
+/// The certificate of the settings, if there is one.
+fn tls(settings: &Settings) -> anyhow::Result<Option<http::Tls>> {
+    let (certificate, key) = match (&settings.tls_certificate.value, &settings.tls_key.value) {
+        (Some(certificate), Some(key)) => (certificate, key),
+        (None, None) => return Ok(None),
+        (Some(_), None) => bail!("tls.certificate is set without tls.key, its private key"),
+        (None, Some(_)) => bail!("tls.key is set without tls.certificate"),
+    };
+    let host = settings.public_url.value.as_deref().and_then(https_host);
+    let host = host.context(
+        "tls: public_url has to be the https address that the certificate is for, such as \
+         https://docs.example.com",
+    )?;
+    http::Tls::open(certificate, key, host).map(Some)
+}
+
+/// Says that something in front has to speak https, if nothing here does and nothing is known to.
+fn proxy_missing(settings: &Settings) -> Option<String> {
+    let url = settings.public_url.value.as_deref().filter(|url| https_host(url).is_some())?;
+    let alone =
+        settings.tls_certificate.value.is_none() && settings.trusted_proxies.value.is_empty();
+    alone.then(|| {
+        format!(
+            "docent speaks plain HTTP here: a proxy has to be in front that speaks https for {url}; \
+             name it in trusted_proxies, or give docent a certificate with [tls]"
+        )
+    })
+}
+
+/// The host of an https address.
+fn https_host(url: &str) -> Option<&str> {
+    let authority = url.strip_prefix("https://")?.split('/').next()?;
+    let bracketed = authority.strip_prefix('[').and_then(|rest| rest.split(']').next());
+    bracketed.or_else(|| authority.split(':').next())
 }
 
 /// The limits of the settings.
 fn limits(settings: &Settings) -> anyhow::Result<http::Rules> {
     let limit = |name: &str, setting: &Setting<String>| -> anyhow::Result<Limit> {
         setting.value.parse().with_context(|| format!("{}: limits.{name}", setting.source))
+    };
+    let on_limit = match settings.on_limit.value {
+        OnLimit::Http => http::OnLimit::Http,
+        OnLimit::ToolResult => http::OnLimit::ToolResult,
     };
     let proxies = &settings.trusted_proxies;
     let network = |text: &String| {
@@ -89,6 +145,7 @@ fn limits(settings: &Settings) -> anyhow::Result<http::Rules> {
         key: limit("key", &settings.key_limit)?,
         user: limit("user", &settings.user_limit)?,
         address: limit("address", &settings.address_limit)?,
+        on_limit,
         trusted_proxies: proxies.value.iter().map(network).collect::<anyhow::Result<_>>()?,
         ..http::Rules::default()
     })
@@ -123,12 +180,9 @@ fn welcome(
     }
     let names: Vec<String> =
         options.docs.collections().iter().map(|shelf| shelf.name.clone()).collect();
-    let line = connect::claude_code_line(connect::server_name(&names), format!("{web}/mcp"));
-    let key = match settings.access.value {
-        Access::Open | Access::Google | Access::External => "",
-        Access::Keys => " --header \"Authorization: Bearer $KEY\"",
-    };
-    eprintln!("connect Claude Code:  {line}{key}");
+    let (name, url) = (connect::server_name(&names), format!("{web}/mcp"));
+    let line = connect::claude_code_line(name, url, settings.access.value);
+    eprintln!("connect Claude Code:  {line}");
     eprintln!("other clients:        {others}");
     Ok(())
 }

@@ -38,6 +38,8 @@ pub enum Command {
     /// Make, list, replace and revoke bearer keys for agents
     #[command(subcommand)]
     Key(KeyAction),
+    /// Show who came to the door, from which network, and with what outcome
+    Audit(AuditArguments),
     /// Print ready-to-paste configuration for MCP clients
     Connect {
         /// Client to print for; all of them without it
@@ -45,6 +47,9 @@ pub enum Command {
         /// Docs folder that the stdio configuration names
         #[arg(long, value_name = "DOCS")]
         docs: Option<PathBuf>,
+        /// With a bearer key over HTTP, as a server with access by key wants it
+        #[arg(long)]
+        key: bool,
     },
     /// Show the effective settings and where each value comes from
     Config(Docs),
@@ -194,6 +199,9 @@ pub enum KeyAction {
         /// What to call it, such as the agent that will use it
         #[arg(long)]
         name: String,
+        /// Keep nothing of it here: print what to put into the file that keys_file names
+        #[arg(long)]
+        for_file: bool,
         /// How much it may call instead of the limit in the settings, such as 600/hour
         #[arg(long, value_name = "CALLS/UNIT")]
         limit: Option<String>,
@@ -259,6 +267,20 @@ pub struct Lifetime {
     pub never: bool,
 }
 
+/// Arguments of `docent audit`.
+#[derive(Debug, Args)]
+pub struct AuditArguments {
+    /// How far to look back, at most 90 days: 7d, 12h, 30m
+    #[arg(long, value_name = "TIME", default_value = "7d")]
+    pub since: String,
+    /// Print a JSON object a line
+    #[arg(long)]
+    pub json: bool,
+    /// Where the docs of the server are
+    #[command(flatten)]
+    pub whose: Whose,
+}
+
 /// Which data folder.
 #[derive(Debug, Args)]
 pub struct Whose {
@@ -313,6 +335,45 @@ pub struct Flags {
     /// Who may come in: open or keys
     #[arg(long, global = true, env = "DOCENT_ACCESS", value_name = "MODE", hide_env_values = true)]
     pub access: Option<String>,
+    /// File of hashes of keys that let in, besides those in the data folder
+    #[arg(
+        long,
+        global = true,
+        env = "DOCENT_KEYS_FILE",
+        value_name = "FILE",
+        hide_env_values = true,
+        value_parser = path()
+    )]
+    pub keys_file: Option<PathBuf>,
+    /// A single key that lets in, by its hash, as docent key create --for-file prints it
+    #[arg(
+        long,
+        global = true,
+        env = "DOCENT_KEY_HASH",
+        value_name = "ID:HASH",
+        hide_env_values = true
+    )]
+    pub key_hash: Option<String>,
+    /// Certificate of this server with those above it, in PEM: then it speaks https
+    #[arg(
+        long,
+        global = true,
+        env = "DOCENT_TLS_CERTIFICATE",
+        value_name = "FILE",
+        hide_env_values = true,
+        value_parser = path()
+    )]
+    pub tls_certificate: Option<PathBuf>,
+    /// Private key of the certificate, in PEM
+    #[arg(
+        long,
+        global = true,
+        env = "DOCENT_TLS_KEY",
+        value_name = "FILE",
+        hide_env_values = true,
+        value_parser = path()
+    )]
+    pub tls_key: Option<PathBuf>,
     /// Format of the log on standard error: auto, human or json
     #[arg(long, global = true, env = "DOCENT_LOG", value_name = "FORMAT", hide_env_values = true)]
     pub log: Option<String>,

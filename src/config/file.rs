@@ -15,6 +15,8 @@ pub(super) struct File {
     pub(super) listen: Option<String>,
     pub(super) public_url: Option<String>,
     pub(super) access: Option<String>,
+    pub(super) keys_file: Option<PathBuf>,
+    pub(super) key_hash: Option<String>,
     pub(super) log: Option<String>,
     pub(super) watch: Option<String>,
     pub(super) poll_interval_ms: Option<u64>,
@@ -26,9 +28,19 @@ pub(super) struct File {
     #[serde(default)]
     pub(super) external: ExternalFile,
     #[serde(default)]
+    pub(super) tls: Tls,
+    #[serde(default)]
     pub(super) limits: Limits,
     #[serde(default)]
     pub(super) collections: Vec<CollectionSettings>,
+}
+
+/// Where this server's certificate is.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Tls {
+    pub(super) certificate: Option<PathBuf>,
+    pub(super) key: Option<PathBuf>,
 }
 
 /// How much a caller may.
@@ -38,6 +50,7 @@ pub(super) struct Limits {
     pub(super) user: Option<String>,
     pub(super) key: Option<String>,
     pub(super) address: Option<String>,
+    pub(super) on_limit: Option<String>,
 }
 
 /// A collection as it is written.

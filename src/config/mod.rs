@@ -9,9 +9,9 @@ mod file;
 mod settings;
 
 pub use arguments::{
-    AddArguments, Arguments, CheckArguments, Command, Docs, EvalArguments, Flags, IndexArguments,
-    KeyAction, Lifetime, ModelAction, SearchArguments,
+    AddArguments, Arguments, AuditArguments, CheckArguments, Command, Docs, EvalArguments, Flags,
+    IndexArguments, KeyAction, Lifetime, ModelAction, SearchArguments,
 };
 pub use door::{ExternalSettings, SecretText, SignInSettings};
 pub use file::CollectionSettings;
-pub use settings::{Access, LogFormat, Setting, Settings, Source, WatchMode};
+pub use settings::{Access, LogFormat, OnLimit, Setting, Settings, Source, WatchMode};

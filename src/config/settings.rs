@@ -59,6 +59,15 @@ pub enum Access {
     External,
 }
 
+/// How a `tools/call` over its limit is answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnLimit {
+    /// With status 429 and a JSON-RPC error.
+    Http,
+    /// With status 200 and a result that says so to the model.
+    ToolResult,
+}
+
 /// Format of the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogFormat {
@@ -95,12 +104,22 @@ pub struct Settings {
     pub public_url: Setting<Option<String>>,
     /// Who may come in. Default: open.
     pub access: Setting<Access>,
+    /// File of hashes of keys, besides those in the data folder. Default: none.
+    pub keys_file: Setting<Option<PathBuf>>,
+    /// A single key, as `ID:HASH`. Default: none.
+    pub key_hash: Setting<Option<String>>,
+    /// Certificate chain of the server in PEM. Default: none, plain HTTP.
+    pub tls_certificate: Setting<Option<PathBuf>>,
+    /// Its private key in PEM.
+    pub tls_key: Setting<Option<PathBuf>>,
     /// Calls that a key without a limit of its own may make. Default: 60/minute.
     pub key_limit: Setting<String>,
     /// Calls that a person who signed in may make, with all their apps. Default: 40/hour.
     pub user_limit: Setting<String>,
     /// Calls that an address without a key may make. Default: 120/minute.
     pub address_limit: Setting<String>,
+    /// How a call over its limit is answered. Default: http.
+    pub on_limit: Setting<OnLimit>,
     /// Addresses and networks of proxies whose word on the client's address counts. Default: none.
     pub trusted_proxies: Setting<Vec<String>>,
     /// Format of the log. Default: auto.
@@ -143,8 +162,8 @@ impl Settings {
             None => Some(PathBuf::from("docent.toml")).filter(|p| docs.is_none() && p.exists()),
         };
         let file = path.as_deref().map(File::read).transpose()?.unwrap_or_default();
-        let pick = Pick { matches, file: path.clone() };
         let base = path.as_deref().and_then(Path::parent).unwrap_or(Path::new("")).to_owned();
+        let pick = Pick { matches, file: path.clone(), base: base.clone() };
         let collections = collections(docs, file.collections, &base);
         let listen =
             pick.text("listen", "DOCENT_LISTEN", &flags.listen, file.listen, "127.0.0.1:8080");
@@ -158,20 +177,9 @@ impl Settings {
             _ => bail!("{text:?} is not one of: open, keys, google, external"),
         })?;
         let log = pick.text("log", "DOCENT_LOG", &flags.log, file.log, "auto");
-        let log = log.try_map("log", |text| match text.as_str() {
-            "auto" => Ok(LogFormat::Auto),
-            "human" => Ok(LogFormat::Human),
-            "json" => Ok(LogFormat::Json),
-            _ => bail!("{text:?} is not one of: auto, human, json"),
-        })?;
+        let log = log.try_map("log", |text| parse_log(&text))?;
         let watch = pick.text("watch", "DOCENT_WATCH", &flags.watch, file.watch, "auto");
-        let watch = watch.try_map("watch", |text| match text.as_str() {
-            "auto" => Ok(WatchMode::Auto),
-            "events" => Ok(WatchMode::Events),
-            "poll" => Ok(WatchMode::Poll),
-            "off" => Ok(WatchMode::Off),
-            _ => bail!("{text:?} is not one of: auto, events, poll, off"),
-        })?;
+        let watch = watch.try_map("watch", |text| parse_watch(&text))?;
         let public_url =
             pick.text("public-url", "DOCENT_PUBLIC_URL", &flags.public_url, file.public_url, "");
         let public_url = public_url.try_map("public-url", |text| parse_public_url(&text))?;
@@ -185,6 +193,20 @@ impl Settings {
             listen,
             public_url,
             access,
+            keys_file: pick.path("keys-file", "DOCENT_KEYS_FILE", &flags.keys_file, file.keys_file),
+            key_hash: pick
+                .text("key-hash", "DOCENT_KEY_HASH", &flags.key_hash, file.key_hash, "")
+                .map(|text| Some(text).filter(|text| !text.is_empty())),
+            tls_certificate: pick.path(
+                "tls-certificate",
+                "DOCENT_TLS_CERTIFICATE",
+                &flags.tls_certificate,
+                file.tls.certificate,
+            ),
+            tls_key: pick.path("tls-key", "DOCENT_TLS_KEY", &flags.tls_key, file.tls.key),
+            on_limit: pick
+                .or_default(file.limits.on_limit, "http".to_owned())
+                .try_map("limits.on_limit", |text| parse_on_limit(&text))?,
             key_limit: pick.or_default(file.limits.key, "60/minute".to_owned()),
             user_limit: pick.or_default(file.limits.user, "40/hour".to_owned()),
             address_limit: pick.or_default(file.limits.address, "120/minute".to_owned()),
@@ -210,6 +232,11 @@ impl Settings {
             docs: docs.map(Path::to_owned),
             file: path,
         })
+    }
+
+    /// Whether the data folder is one that somebody named, or that of docs which somebody named.
+    pub fn names_data_dir(&self) -> bool {
+        !self.collections.is_empty() || self.data_dir.source != Source::Default
     }
 
     /// Refuses an address that others reach, unless it was opened on purpose.
@@ -277,6 +304,8 @@ impl<T> Setting<T> {
 pub(super) struct Pick<'a> {
     matches: &'a ArgMatches,
     file: Option<PathBuf>,
+    /// The folder of the file, which paths in it start from.
+    base: PathBuf,
 }
 
 impl Pick<'_> {
@@ -317,6 +346,18 @@ impl Pick<'_> {
         Some(Setting { value, source: Source::Environment(variable) })
     }
 
+    fn path(
+        &self,
+        flag: &'static str,
+        variable: &'static str,
+        given: &Option<PathBuf>,
+        in_file: Option<PathBuf>,
+    ) -> Setting<Option<PathBuf>> {
+        let in_file = filled(&in_file).map(|path| self.base.join(path));
+        let set = self.of(flag, variable, filled(given), in_file);
+        set.map_or(Setting { value: None, source: Source::Default }, |set| set.map(Some))
+    }
+
     pub(super) fn or_default<T>(&self, in_file: Option<T>, default: T) -> Setting<T> {
         match in_file {
             Some(value) => Setting { value, source: self.file_source() },
@@ -341,6 +382,33 @@ fn collections(
         .into_iter()
         .map(|collection| CollectionSettings { path: base.join(&collection.path), ..collection })
         .collect()
+}
+
+fn parse_log(text: &str) -> anyhow::Result<LogFormat> {
+    match text {
+        "auto" => Ok(LogFormat::Auto),
+        "human" => Ok(LogFormat::Human),
+        "json" => Ok(LogFormat::Json),
+        _ => bail!("{text:?} is not one of: auto, human, json"),
+    }
+}
+
+fn parse_watch(text: &str) -> anyhow::Result<WatchMode> {
+    match text {
+        "auto" => Ok(WatchMode::Auto),
+        "events" => Ok(WatchMode::Events),
+        "poll" => Ok(WatchMode::Poll),
+        "off" => Ok(WatchMode::Off),
+        _ => bail!("{text:?} is not one of: auto, events, poll, off"),
+    }
+}
+
+fn parse_on_limit(text: &str) -> anyhow::Result<OnLimit> {
+    match text {
+        "http" => Ok(OnLimit::Http),
+        "tool_result" => Ok(OnLimit::ToolResult),
+        _ => bail!("{text:?} is not one of: http, tool_result"),
+    }
 }
 
 fn parse_listen(text: &str) -> anyhow::Result<SocketAddr> {

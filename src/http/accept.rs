@@ -20,6 +20,7 @@ use hyper::body::Incoming;
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, Sleep};
@@ -28,6 +29,7 @@ use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
 use super::client::Peer;
+use super::tls::Tls;
 
 /// How long each thing is waited for, and how many connections there may be.
 #[derive(Debug, Clone, Copy)]
@@ -71,18 +73,40 @@ const MAX_HEADERS: usize = 64;
 /// What streams get to say goodbye after they were told to end.
 const GOODBYE: Duration = Duration::from_secs(1);
 
+/// Where connections come in, and how they are encrypted.
+pub struct Listening {
+    socket: TcpListener,
+    tls: Option<Tls>,
+}
+
+impl Listening {
+    /// Encrypted with TLS if there is a certificate.
+    pub fn new(socket: TcpListener, tls: Option<Tls>) -> Listening {
+        Listening { socket, tls }
+    }
+}
+
+/// In clear.
+impl From<TcpListener> for Listening {
+    fn from(socket: TcpListener) -> Listening {
+        Listening::new(socket, None)
+    }
+}
+
 /// Serves until `shutdown` resolves, then lets running calls finish, and streams say goodbye, and
 /// ends `streams`: that is the token the router was made with. It comes last, because it breaks
 /// off calls, too.
 pub async fn serve(
-    listener: TcpListener,
+    listening: impl Into<Listening>,
     router: Router,
     patience: Patience,
     streams: CancellationToken,
     shutdown: impl Future<Output = ()>,
 ) -> anyhow::Result<()> {
+    let Listening { socket: listener, tls } = listening.into();
     let server = Arc::new(Server {
         router,
+        tls,
         patience,
         calls: TaskTracker::new(),
         draining: CancellationToken::new(),
@@ -135,6 +159,7 @@ pub fn stopped() -> anyhow::Result<impl Future<Output = ()>> {
 /// What all connections share.
 struct Server {
     router: Router,
+    tls: Option<Tls>,
     patience: Patience,
     /// Requests whose answer's head is not there yet: streams do not count.
     calls: TaskTracker,
@@ -192,14 +217,36 @@ async fn connection(
     peer: IpAddr,
     _place: OwnedSemaphorePermit,
 ) {
-    let patience = server.patience;
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "cannot set TCP_NODELAY");
     }
+    let deadline = tokio::time::sleep(server.patience.first);
+    let mut deadline = std::pin::pin!(deadline);
+    let Some(tls) = &server.tls else { return converse(&server, stream, peer, deadline).await };
+    // The handshake and the first head share their time.
+    let shaken = tokio::select! {
+        shaken = tls.accept(stream) => shaken,
+        () = &mut deadline => return,
+        () = server.draining.cancelled() => return,
+    };
+    match shaken {
+        Ok(stream) => converse(&server, stream, peer, deadline).await,
+        Err(error) => tracing::debug!(%error, "a TLS handshake failed"),
+    }
+}
+
+/// Serves what is asked on a connection; the first head has to be there before the deadline.
+async fn converse(
+    server: &Server,
+    stream: impl AsyncRead + AsyncWrite + Unpin,
+    peer: IpAddr,
+    mut deadline: Pin<&mut Sleep>,
+) {
+    let patience = server.patience;
     let asked = Notify::new();
     let service = hyper::service::service_fn(|request: hyper::Request<Incoming>| {
         asked.notify_one();
-        call(&server, peer, request)
+        call(server, peer, request)
     });
     // HTTP/1 alone: telling HTTP/2 apart means to wait for bytes without a time-out.
     let connection = http1::Builder::new()
@@ -209,8 +256,6 @@ async fn connection(
         .max_headers(MAX_HEADERS)
         .serve_connection(Unread::new(TokioIo::new(stream), patience.write), service);
     let mut connection = std::pin::pin!(connection);
-    let deadline = tokio::time::sleep(patience.first);
-    let mut deadline = std::pin::pin!(deadline);
     let (mut greeted, mut draining) = (false, false);
     loop {
         tokio::select! {

@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 use std::hash::Hash;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,8 +16,9 @@ use super::clock::Clock;
 use super::error::{Challenge, Error};
 use super::external::External;
 use super::sign_in::{RESOURCE_METADATA, SignIn};
-use super::told::{Scope, Told};
-use crate::auth::{ACCESS, Caller, Keys, SCOPE};
+use super::told::{OnLimit, Scope, Told};
+use crate::auth::audit::{Entry, Event, Outcome};
+use crate::auth::{ACCESS, Audit, Caller, Keys, SCOPE, Secret};
 use crate::limits::{Limit, Windows};
 
 /// Callers, and addresses, whose calls are counted at a time.
@@ -24,7 +26,8 @@ const CALLERS: usize = 100_000;
 /// Longest credentials that are looked at.
 const MAX_CREDENTIALS: usize = 8 * 1024;
 /// Methods that are counted: those that bring documents.
-const COUNTED: [&str; 3] = ["tools/call", "resources/read", "prompts/get"];
+const COUNTED: [&str; 3] = [TOOL_CALL, "resources/read", "prompts/get"];
+const TOOL_CALL: &str = "tools/call";
 /// Wrong keys that an address may show before it is told to slow down.
 const WRONG_KEYS: Limit = Limit { calls: 20, per: Duration::from_secs(60) };
 
@@ -37,6 +40,8 @@ pub struct Rules {
     pub sign_in: Option<Arc<SignIn>>,
     /// Who signed in elsewhere comes in. Without any of the three, everybody does.
     pub external: Option<Arc<External>>,
+    /// Where it is noted who was refused.
+    pub audit: Option<Arc<Audit>>,
     /// Limit of a key without one of its own.
     pub key: Limit,
     /// Limit of a person who signed in, whatever they use.
@@ -44,6 +49,8 @@ pub struct Rules {
     /// Limit of an address that calls without a key, this machine's own apart; behind a closed
     /// door, of its attempts.
     pub address: Limit,
+    /// How a call over its limit is answered.
+    pub on_limit: OnLimit,
     /// Proxies whose word on the client's address counts.
     pub trusted_proxies: Vec<IpNet>,
 }
@@ -56,9 +63,11 @@ impl Default for Rules {
             keys: None,
             sign_in: None,
             external: None,
+            audit: None,
             key: Limit { calls: 60, per: minute },
             user: Limit { calls: 40, per: 60 * minute },
             address: Limit { calls: 120, per: minute },
+            on_limit: OnLimit::default(),
             trusted_proxies: Vec::new(),
         }
     }
@@ -140,10 +149,22 @@ impl Door {
         self.rules.keys.is_some()
     }
 
-    /// The network that a request comes from.
-    pub(super) fn network(&self, request: &Request) -> IpNet {
+    /// The address that a request comes from.
+    pub(super) fn address(&self, request: &Request) -> IpAddr {
         let peer = Peer::of(request.extensions());
-        client::network(client::address(peer, request.headers(), &self.rules.trusted_proxies))
+        client::address(peer, request.headers(), &self.rules.trusted_proxies)
+    }
+
+    /// Notes what happened, from this address.
+    pub(super) fn note(&self, entry: Entry, address: IpAddr) {
+        if let Some(audit) = &self.rules.audit {
+            audit.note(entry.from(address));
+        }
+    }
+
+    /// Whether the model is told that this call is refused, and not its client.
+    pub(super) fn tells_model(&self, method: &str) -> bool {
+        self.rules.on_limit == OnLimit::ToolResult && method == TOOL_CALL
     }
 
     /// What the operator should see at start.
@@ -173,15 +194,15 @@ impl Door {
     /// Nobody who may call: the answer, which is the same for every wrong key.
     pub(super) async fn enter(&self, request: &mut Request, is_page: bool) -> Result<(), Error> {
         let peer = Peer::of(request.extensions());
-        let network = self.network(request);
+        let address = self.address(request);
         let who = if self.is_closed() {
             let shown = bearer(request.headers());
-            self.bearer(shown.map(|shown| shown.map(str::to_owned)), network).await?
+            self.bearer(shown.map(|shown| shown.map(str::to_owned)), address).await?
         } else if peer.is_loopback() && !client::is_trusted(peer, &self.rules.trusted_proxies) {
             // What a proxy says makes nobody a neighbour, nor does the proxy's own address.
             Who::Neighbour
         } else {
-            Who::Address(network)
+            Who::Address(client::network(address))
         };
         if is_page {
             self.counted(&who).map(|told| told.or_refused(None)).transpose()?;
@@ -190,39 +211,45 @@ impl Door {
         Ok(())
     }
 
-    async fn bearer(&self, shown: Option<Option<String>>, network: IpNet) -> Result<Who, Error> {
+    async fn bearer(&self, shown: Option<Option<String>>, address: IpAddr) -> Result<Who, Error> {
+        let network = client::network(address);
         let Some(shown) = shown else {
             self.attempt(network)?;
             return Err(self.challenge(false).into());
         };
         let date = (self.clock)().date;
-        if let Some(token) = shown {
-            let Rules { keys, sign_in, external, .. } = &self.rules;
-            if let Some(sign_in) = sign_in
-                && token.starts_with(ACCESS)
-            {
-                if let Some(grant) = sign_in.whose(&token)? {
-                    return Ok(Who::Person(grant.person));
-                }
-                // Tokens end every hour, and their bearers come to learn it: this is no guessing.
-                self.attempt(network)?;
-                return Err(self.challenge(true).into());
+        let token = shown.unwrap_or_default();
+        let Rules { keys, sign_in, external, .. } = &self.rules;
+        if let Some(sign_in) = sign_in
+            && token.starts_with(ACCESS)
+        {
+            if let Some(grant) = sign_in.whose(&token)? {
+                return Ok(Who::Person(grant.person));
             }
-            if let Some(keys) = keys {
-                match keys.check(&token, date)? {
-                    Ok(caller) => {
-                        if caller.unnoted {
-                            note(keys, &caller, date);
-                        }
-                        return Ok(Who::Key(caller));
+            let refused = Entry::of(Event::TokenShown).outcome(Outcome::Refused("not valid"));
+            self.note(refused, address);
+            // Tokens end every hour, and their bearers come to learn it: this is no guessing.
+            self.attempt(network)?;
+            return Err(self.challenge(true).into());
+        }
+        let is_key = Secret::parse(&token).is_some();
+        if let Some(external) = external.as_ref().filter(|_| !is_key)
+            && let Some((issuer, name)) = external.whose(&token, date).await?
+        {
+            return Ok(Who::Person(format!("{}:{issuer}{name}", issuer.len())));
+        }
+        if let Some(keys) = keys {
+            match keys.check(&token, date)? {
+                Ok(caller) => {
+                    if caller.unnoted {
+                        note(keys, &caller, date);
                     }
-                    Err(denied) => tracing::debug!(?denied, "a key was refused"),
+                    return Ok(Who::Key(caller));
                 }
-            }
-            if let Some(external) = external
-                && let Some((issuer, name)) = external.whose(&token, date).await?
-            {
-                return Ok(Who::Person(format!("{}:{issuer}{name}", issuer.len())));
+                Err(denied) => {
+                    tracing::debug!(?denied, "a key was refused");
+                    self.note(Entry::refused_key(&token, denied), address);
+                }
             }
         }
         // A right key comes in from wherever wrong ones are tried: nobody can lock it out.

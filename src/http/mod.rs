@@ -3,6 +3,7 @@
 //! | file | what it decides |
 //! |---|---|
 //! | `accept` | how long a connection is waited for, and how serving ends |
+//! | `tls` | with which certificate connections are encrypted |
 //! | `address` | what address clients are told |
 //! | `guard` | which hosts and origins are let in (pure) |
 //! | `door`, `client`, `told` | who may call, and how much |
@@ -32,6 +33,7 @@ mod pages;
 mod render;
 mod rpc;
 mod sign_in;
+mod tls;
 mod told;
 
 use std::net::SocketAddr;
@@ -50,7 +52,7 @@ use rmcp::ServerHandler;
 use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
 
-pub use accept::{Patience, serve, stopped};
+pub use accept::{Listening, Patience, serve, stopped};
 pub use address::address;
 pub use client::{Peer, read_network as network};
 pub use clock::{Clock, Now, system_clock};
@@ -58,6 +60,8 @@ pub use door::{Door, Rules};
 pub use external::{External, ExternalOptions};
 pub use guard::check as check_guard;
 pub use sign_in::{ProviderOptions, SignIn, SignInOptions};
+pub use tls::Tls;
+pub use told::OnLimit;
 
 use crate::mcp::{self, Docs};
 use error::{Error, Refusal};

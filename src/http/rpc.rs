@@ -17,6 +17,7 @@ use super::accept::Patience;
 use super::door::{Door, Who};
 use super::envelope::{self, Flaw, Id, Message};
 use super::error::{self, Error, Refusal};
+use super::told::Told;
 use crate::mcp::{self, Docs, Headers};
 
 /// Largest body taken; a call is a few hundred bytes.
@@ -50,10 +51,14 @@ pub(super) async fn answer(
         }
         let body = read(body, patience.body).await?;
         let Message { id, method } = envelope::check(&body).map_err(flawed)?;
-        let told = match (parts.extensions.get::<Who>(), method) {
-            (Some(who), Some(method)) => door.count(who, &method),
-            _ => None,
-        };
+        let method = method.unwrap_or_default();
+        let told = parts.extensions.get::<Who>().and_then(|who| door.count(who, &method));
+        if let (Some(told), Some(id)) = (&told, &id)
+            && !told.verdict.admitted
+            && door.tells_model(&method)
+        {
+            return over_limit(told, id, &parts.headers);
+        }
         let told = told.map(|told| told.or_refused(id.as_ref())).transpose()?;
         let answer = match plain {
             Some(docs) => docs.answer_plainly(&repeated(&parts.headers), &body).await,
@@ -81,6 +86,16 @@ pub(super) async fn answer(
 pub(super) fn method_not_allowed() -> Error {
     let message = "this endpoint takes POST; it has no stream to GET and no session to DELETE";
     Refusal::new(StatusCode::METHOD_NOT_ALLOWED, error::TRANSPORT, message).into()
+}
+
+/// Says to the model, in a result, that its limit is used up.
+fn over_limit(told: &Told, id: &Id, headers: &HeaderMap) -> Result<Response, Error> {
+    let answer = mcp::tool_error(&repeated(headers), id, told.for_model());
+    let answer = answer.map_err(anyhow::Error::from)?;
+    let no_store = (header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    let mut response = ([(header::CONTENT_TYPE, JSON), no_store], answer).into_response();
+    response.headers_mut().extend(told.headers());
+    Ok(response)
 }
 
 /// The headers that repeat parts of the body. One that is no text is none of those that fit.

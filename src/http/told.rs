@@ -11,6 +11,17 @@ use crate::limits::{Limit, Verdict};
 const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 const LEFT: HeaderName = HeaderName::from_static("ratelimit");
 
+/// How a `tools/call` over its limit is answered.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum OnLimit {
+    /// With status 429 and a JSON-RPC error.
+    #[default]
+    Http,
+    /// With status 200 and a result that says so to the model, for clients that hide errors of HTTP
+    /// from it.
+    ToolResult,
+}
+
 /// What calls are counted by.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Scope {
@@ -61,8 +72,8 @@ impl Told {
         }
         let Told { scope, limit, .. } = self;
         let seconds = self.seconds();
-        let message = format!("{}; try again in {seconds} s", scope.sentence(limit));
-        let refusal = Refusal::new(StatusCode::TOO_MANY_REQUESTS, error::TRANSPORT, message);
+        let code = error::TRANSPORT;
+        let refusal = Refusal::new(StatusCode::TOO_MANY_REQUESTS, code, self.sentence());
         let data = json!({
             "retry_after_seconds": seconds,
             "limit": limit.calls,
@@ -70,8 +81,16 @@ impl Told {
             "scope": scope.name(),
         });
         let refusal = refusal.of(id.cloned()).with(data);
-        let refusal = refusal.header(header::RETRY_AFTER, HeaderValue::from(seconds));
         Err(self.headers().fold(refusal, |refusal, (name, value)| refusal.header(name, value)))
+    }
+
+    /// What a model is told of a refused call.
+    pub(super) fn for_model(&self) -> String {
+        format!(
+            "{}. Until then every call is refused: answer with what you have, and say when to ask \
+             again.",
+            self.sentence()
+        )
     }
 
     /// So many calls are left, and in so many seconds there is one more.
@@ -80,7 +99,14 @@ impl Told {
         let policy = format!("\"{name}\";q={calls};w={}", per.as_secs());
         let left = format!("\"{name}\";r={};t={}", self.verdict.left, self.seconds());
         let value = |(name, text)| Some((name, HeaderValue::try_from(text).ok()?));
-        [(POLICY, policy), (LEFT, left)].into_iter().filter_map(value)
+        let retry = (!self.verdict.admitted)
+            .then(|| (header::RETRY_AFTER, HeaderValue::from(self.seconds())));
+        [(POLICY, policy), (LEFT, left)].into_iter().filter_map(value).chain(retry)
+    }
+
+    /// What is used up, and when to come back.
+    fn sentence(&self) -> String {
+        format!("{}; try again in {} s", self.scope.sentence(self.limit), self.seconds())
     }
 
     /// Whole seconds, never too few.

@@ -21,7 +21,7 @@ mod versions;
 
 pub use links::Links;
 pub(crate) use links::PATH;
-pub(crate) use plain::Headers;
+pub(crate) use plain::{Headers, tool_error};
 pub use search::DEFAULT_TOKENS as SEARCH_TOKENS;
 pub use server::Docs;
 pub(crate) use transport::revisions;

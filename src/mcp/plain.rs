@@ -81,6 +81,16 @@ impl Docs {
     }
 }
 
+/// The answer to a `tools/call` that comes to no tool: a message that the model reads.
+pub(crate) fn tool_error(
+    headers: &Headers<'_>,
+    id: &impl Serialize,
+    message: String,
+) -> serde_json::Result<Vec<u8>> {
+    let modern = headers.revision == Some(ProtocolVersion::V_2026_07_28.as_str());
+    write(id, modern, Err(message))
+}
+
 /// A plain call, and whether it is of the revision without handshakes.
 fn read<'a>(headers: &Headers<'_>, body: &'a [u8]) -> Option<(Request<'a>, bool)> {
     let request: Request<'_> = serde_json::from_slice(body).ok()?;
@@ -107,7 +117,11 @@ fn is_modern(headers: &Headers<'_>, params: &Params<'_>) -> Option<bool> {
 }
 
 /// Writes the message; what the tool answered is JSON already.
-fn write(id: &Id, modern: bool, answer: Result<String, String>) -> serde_json::Result<Vec<u8>> {
+fn write(
+    id: &impl Serialize,
+    modern: bool,
+    answer: Result<String, String>,
+) -> serde_json::Result<Vec<u8>> {
     let (text, fails) = match &answer {
         Ok(json) => (json, false),
         Err(message) => (message, true),

@@ -1,6 +1,7 @@
 //! The file: how it is opened, brought to the present shape, and watched for changes.
 
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -13,7 +14,8 @@ const FILE: &str = "state.sqlite";
 const BUSY: Duration = Duration::from_secs(5);
 /// The shape of the file, step by step; `user_version` counts the steps that were made. A step
 /// that was published is never changed.
-const STEPS: &[&str] = &[super::keys::TABLE, super::clients::TABLE, super::grants::TABLES];
+const STEPS: &[&str] =
+    &[super::keys::TABLE, super::audit::TABLE, super::clients::TABLE, super::grants::TABLES];
 
 /// An open file. Who asks never waits for who writes: they have a connection each.
 pub struct Store {
@@ -38,6 +40,28 @@ impl Store {
         let reader = Connection::open(&path).with_context(named)?;
         reader.busy_timeout(BUSY).with_context(named)?;
         Ok(Store { reader: Mutex::new(reader), writer: Mutex::new(writer) })
+    }
+
+    /// One that is forgotten when it is dropped, for a server that can write nowhere.
+    ///
+    /// # Errors
+    ///
+    /// What SQLite says.
+    pub fn in_memory() -> anyhow::Result<Store> {
+        // Two connections share what has a name; no two stores of a process have the same one.
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("file:/docent-{number}?vfs=memdb");
+        let mut writer = Connection::open(&name)?;
+        prepare(&mut writer)?;
+        let reader = Connection::open(&name)?;
+        reader.busy_timeout(BUSY)?;
+        Ok(Store { reader: Mutex::new(reader), writer: Mutex::new(writer) })
+    }
+
+    /// Whether a data folder has the file.
+    pub fn is_in(data_dir: &Path) -> bool {
+        data_dir.join(FILE).exists()
     }
 
     /// Changes whenever anybody has written, here or in another process.
@@ -116,6 +140,16 @@ mod tests {
         // With one connection for both, this would never come back.
         store.version().unwrap();
         assert!(store.keys().unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_store_in_memory_is_seen_by_both_connections_and_by_no_other() {
+        let [ours, other] = [(); 2].map(|()| Store::in_memory().unwrap());
+        let before = ours.version().unwrap();
+        ours.writer().execute_batch("CREATE TABLE x (y)").unwrap();
+        assert_ne!(ours.version().unwrap(), before);
+        ours.reader().execute_batch("SELECT y FROM x").unwrap();
+        assert!(other.reader().execute_batch("SELECT y FROM x").is_err());
     }
 
     #[test]

@@ -17,7 +17,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("index", &["corpus"]),
     ("mcp", &["index", "corpus"]),
     ("http", &["mcp", "index", "auth", "limits", "usage", "outward"]),
-    ("auth", &["store"]),
+    ("auth", &["store", "limits"]),
     ("limits", &["store"]),
     ("usage", &["store"]),
     ("store", &[]),
@@ -53,6 +53,7 @@ const HOMES: &[(&str, &str)] = &[
     ("indicatif", "commands"),
     ("ureq", "outward"),
     ("rustls_native_certs", "outward"),
+    ("tokio_rustls", "http"),
     ("oauth_as", "auth"),
     ("jsonwebtoken", "auth"),
     ("aws_lc_rs", "auth"),
@@ -70,7 +71,9 @@ const HOMES: &[(&str, &str)] = &[
 /// Where a library may be seen outside its home, with the reason.
 const VISITS: &[(&str, &str, &str)] = &[
     ("clap", "src/commands/mod.rs", "the words are parsed where the commands are chosen"),
+    ("humantime", "src/auth/listed.rs", "people write the dates in the keys file"),
     ("unicode_normalization", "src/index/analyzer/", "words are folded where they become terms"),
+    ("rustls", "src/commands/model.rs", "the download takes the same provider"),
     ("rmcp", "src/http/", "the wire names the type of the service it routes to"),
 ];
 

@@ -10,11 +10,13 @@ mod records;
 
 use std::future::Future;
 use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context as Task, Poll, Waker};
 use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, anyhow};
+use oauth_as::events::{Event, EventSink};
 use oauth_as::{
     AuthorizationError, AuthorizationRequest, AuthorizationServer, ClientId, ErrorCode,
     ErrorResponse, ScopeSet, ServerConfig, Storage, TokenRequest, UserApproval,
@@ -58,6 +60,8 @@ pub struct Grants {
     /// Tokens are given out one request at a time: of many that show one code at once, one is
     /// first.
     turn: Mutex<()>,
+    /// The library has just found that something was used again.
+    reused: Arc<AtomicBool>,
 }
 
 /// A request for a code that may be shown to a person.
@@ -108,6 +112,8 @@ pub struct Fault {
     pub code: &'static str,
     /// What is wrong.
     pub why: String,
+    /// Something was used again that can be used once: what it gave is revoked.
+    pub reused: bool,
 }
 
 impl Grants {
@@ -127,8 +133,12 @@ impl Grants {
         config.access_token_ttl = ACCESS_TOKEN;
         config.refresh_token_ttl = Some(SIGN_IN);
         config.refresh_retry_window = RETRY;
+        let reused = Arc::new(AtomicBool::new(false));
+        let server =
+            AuthorizationServer::with_clock(config, Records { store }, Watch(time.clone()));
         Grants {
-            server: AuthorizationServer::with_clock(config, Records { store }, Watch(time.clone())),
+            server: server.with_event_sink(Box::new(Reuse(reused.clone()))),
+            reused,
             time,
             issuer: issuer.to_owned(),
             resource: resource.to_owned(),
@@ -267,7 +277,10 @@ impl Grants {
                 }
                 Ok(Ok(answer))
             }
-            Err(error) => self.fault(error).map(Err),
+            Err(error) => {
+                let reused = self.reused.swap(false, Ordering::Relaxed);
+                Ok(Err(Fault { reused, ..self.fault(error)? }))
+            }
         }
     }
 
@@ -432,6 +445,11 @@ impl Grants {
 }
 
 impl Form {
+    /// The client that it says it comes from.
+    pub fn client(&self) -> &str {
+        self.one("client_id").unwrap_or_default().unwrap_or_default()
+    }
+
     /// The value of a parameter that stands once; one that is empty counts as absent (RFC 6749
     /// section 3.2).
     fn one(&self, name: &str) -> Result<Option<&str>, ()> {
@@ -442,7 +460,7 @@ impl Form {
 impl Fault {
     /// A refusal.
     pub fn new(status: u16, code: &'static str, why: impl Into<String>) -> Fault {
-        Fault { status, code, why: why.into() }
+        Fault { status, code, why: why.into(), reused: false }
     }
 
     /// A request that is not formed as it should be.
@@ -463,6 +481,20 @@ struct Watch(Time);
 impl oauth_as::server::Clock for Watch {
     fn now(&self) -> SystemTime {
         (self.0)()
+    }
+}
+
+/// Hears from the library that something was used again.
+struct Reuse(Arc<AtomicBool>);
+
+impl EventSink for Reuse {
+    fn on_event(&self, event: Event<'_>) {
+        if matches!(
+            event,
+            Event::RefreshTokenReuseDetected { .. } | Event::AuthorizationCodeReplayDetected { .. }
+        ) {
+            self.0.store(true, Ordering::Relaxed);
+        }
     }
 }
 

@@ -8,9 +8,10 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, header};
 use axum::response::Response;
-use ipnet::IpNet;
+use std::net::IpAddr;
 
 use super::{AUTHORIZATIONS, body, cookie, documents, page, pairs, see_other};
+use crate::auth::audit::{Entry, Event};
 use crate::auth::{Client, Lost, Shown, Unfit};
 use crate::http::Site;
 
@@ -19,16 +20,16 @@ const MAX_QUERY: usize = 8 * 1024;
 
 /// `GET /authorize`.
 pub(super) async fn asked(State(site): State<Arc<Site>>, request: Request) -> Response {
-    let network = site.door.network(&request);
-    match ask(&site, request.uri().query().unwrap_or_default(), network).await {
+    let address = site.door.address(&request);
+    match ask(&site, request.uri().query().unwrap_or_default(), address).await {
         Ok(response) => response,
         Err(error) => page::failed(&site, &error),
     }
 }
 
-async fn ask(site: &Arc<Site>, query: &str, network: IpNet) -> anyhow::Result<Response> {
+async fn ask(site: &Arc<Site>, query: &str, address: IpAddr) -> anyhow::Result<Response> {
     let sign_in = site.sign_in()?;
-    if let Err(seconds) = sign_in.admit(&sign_in.authorizations, AUTHORIZATIONS, network) {
+    if let Err(seconds) = sign_in.admit(&sign_in.authorizations, AUTHORIZATIONS, address) {
         return Ok(page::too_many(site, seconds));
     }
     if query.len() > MAX_QUERY {
@@ -50,6 +51,7 @@ async fn ask(site: &Arc<Site>, query: &str, network: IpNet) -> anyhow::Result<Re
             let back = asked.redirect_uri().to_owned();
             let begun = sign_in.pending.begin(asked, shown_client.clone(), sign_in.now())?;
             let [id, token, browser] = begun;
+            site.door.note(Entry::of(Event::SignInBegan).with(&shown_client.id), address);
             let mut response = page::consent(site, &shown_client, &back, &id, &token);
             let name = cookie::name(&sign_in.origin, &id);
             let set = cookie::set(&sign_in.origin, &name, &browser);
@@ -63,14 +65,20 @@ async fn ask(site: &Arc<Site>, query: &str, network: IpNet) -> anyhow::Result<Re
 
 /// `POST /consent`.
 pub(super) async fn answered(State(site): State<Arc<Site>>, request: Request) -> Response {
+    let address = site.door.address(&request);
     let (parts, content) = request.into_parts();
-    match answer(&site, &parts.headers, content).await {
+    match answer(&site, &parts.headers, content, address).await {
         Ok(response) => response,
         Err(error) => page::failed(&site, &error),
     }
 }
 
-async fn answer(site: &Arc<Site>, headers: &HeaderMap, content: Body) -> anyhow::Result<Response> {
+async fn answer(
+    site: &Arc<Site>,
+    headers: &HeaderMap,
+    content: Body,
+    address: IpAddr,
+) -> anyhow::Result<Response> {
     let sign_in = site.sign_in()?;
     if !is_from_here(headers, &sign_in.origin) {
         return Ok(page::elsewhere(site));
@@ -92,10 +100,14 @@ async fn answer(site: &Arc<Site>, headers: &HeaderMap, content: Body) -> anyhow:
         Err(Lost::Unknown) => return Ok(page::expired(site)),
         Err(Lost::Elsewhere) => return Ok(page::elsewhere(site)),
     };
-    let mut response = match field("answer") {
-        "allow" => send_on(site, shown).await?,
+    let note = |event| site.door.note(Entry::of(event).with(&shown.client.id), address);
+    let mut response = if field("answer") == "allow" {
+        note(Event::Consented);
+        send_on(site, shown).await?
+    } else {
         // Whatever else is pressed allows nothing.
-        _ => see_other(&sign_in.grants.refuse(&shown.asked, "access_denied", "you said no")),
+        note(Event::ConsentDenied);
+        see_other(&sign_in.grants.refuse(&shown.asked, "access_denied", "you said no"))
     };
     let clear = cookie::clear(&sign_in.origin, &name);
     response.headers_mut().append(header::SET_COOKIE, clear);

@@ -1,5 +1,6 @@
 //! Where the identity provider sends people back to.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
@@ -7,6 +8,7 @@ use axum::http::{HeaderMap, header};
 use axum::response::Response;
 
 use super::{cookie, page, pairs, see_other};
+use crate::auth::audit::{Entry, Event, Outcome};
 use crate::auth::{Consented, Lost};
 use crate::http::Site;
 
@@ -15,14 +17,20 @@ const MAX_QUERY: usize = 16 * 1024;
 
 /// `GET /auth/google/callback`.
 pub(super) async fn back(State(site): State<Arc<Site>>, request: Request) -> Response {
+    let address = site.door.address(&request);
     let (parts, _) = request.into_parts();
-    match come(&site, parts.uri.query().unwrap_or_default(), &parts.headers).await {
+    match come(&site, parts.uri.query().unwrap_or_default(), &parts.headers, address).await {
         Ok(response) => response,
         Err(error) => page::failed(&site, &error),
     }
 }
 
-async fn come(site: &Arc<Site>, query: &str, headers: &HeaderMap) -> anyhow::Result<Response> {
+async fn come(
+    site: &Arc<Site>,
+    query: &str,
+    headers: &HeaderMap,
+    address: IpAddr,
+) -> anyhow::Result<Response> {
     let sign_in = site.sign_in()?;
     if query.len() > MAX_QUERY {
         return Ok(page::refused(site, "The request is too long."));
@@ -46,18 +54,37 @@ async fn come(site: &Arc<Site>, query: &str, headers: &HeaderMap) -> anyhow::Res
         Err(Lost::Unknown) => return Ok(page::expired(site)),
         Err(Lost::Elsewhere) => return Ok(page::elsewhere(site)),
     };
+    let client = consented.client.id.clone();
+    let note = |reason| {
+        let refused = Entry::of(Event::SignedIn).outcome(Outcome::Refused(reason));
+        site.door.note(refused.with(&client), address);
+    };
     let mut response = if sign_in.provider.is_foreign(one("iss")) {
-        tracing::warn!("somebody came back from another identity provider than they were sent to");
+        note("another provider");
         refused(site, &consented)?
     } else {
         match (one("code"), one("error")) {
-            (Some(code), None) => granted(site, code, consented).await?,
+            (Some(code), None) => match who(site, code, &consented).await {
+                Some(person) => {
+                    let entry = Entry::of(Event::SignedIn).by(&person).with(&client);
+                    site.door.note(entry, address);
+                    see_other(&granted(site, person, consented).await?)
+                }
+                None => {
+                    note("not believed");
+                    refused(site, &consented)?
+                }
+            },
             // In words of ours: what stands in the address may come from anybody.
             (_, Some("access_denied")) => {
+                note("by the person");
                 let why = "you did not sign in";
                 see_other(&sign_in.grants.refuse(&consented.asked, "access_denied", why))
             }
-            _ => refused(site, &consented)?,
+            _ => {
+                note("by the provider");
+                refused(site, &consented)?
+            }
         }
     };
     let clear = cookie::clear(&sign_in.origin, &name);
@@ -65,23 +92,26 @@ async fn come(site: &Arc<Site>, query: &str, headers: &HeaderMap) -> anyhow::Res
     Ok(response)
 }
 
-async fn granted(site: &Arc<Site>, code: &str, consented: Consented) -> anyhow::Result<Response> {
-    let sign_in = site.sign_in()?;
-    let now = sign_in.now();
-    let subject = match sign_in.provider.who(code, &consented, now).await {
-        Ok(subject) => subject,
+/// Who came back; none if the provider is not believed.
+async fn who(site: &Arc<Site>, code: &str, consented: &Consented) -> Option<String> {
+    let sign_in = site.sign_in().ok()?;
+    match sign_in.provider.who(code, consented, sign_in.now()).await {
+        Ok(subject) => Some(sign_in.people.hash(&subject.issuer, &subject.name)),
         Err(error) => {
             tracing::warn!(error = format!("{error:#}"), "a sign-in failed");
-            return refused(site, &consented);
+            None
         }
-    };
-    let person = sign_in.people.hash(&subject.issuer, &subject.name);
-    let address = super::beside(site, move |sign_in| {
+    }
+}
+
+/// The address that takes a code to the client.
+async fn granted(site: &Arc<Site>, person: String, consented: Consented) -> anyhow::Result<String> {
+    let now = site.sign_in()?.now();
+    super::beside(site, move |sign_in| {
         sign_in.clients.used(&consented.client.id, now)?;
         sign_in.grants.approve(&consented.asked, &person)
     })
-    .await?;
-    Ok(see_other(&address))
+    .await
 }
 
 fn refused(site: &Site, consented: &Consented) -> anyhow::Result<Response> {

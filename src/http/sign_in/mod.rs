@@ -23,6 +23,7 @@ mod provider;
 mod register;
 mod token;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -35,7 +36,7 @@ use ipnet::IpNet;
 use serde_json::{Value, json};
 
 use super::issuer_keys::aside;
-use super::{Clock, Site};
+use super::{Clock, Site, client};
 use crate::auth::{Clients, Fault, Grant, Grants, Pending, People};
 use crate::limits::{Limit, Verdict, Windows};
 use crate::outward::Agent;
@@ -160,7 +161,8 @@ impl SignIn {
         (self.clock)().date
     }
 
-    fn admit(&self, windows: &Windows<IpNet>, limit: Limit, network: IpNet) -> Result<(), u64> {
+    fn admit(&self, windows: &Windows<IpNet>, limit: Limit, address: IpAddr) -> Result<(), u64> {
+        let network = client::network(address);
         let Verdict { admitted, wait, .. } = windows.admit(network, limit, (self.clock)().ticks);
         if admitted { Ok(()) } else { Err(wait.as_secs() + 1) }
     }

@@ -87,6 +87,16 @@ fn the_line_that_serve_prints_for_other_clients_works_in_any_folder() {
     let mut by_variable = serve(&["--config", "docent.toml"]);
     by_variable.env("DOCENT_LISTEN", "0.0.0.0:0").env("DOCENT_ACCESS", "open");
     the_line_works(by_variable);
+    // With a key, whether the file says so or somebody else.
+    let mut keyed = serve(&["docs", "--listen", "127.0.0.1:0"]);
+    keyed.env("DOCENT_ACCESS", "keys");
+    the_line_works(keyed);
+    write(
+        dir.path(),
+        "docent.toml",
+        "listen = \"127.0.0.1:0\"\naccess = \"keys\"\n[[collections]]\npath = \"docs\"\n",
+    );
+    the_line_works(serve(&[]));
 }
 
 #[test]

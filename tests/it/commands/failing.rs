@@ -210,6 +210,32 @@ fn a_ready_index_in_a_folder_that_cannot_be_written_is_served_as_it_is() {
     assert!(search(&served, "okapi").contains("new.md#new"));
 }
 
+#[test]
+fn keys_that_come_with_the_settings_need_no_folder_that_can_be_written() {
+    let (_dir, path) = manual();
+    assert!(index(&path).status().expect("docent runs").success());
+    let mut create = docent();
+    create.current_dir(&path).args(["key", "create", "--name", "ci", "--for-file"]);
+    let output = create.output().expect("docent runs");
+    let key = String::from_utf8(output.stdout.clone()).expect("text");
+    let said = errors(&output);
+    let single = said.lines().next_back().expect("a line");
+    let guarded = || {
+        let mut command = serve(&path);
+        command.args(["--access", "keys"]);
+        command
+    };
+    let sealed = Sealed::new(path.join("data"));
+    let said = fails(&mut sealed.bind(guarded()));
+    assert!(said.contains("cannot open the state in "), "{said}");
+    let mut with_key = guarded();
+    with_key.args(["--key-hash", single]);
+    let served = Served::run(sealed.bind(with_key));
+    assert!(super::keys::search(&served, key.trim_end()).contains("200"));
+    assert!(super::keys::search(&served, "dk_live_x").contains("401"));
+    assert!(served.said().join("\n").contains("the audit log ends with this process"));
+}
+
 /// Files of the index with this ending.
 fn files_of_index(path: &Path, ending: &str) -> Vec<PathBuf> {
     let entries = fs::read_dir(path.join("data/search")).expect("the index").flatten();

@@ -19,6 +19,12 @@ fn help_is_what_it_was() {
         "model add",
         "model list",
         "model remove",
+        "key",
+        "key create",
+        "key list",
+        "key rotate",
+        "key revoke",
+        "audit",
         "connect",
         "config",
     ];
@@ -50,6 +56,8 @@ fn every_setting_is_in_the_manual() {
             include_str!("../../../corpus/commands/check.md"),
             include_str!("../../../corpus/commands/connect.md"),
             include_str!("../../../corpus/commands/model.md"),
+            include_str!("../../../corpus/commands/key.md"),
+            include_str!("../../../corpus/commands/audit.md"),
             manual,
         ];
         let known =

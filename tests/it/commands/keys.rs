@@ -39,7 +39,7 @@ fn list(dir: &Path) -> Value {
 }
 
 /// Calls `search` with a key; the head of the answer.
-fn search(served: &Served, key: &str) -> String {
+pub(super) fn search(served: &Served, key: &str) -> String {
     let body = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"search","arguments":{"query":"port"}}}"#;
     let mut stream = served.connect();
     write!(
@@ -122,7 +122,7 @@ fn a_running_server_knows_of_a_key_at_once_and_a_revoked_one_no_more() {
     let said = served.said().join("\n");
     assert!(said.contains("there is no key yet"), "{said}");
     assert!(said.contains("callers: with a bearer key, 60/minute each"), "{said}");
-    assert!(said.contains("--header \"Authorization: Bearer $KEY\""), "{said}");
+    assert!(said.contains("--header \"Authorization: Bearer $DOCENT_KEY\""), "{said}");
     assert!(!said.contains("for people"), "{said}");
     assert!(!said.contains(&key[17..]), "no secret is in the log");
 }

@@ -1,5 +1,7 @@
 //! The commands, as processes.
 
+#[cfg(unix)]
+mod auditing;
 mod checking;
 mod connecting;
 mod empty;
@@ -10,11 +12,13 @@ mod evaluating;
 mod failing;
 mod help;
 mod keys;
+mod keys_file;
 mod modelling;
 mod searching;
 mod served;
 mod serving;
 mod settings;
+mod tls;
 
 use std::process::{Command, Output};
 

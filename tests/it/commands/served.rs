@@ -46,8 +46,8 @@ impl Served {
             lines.map_while(Result::ok).all(|line| sender.send(line).is_ok())
         });
         let mut served = Served { child, address: String::new(), log, said: RefCell::default() };
-        let line = served.hears("endpoint: http://");
-        let (_, rest) = line.split_once("http://").expect("it was looked for");
+        let line = served.hears("endpoint: http");
+        let (_, rest) = line.split_once("://").expect("it was looked for");
         served.address = rest.trim_end_matches("/mcp").to_owned();
         served
     }

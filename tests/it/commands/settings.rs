@@ -64,6 +64,10 @@ fn wrong_settings_are_named() {
             format!("trusted_proxies = [\"10.0.0.0/33\"]\n{collections}"),
             "trusted_proxies: \"10.0.0.0/33\" is no address or network",
         ),
+        (
+            format!("[limits]\non_limit = \"x\"\n{collections}"),
+            "limits.on_limit: \"x\" is not one of: http, tool_result",
+        ),
         (format!("[limits]\nkeys = \"60/hour\"\n{collections}"), "unknown field `keys`"),
         (
             format!("watch = \"x\"\n{collections}"),
@@ -210,7 +214,19 @@ fn a_variable_that_is_empty_counts_as_unset() {
     let show = |empty: bool| {
         let mut command = docent();
         command.current_dir(dir.path()).arg("config");
-        for name in ["CONFIG", "DATA_DIR", "LISTEN", "PUBLIC_URL", "ACCESS", "LOG", "WATCH"] {
+        for name in [
+            "CONFIG",
+            "DATA_DIR",
+            "LISTEN",
+            "PUBLIC_URL",
+            "ACCESS",
+            "KEYS_FILE",
+            "KEY_HASH",
+            "TLS_CERTIFICATE",
+            "TLS_KEY",
+            "LOG",
+            "WATCH",
+        ] {
             if empty {
                 command.env(format!("DOCENT_{name}"), "");
             }

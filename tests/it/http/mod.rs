@@ -1,11 +1,14 @@
 //! The wire: who is let in, which bodies are calls, what people see, how connections end.
 
+mod audit;
 mod calls;
 mod doors;
 mod headers;
 mod keys;
+mod limits;
 mod pages;
 mod plain;
+mod tls;
 mod wire;
 
 use std::sync::Arc;
