@@ -34,7 +34,7 @@ use super::tls::Tls;
 /// How long each thing is waited for, and how many connections there may be.
 #[derive(Debug, Clone, Copy)]
 pub struct Patience {
-    /// For the first head, from the connection on.
+    /// For the first head, from the connection on, a TLS handshake included.
     pub first: Duration,
     /// For every later head, the idle time before it included. Longer than the 60 s that clients
     /// and proxies keep a connection, so that they close it and never lose a race. It also bounds

@@ -234,6 +234,17 @@ fn keys_that_come_with_the_settings_need_no_folder_that_can_be_written() {
     assert!(super::keys::search(&served, key.trim_end()).contains("200"));
     assert!(super::keys::search(&served, "dk_live_x").contains("401"));
     assert!(served.said().join("\n").contains("the audit log ends with this process"));
+    drop(served);
+    // What is in a file that is there must not be forgotten.
+    drop(sealed);
+    let mut list = docent();
+    list.current_dir(&path).args(["key", "list", "--data-dir", "data"]);
+    assert!(list.status().expect("docent runs").success());
+    let sealed = Sealed::new(path.join("data"));
+    let mut with_key = guarded();
+    with_key.args(["--key-hash", single]);
+    let said = fails(&mut sealed.bind(with_key));
+    assert!(said.contains("cannot open the state in "), "{said}");
 }
 
 /// Files of the index with this ending.
