@@ -7,10 +7,12 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use anyhow::{Context, bail, ensure};
 use serde_json::json;
 
+use super::collections::collections;
 use crate::auth::{Keys, Rotated, Secret};
 use crate::config::{KeyAction, Lifetime, Settings, Source};
 use crate::limits::Limit;
-use crate::store::{Key, KeyLimit, Store};
+use crate::mcp::TOOLS;
+use crate::store::{Key, KeyLimit, KeyScope, Store};
 
 /// Longest name of a key, in characters.
 const LONGEST_NAME: usize = 64;
@@ -26,11 +28,15 @@ pub(super) fn run(settings: &Settings, action: &KeyAction) -> anyhow::Result<()>
         || -> anyhow::Result<Keys> { Keys::open(Arc::new(Store::open(&settings.data_dir.value)?)) };
     let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
     match action {
-        KeyAction::Create { name, limit, lifetime, .. } => {
+        KeyAction::Create { name, limit, collections, tools, lifetime, .. } => {
             let name = named(name)?;
+            let scope = KeyScope {
+                collections: collections.as_deref().map(|it| served(settings, it)).transpose()?,
+                tools: tools.as_deref().map(|it| known("tools", it, &TOOLS)).transpose()?,
+            };
             let limit = limit.as_deref().map(str::parse::<Limit>).transpose().context("--limit")?;
             let ends = ends(lifetime, now)?;
-            give(keys()?.create(name, limit.map(Into::into), ends, now)?)
+            give(keys()?.create_within(scope, name, limit.map(Into::into), ends, now)?)
         }
         KeyAction::List { json, .. } => list(&keys()?.list()?, *json, now),
         KeyAction::Rotate { id, overlap, lifetime, .. } => {
@@ -82,8 +88,9 @@ fn list(keys: &[Key], as_json: bool, now: u64) -> anyhow::Result<()> {
         let made = date(*created);
         writeln!(
             out,
-            "{id}  {name:width$}  {made:20}  {used:20}  {limit:14}  {}",
-            state(key, now)
+            "{id}  {name:width$}  {made:20}  {used:20}  {limit:14}  {}{}",
+            state(key, now),
+            narrowed(&key.scope)
         )?;
     }
     Ok(())
@@ -95,6 +102,8 @@ fn machine(key: &Key, now: u64) -> serde_json::Value {
         "name": key.name,
         "family": key.family,
         "limit": key.limit.map(shown),
+        "collections": key.scope.collections,
+        "tools": key.scope.tools,
         "created": date(key.created),
         "expires": key.expires.map(date),
         "revoked": key.revoked.map(date),
@@ -121,6 +130,36 @@ fn named(name: &str) -> anyhow::Result<&str> {
         "--name: a name has 1 to {LONGEST_NAME} characters, on one line"
     );
     Ok(name)
+}
+
+/// Collections that there are to see.
+fn served(settings: &Settings, wanted: &[String]) -> anyhow::Result<Vec<String>> {
+    let served = collections(settings).context("--collections")?;
+    let names: Vec<&str> = served.iter().map(|collection| collection.name.as_str()).collect();
+    known("collections", wanted, &names)
+}
+
+/// Names that there are, in order, each once.
+fn known(what: &str, wanted: &[String], names: &[&str]) -> anyhow::Result<Vec<String>> {
+    for name in wanted {
+        ensure!(
+            names.contains(&name.as_str()),
+            "--{what}: there is no {name:?} among the {what}; there is: {}",
+            names.join(", ")
+        );
+    }
+    let mut wanted = wanted.to_vec();
+    wanted.sort_unstable();
+    wanted.dedup();
+    Ok(wanted)
+}
+
+/// What a key is narrowed down to; nothing where it is everything.
+fn narrowed(scope: &KeyScope) -> String {
+    let only = |what: &str, names: &Option<Vec<String>>| {
+        names.as_ref().map_or(String::new(), |names| format!("; {what}: {}", names.join(", ")))
+    };
+    only("collections", &scope.collections) + &only("tools", &scope.tools)
 }
 
 fn shown(limit: KeyLimit) -> String {

@@ -15,6 +15,7 @@ use super::error::{self, Error, Refusal};
 use super::told::{Scope, Told};
 use crate::auth::{Caller, Denied, Keys};
 use crate::limits::{Limit, Windows};
+use crate::mcp;
 
 /// Callers, and addresses, whose calls are counted at a time.
 const CALLERS: usize = 100_000;
@@ -70,6 +71,15 @@ pub(super) enum Who {
     Address(IpNet),
     /// Somebody on this machine.
     Neighbour,
+}
+
+impl Who {
+    /// How much of everything is for this caller; none where the door is open to everybody.
+    pub(super) fn scope(&self) -> Option<mcp::Scope> {
+        let Who::Key(Caller { scope, .. }) = self else { return None };
+        let (collections, tools) = (scope.collections.clone(), scope.tools.clone());
+        Some(mcp::Scope { collections, tools })
+    }
 }
 
 impl Door {

@@ -4,5 +4,5 @@
 mod keys;
 mod sqlite;
 
-pub use keys::{Key, KeyLimit};
+pub use keys::{Key, KeyLimit, KeyScope};
 pub use sqlite::Store;
