@@ -11,6 +11,8 @@ mod index;
 mod mcp;
 // The wire: guards, limits, pages for people.
 mod http;
+// Attacks, by their numbers.
+mod attacks;
 // The commands, as processes.
 mod commands;
 // Search quality: fixed questions over the manual, and a baseline to beat.
