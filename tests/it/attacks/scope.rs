@@ -13,6 +13,7 @@ use axum::http::Request;
 use docent::auth::{Keys, Secret};
 use docent::corpus::Collection;
 use docent::http::{Door, Options, Patience, Rules, router, system_clock};
+use docent::index::meaning::{Manifest, Staging};
 use docent::index::{Indexer, Progress};
 use docent::mcp::{Docs, Links, Scope, Shelf};
 use docent::store::{KeyScope, Store};
@@ -23,11 +24,12 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
 use crate::harness::{collection, write};
+use crate::tiny_model::tiny_model;
 
-type Files = [(&'static str, &'static str)];
+type Files<'a> = [(&'a str, &'a str)];
 
 /// What the narrow key sees.
-const OURS: &Files = &[
+const OURS: &Files<'static> = &[
     (
         "guide/install.md",
         "---\ndate: 2026-01-01\naliases: [/old/setup/]\n---\n# Installing\n\nRun the installer on a machine. See [the rest](../../theirs/vault.md).\n\n## Linux\n\nUse the package manager, then restart the daemon.\n\n## Windows\n\nRun the wizard as administrator.\n",
@@ -51,7 +53,7 @@ const OURS: &Files = &[
 ];
 
 /// What it must not see. All of it says `zanzibar`.
-const THEIRS: &Files = &[
+const THEIRS: &Files<'static> = &[
     (
         "zanzibar.md",
         "---\ndate: 2026-02-01\naliases: [/old/zanzibar/]\n---\n# Zanzibar vault\n\nThe zanzibar vault holds replikas, portz and a firewell. Firewell, firewell, firewell. Port port port port port.\n\n## Firewells\n\nA zanzibar firewell is scaling replikas with a quokka.\n",
@@ -88,6 +90,15 @@ struct Library {
 impl Library {
     /// With both collections.
     fn both() -> Library {
+        Library::with(OURS, THEIRS)
+    }
+
+    /// As narrow keys see it: there is nothing in the other, and nothing known of it.
+    fn bare() -> Library {
+        Library::new(&[("ours", OURS, ours()), ("theirs", &[], Shelf::default())])
+    }
+
+    fn with(own: &Files, others: &Files) -> Library {
         let theirs = Shelf {
             title: Some("Zanzibar".into()),
             description: Some("All of zanzibar.".into()),
@@ -96,12 +107,7 @@ impl Library {
             language: Some("de".into()),
             ..Shelf::default()
         };
-        Library::new(&[("ours", OURS, ours()), ("theirs", THEIRS, theirs)])
-    }
-
-    /// As narrow keys see it: there is nothing in the other, and nothing known of it.
-    fn bare() -> Library {
-        Library::new(&[("ours", OURS, ours()), ("theirs", &[], Shelf::default())])
+        Library::new(&[("ours", own, ours()), ("theirs", others, theirs)])
     }
 
     fn new(shelves: &[(&str, &Files, Shelf)]) -> Library {
@@ -149,6 +155,17 @@ impl Library {
         let router = router(&options, CancellationToken::new()).expect("routes");
         let (narrow, wide) = (key(&keys, Some(&["ours"]), None), key(&keys, None, None));
         Library { router, docs, indexer, narrow, wide, keys, dir }
+    }
+
+    /// Has all sections found by their meaning, too.
+    fn embed(&self) {
+        let (data, tiny) = (self.dir.path().join("data"), self.dir.path().join("tiny"));
+        tiny_model(&tiny);
+        let mut staging = Staging::new(&data).expect("a place for a model");
+        staging.take_folder(&tiny).expect("a model");
+        staging.finish(Manifest::of_folder(&tiny).expect("a name")).expect("a model");
+        let embedded = self.indexer.index().embed_all(&|_, _| {}).expect("it is embedded");
+        assert!(embedded.is_some_and(|it| it.embedded > 5 && it.embedded == it.sections));
     }
 
     /// The docs as the narrow key has them.
@@ -449,6 +466,42 @@ fn d23_a_part_answers_as_a_server_of_its_own() {
         let ours = part.call("fetch", named(format!("ours/{path}")));
         assert_eq!(plain(ours), plain(alone.call("fetch", named(path.into()))), "{path}");
     }
+}
+
+#[test]
+fn d23_what_is_common_elsewhere_is_rare_for_all_that() {
+    // More sections hold `apple` than are looked at closely, and one holds `pear`, which is rare
+    // here and not there.
+    let list = |fruit: &str, many: usize| -> String {
+        (0..many).map(|n| format!("## Section {n}\n\nAn {fruit} of kind k{n}.\n\n")).collect()
+    };
+    let ours = format!("# Fruit\n\n{}## Last\n\nOne pear, of kind zero.\n", list("apple", 300));
+    let theirs = format!("# Fruit\n\n{}", list("pear", 900));
+    let best = |others: &Files| {
+        let library = Library::with(&[("fruit.md", &ours)], others);
+        let arguments = json!({"query": "apple pear", "limit": 20}).as_object().cloned();
+        library.part().call("search", arguments).expect("the tool exists").expect("hits")
+    };
+    let answer = best(&[("fruit.md", &theirs)]);
+    assert_eq!(answer, best(&[]));
+    let answer: Value = serde_json::from_str(&answer).expect("JSON");
+    assert_eq!(answer["results"][0]["id"], "ours/fruit.md#last");
+}
+
+#[test]
+fn d23_meaning_finds_nothing_out_of_scope() {
+    let (both, bare) = (Library::both(), Library::bare());
+    both.embed();
+    bare.embed();
+    let (whole, both, bare) = (both.docs.clone(), both.part(), bare.part());
+    let mut told = 0;
+    for query in QUESTIONS {
+        let arguments = json!({"query": query, "limit": 20}).as_object().cloned();
+        let answer = both.call("search", arguments.clone());
+        assert_eq!(answer, bare.call("search", arguments.clone()), "{query}");
+        told += usize::from(answer != whole.call("search", arguments));
+    }
+    assert!(told > 15, "only {told} answers to the wide key differ");
 }
 
 #[test]
