@@ -134,7 +134,9 @@ fn named(name: &str) -> anyhow::Result<&str> {
 
 /// Collections that there are to see.
 fn served(settings: &Settings, wanted: &[String]) -> anyhow::Result<Vec<String>> {
-    let served = collections(settings).context("--collections")?;
+    let served = collections(settings).context(
+        "--collections: what is served is not known: name the docs with --docs or --config",
+    )?;
     let names: Vec<&str> = served.iter().map(|collection| collection.name.as_str()).collect();
     known("collections", wanted, &names)
 }
@@ -144,7 +146,7 @@ fn known(what: &str, wanted: &[String], names: &[&str]) -> anyhow::Result<Vec<St
     for name in wanted {
         ensure!(
             names.contains(&name.as_str()),
-            "--{what}: there is no {name:?} among the {what}; there is: {}",
+            "--{what}: there is no {name:?}; there is: {}",
             names.join(", ")
         );
     }

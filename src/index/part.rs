@@ -41,9 +41,11 @@ pub(super) struct Count {
     holding: Vec<u32>,
 }
 
-/// The counts of an index, shared by its generations.
+/// The counts of an index by segment and part, shared by its generations.
 #[derive(Clone, Default)]
-pub(super) struct Counts(Arc<Mutex<FxHashMap<(SegmentId, Arc<[String]>), Arc<Count>>>>);
+pub(super) struct Counts(Arc<Mutex<FxHashMap<CountOf, Arc<Count>>>>);
+
+type CountOf = (SegmentId, Arc<[String]>);
 
 /// The parts of a snapshot that were asked for.
 #[derive(Default)]

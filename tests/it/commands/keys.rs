@@ -4,11 +4,11 @@ use std::io::{Read, Write};
 use std::path::Path;
 use std::process::Command;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::served::{Served, manual, serve};
 use super::{errors, fails};
-use crate::harness::docent;
+use crate::harness::{docent, write};
 
 fn key(dir: &Path, words: &[&str]) -> Command {
     let mut command = docent();
@@ -81,6 +81,44 @@ fn keys_are_made_listed_replaced_and_revoked() {
     let (_, said) = runs(&dir, &["revoke", &other]);
     assert!(said.contains("lets nobody in any more"), "{said}");
     assert_eq!(list(&dir)[1]["valid"], false);
+}
+
+#[test]
+fn a_key_is_limited_to_collections_and_tools_that_there_are() {
+    let (_dir, dir) = manual();
+    let settings = "[[collections]]\nname = \"a\"\npath = \"docs\"\n\n\
+                    [[collections]]\nname = \"b\"\npath = \"docs\"\n";
+    write(&dir, "docent.toml", settings);
+    let create = ["create", "--name", "ci", "--collections", "b,a,b", "--tools", "search"];
+    let (key, id) = made(&dir, &create);
+    made(&dir, &["create", "--name", "all"]);
+    runs(&dir, &["rotate", &id]);
+    let listed = list(&dir);
+    for (at, scope) in [(0, json!([["a", "b"], ["search"]])), (2, json!([["a", "b"], ["search"]]))]
+    {
+        assert_eq!(json!([listed[at]["collections"], listed[at]["tools"]]), scope);
+    }
+    assert_eq!((&listed[1]["collections"], &listed[1]["tools"]), (&Value::Null, &Value::Null));
+    let (readable, _) = runs(&dir, &["list"]);
+    assert!(readable.contains("; collections: a, b; tools: search"), "{readable}");
+    assert!(!readable.contains(&key[17..]));
+
+    for (words, part) in [
+        (["--collections", "a,nope"], "--collections: there is no \"nope\"; there is: a, b"),
+        (["--collections", ""], "--collections: there is no \"\"; there is: a, b"),
+        (["--tools", "search,write"], "there is no \"write\"; there is: search, fetch, outline"),
+    ] {
+        let mut create = vec!["create", "--name", "x"];
+        create.extend(words);
+        let said = fails(&mut self::key(&dir, &create));
+        assert!(said.contains(part), "{words:?}: {said}");
+    }
+    // Where it is not known what is served, nothing is promised.
+    std::fs::remove_file(dir.join("docent.toml")).expect("it is there");
+    let create = ["create", "--name", "x", "--collections", "a"];
+    let said = fails(&mut self::key(&dir, &create));
+    assert!(said.contains("--collections: what is served is not known"), "{said}");
+    assert_eq!(list(&dir).as_array().map(Vec::len), Some(3));
 }
 
 #[test]
