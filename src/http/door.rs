@@ -76,9 +76,13 @@ pub(super) enum Who {
 impl Who {
     /// How much of everything is for this caller; none where the door is open to everybody.
     pub(super) fn scope(&self) -> Option<mcp::Scope> {
-        let Who::Key(Caller { scope, .. }) = self else { return None };
-        let (collections, tools) = (scope.collections.clone(), scope.tools.clone());
-        Some(mcp::Scope { collections, tools })
+        match self {
+            Who::Key(Caller { scope, .. }) => Some(mcp::Scope {
+                collections: scope.collections.clone(),
+                tools: scope.tools.clone(),
+            }),
+            Who::Address(_) | Who::Neighbour => None,
+        }
     }
 }
 

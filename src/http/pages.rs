@@ -101,8 +101,8 @@ pub(super) async fn docs(
         (Some(collection), Some(path)) => (collection, path),
         _ => return not_found(&site, &docs, ""),
     };
-    let readable = docs.collections().iter().filter(|_| docs.scope().reads());
-    let Some(shelf) = readable.into_iter().find(|shelf| shelf.name == collection) else {
+    let shelf = docs.collections().iter().find(|shelf| shelf.name == collection);
+    let Some(shelf) = shelf.filter(|_| docs.scope().reads()) else {
         return not_found(&site, &docs, &path);
     };
     if !rest.contains('/') {
@@ -162,7 +162,8 @@ fn not_found(site: &Site, docs: &Docs, wanted: &str) -> Result<Response, Error> 
         offers = format!("<p>Perhaps you want one of these:</p>\n<ul>\n{offers}</ul>\n");
     }
     let mut all = String::new();
-    for shelf in docs.collections().iter().filter(|_| docs.scope().lists()) {
+    let listed = if docs.scope().lists() { docs.collections() } else { &[] };
+    for shelf in listed {
         let address = link::page(&site.base, &shelf.name, "");
         all += &format!("<li>{}</li>\n", link(&address, titled(shelf)));
     }

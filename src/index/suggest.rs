@@ -54,8 +54,7 @@ impl Snapshot {
         if terms.terms().is_empty() {
             return Ok(0);
         }
-        let query = terms.query(self, search, 0.0);
-        self.reading(|| Ok(self.look(&*query, &Count)? as u64))
+        self.reading(|| Ok(self.look(&*terms.query(self, search, 0.0), &Count)? as u64))
     }
 
     /// Words of these docs that are near to those of the question that they do not have, written
