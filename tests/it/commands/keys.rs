@@ -38,8 +38,13 @@ fn list(dir: &Path) -> Value {
     serde_json::from_str(&runs(dir, &["list", "--json"]).0).expect("JSON")
 }
 
-/// Calls `search` with a key; the head of the answer.
+/// Calls `search` with a key; the first line of the answer.
 fn search(served: &Served, key: &str) -> String {
+    found(served, key).lines().next().unwrap_or_default().to_owned()
+}
+
+/// The whole answer.
+fn found(served: &Served, key: &str) -> String {
     let body = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"search","arguments":{"query":"port"}}}"#;
     let mut stream = served.connect();
     write!(
@@ -53,7 +58,7 @@ fn search(served: &Served, key: &str) -> String {
     .expect("it reads");
     let mut answer = String::new();
     stream.read_to_string(&mut answer).expect("it answers");
-    answer.lines().next().unwrap_or_default().to_owned()
+    answer
 }
 
 #[test]
@@ -119,6 +124,25 @@ fn a_key_is_limited_to_collections_and_tools_that_there_are() {
     let said = fails(&mut self::key(&dir, &create));
     assert!(said.contains("--collections: what is served is not known"), "{said}");
     assert_eq!(list(&dir).as_array().map(Vec::len), Some(3));
+}
+
+#[test]
+fn a_running_server_shows_a_key_its_collections_and_no_other() {
+    let (_dir, dir) = manual();
+    write(&dir, "other/zanzibar.md", "# Zanzibar\n\nThe port of Zanzibar is a port.\n");
+    let settings = "access = \"keys\"\nlisten = \"127.0.0.1:0\"\ndata_dir = \"data\"\n\
+                    [[collections]]\nname = \"ours\"\npath = \"docs\"\n\
+                    [[collections]]\nname = \"theirs\"\npath = \"other\"\n";
+    write(&dir, "docent.toml", settings);
+    let mut command = docent();
+    command.current_dir(&dir).args(["serve", "--log", "human"]);
+    let served = Served::run(command);
+    let (narrow, _) = made(&dir, &["create", "--name", "n", "--collections", "ours"]);
+    let (wide, _) = made(&dir, &["create", "--name", "w"]);
+    let (narrow, wide) = (found(&served, &narrow), found(&served, &wide));
+    assert!(narrow.contains("ours/guide/ports.md#ports"), "{narrow}");
+    assert!(wide.contains("theirs/zanzibar.md#zanzibar"), "{wide}");
+    assert!(!narrow.contains("theirs") && !narrow.contains("anzibar"), "{narrow}");
 }
 
 #[test]
