@@ -9,7 +9,7 @@ use subtle::ConstantTimeEq;
 
 use super::Secret;
 use super::listed::{Listed, Origin};
-use crate::store::{Key, KeyLimit, Store};
+use crate::store::{Key, KeyLimit, KeyScope, Store};
 
 /// Seconds to which the last use of a key is kept: nobody needs to know it better, and each note
 /// is a write.
@@ -24,6 +24,8 @@ pub struct Caller {
     pub family: String,
     /// A limit of its own.
     pub limit: Option<KeyLimit>,
+    /// What it may see and use.
+    pub scope: KeyScope,
     /// Its last use is not known to the hour, and this call is the one to note it.
     pub unnoted: bool,
 }
@@ -121,6 +123,7 @@ impl Keys {
             id: key.id.clone(),
             family: key.family.clone(),
             limit: key.limit,
+            scope: key.scope.clone(),
             unnoted: in_store.is_some()
                 && key.used.is_none_or(|used| used + COARSE <= now)
                 && self.give_out(key, now),
@@ -136,7 +139,7 @@ impl Keys {
         self.store.use_key(id, now - now % COARSE)
     }
 
-    /// Makes a key. It is given out here and never again.
+    /// Makes a key that may see and use everything. It is given out here and never again.
     ///
     /// # Errors
     ///
@@ -148,7 +151,37 @@ impl Keys {
         expires: Option<u64>,
         now: u64,
     ) -> anyhow::Result<(Secret, Key)> {
-        self.add(name, None, limit, expires, now)
+        self.create_within(KeyScope::default(), name, limit, expires, now)
+    }
+
+    /// Makes a key that may see and use so much.
+    ///
+    /// # Errors
+    ///
+    /// The store cannot be written.
+    pub fn create_within(
+        &self,
+        scope: KeyScope,
+        name: &str,
+        limit: Option<KeyLimit>,
+        expires: Option<u64>,
+        now: u64,
+    ) -> anyhow::Result<(Secret, Key)> {
+        let secret = Secret::new()?;
+        let key = Key {
+            id: secret.id().to_owned(),
+            hash: secret.hash(),
+            name: name.to_owned(),
+            family: secret.id().to_owned(),
+            limit,
+            scope,
+            created: now,
+            expires,
+            revoked: None,
+            used: None,
+        };
+        self.store.add_key(&key, None)?;
+        Ok((secret, key))
     }
 
     /// Makes a key in place of another, which ends when `overlap` seconds have passed.
@@ -166,8 +199,16 @@ impl Keys {
         let old = self.find(id)?;
         let ended = old.revoked.is_some() || old.expires.is_some_and(|expires| expires <= now);
         anyhow::ensure!(!ended, "the key {id} has ended; make one with docent key create");
-        let (secret, new) =
-            self.add(&old.name, Some((&old, now + overlap)), old.limit, expires, now)?;
+        let secret = Secret::new()?;
+        let new = Key {
+            id: secret.id().to_owned(),
+            hash: secret.hash(),
+            created: now,
+            expires,
+            used: None,
+            ..old
+        };
+        self.store.add_key(&new, Some((id, now + overlap)))?;
         Ok(Rotated { secret, new, old: self.find(id)? })
     }
 
@@ -219,30 +260,6 @@ impl Keys {
             );
         }
         key.with_context(|| format!("there is no key {id}; docent key list shows those there are"))
-    }
-
-    fn add(
-        &self,
-        name: &str,
-        follows: Option<(&Key, u64)>,
-        limit: Option<KeyLimit>,
-        expires: Option<u64>,
-        now: u64,
-    ) -> anyhow::Result<(Secret, Key)> {
-        let secret = Secret::new()?;
-        let key = Key {
-            id: secret.id().to_owned(),
-            hash: secret.hash(),
-            name: name.to_owned(),
-            family: follows.map_or(secret.id(), |(old, _)| &old.family).to_owned(),
-            limit,
-            created: now,
-            expires,
-            revoked: None,
-            used: None,
-        };
-        self.store.add_key(&key, follows.map(|(old, at)| (&*old.id, at)))?;
-        Ok((secret, key))
     }
 
     fn load(&self) -> anyhow::Result<Arc<Loaded>> {

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use super::secret;
 use super::watched::Watched;
 use crate::limits::Limit;
-use crate::store::Key;
+use crate::store::{Key, KeyScope};
 
 /// Where a key is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,6 +65,8 @@ struct Entry {
     name: String,
     hash: String,
     limit: Option<String>,
+    collections: Option<Vec<String>>,
+    tools: Option<Vec<String>>,
     expires: Option<toml::value::Datetime>,
 }
 
@@ -156,6 +158,7 @@ impl Entry {
         let mut key = key(&self.id, &self.hash)?;
         key.name = self.name;
         key.limit = limit.map(Into::into);
+        key.scope = KeyScope { collections: self.collections, tools: self.tools };
         key.expires = expires;
         Ok(key)
     }
@@ -179,6 +182,7 @@ fn key(id: &str, hash: &str) -> anyhow::Result<Key> {
         name: String::new(),
         family: id.to_owned(),
         limit: None,
+        scope: KeyScope::default(),
         created: 0,
         expires: None,
         revoked: None,

@@ -6,13 +6,15 @@ use std::sync::Arc;
 use anyhow::{Context, bail, ensure};
 use serde_json::json;
 
+use super::collections::collections;
 use super::times::{date, now, time};
 use crate::auth::audit::{self, Entry, Event};
 use crate::auth::listed::hex;
 use crate::auth::{Keys, Listed, Origin, Rotated, Secret};
 use crate::config::{KeyAction, Lifetime, Setting, Settings};
 use crate::limits::Limit;
-use crate::store::{Key, KeyLimit, Store};
+use crate::mcp::TOOLS;
+use crate::store::{Key, KeyLimit, KeyScope, Store};
 
 /// Longest name of a key, in characters.
 const LONGEST_NAME: usize = 64;
@@ -29,16 +31,25 @@ pub(super) fn run(settings: &Settings, action: &KeyAction) -> anyhow::Result<()>
     let store = || -> anyhow::Result<_> { Ok(Arc::new(Store::open(&settings.data_dir.value)?)) };
     let note = |store: &Store, event, id: &str| audit::write(store, Entry::of(event).by(id), now);
     match action {
-        KeyAction::Create { name, for_file, limit, lifetime, .. } => {
+        KeyAction::Create { name, for_file, limit, collections, tools, lifetime, .. } => {
             let name = named(name)?;
+            let scope = KeyScope {
+                collections: collections.as_deref().map(|it| served(settings, it)).transpose()?,
+                tools: tools.as_deref().map(|it| known("tools", it, &TOOLS)).transpose()?,
+            };
             let limit = limit.as_deref().map(str::parse::<Limit>).transpose().context("--limit")?;
             let ends = ends(lifetime, now)?;
             if *for_file {
-                return give_for_file(name, limit, ends);
+                return give_for_file(name, limit, &scope, ends);
             }
             let store = store()?;
-            let (secret, key) =
-                Keys::open(store.clone())?.create(name, limit.map(Into::into), ends, now)?;
+            let (secret, key) = Keys::open(store.clone())?.create_within(
+                scope,
+                name,
+                limit.map(Into::into),
+                ends,
+                now,
+            )?;
             give(&secret, &key)?;
             note(&store, Event::KeyCreated, &key.id)
         }
@@ -88,7 +99,12 @@ fn keys(settings: &Settings, store: &Arc<Store>) -> anyhow::Result<Keys> {
 }
 
 /// The key alone on standard output, and on standard error what to keep of it.
-fn give_for_file(name: &str, limit: Option<Limit>, ends: Option<u64>) -> anyhow::Result<()> {
+fn give_for_file(
+    name: &str,
+    limit: Option<Limit>,
+    scope: &KeyScope,
+    ends: Option<u64>,
+) -> anyhow::Result<()> {
     let secret = Secret::new()?;
     let (id, hash) = (secret.id(), hex(&secret.hash()));
     let mut entry =
@@ -96,15 +112,26 @@ fn give_for_file(name: &str, limit: Option<Limit>, ends: Option<u64>) -> anyhow:
     if let Some(limit) = limit {
         entry.push_str(&format!("limit = \"{limit}\"\n"));
     }
+    for (member, names) in [("collections", &scope.collections), ("tools", &scope.tools)] {
+        if let Some(names) = names {
+            entry.push_str(&format!("{member} = {}\n", toml::Value::from(names.clone())));
+        }
+    }
     if let Some(ends) = ends {
         entry.push_str(&format!("expires = {}\n", date(ends)));
     }
     writeln!(std::io::stdout().lock(), "{}", secret.reveal())?;
     eprintln!(
         "made the key {id} ({name}), which is not kept here and not shown again; put this into the \
-         file that keys_file names:\n\n{entry}\nor set DOCENT_KEY_HASH to this; then it has no \
-         name, limit or end of its own:\n\n{id}:{hash}"
+         file that keys_file names:\n\n{entry}"
     );
+    // The variable says nothing of what a key may see: with it, this one would see everything.
+    if *scope == KeyScope::default() {
+        eprintln!(
+            "or set DOCENT_KEY_HASH to this; then it has no name, limit or end of its own:\n\n\
+             {id}:{hash}"
+        );
+    }
     Ok(())
 }
 
@@ -142,8 +169,9 @@ fn list(keys: &[(Key, Origin)], as_json: bool, now: u64) -> anyhow::Result<()> {
         let (Key { id, name, .. }, place) = (key, origin.name());
         writeln!(
             out,
-            "{id}  {name:width$}  {made:20}  {used:20}  {limit:14}  {place:9}  {}",
-            state(key, now)
+            "{id}  {name:width$}  {made:20}  {used:20}  {limit:14}  {place:9}  {}{}",
+            state(key, now),
+            narrowed(&key.scope)
         )?;
     }
     Ok(())
@@ -155,6 +183,8 @@ fn machine((key, origin): &(Key, Origin), now: u64) -> serde_json::Value {
         "name": key.name,
         "family": key.family,
         "limit": key.limit.map(shown),
+        "collections": key.scope.collections,
+        "tools": key.scope.tools,
         "kept_in": origin.name(),
         "created": (*origin == Origin::Store).then(|| date(key.created)),
         "expires": key.expires.map(date),
@@ -182,6 +212,38 @@ fn named(name: &str) -> anyhow::Result<&str> {
         "--name: a name has 1 to {LONGEST_NAME} characters, on one line"
     );
     Ok(name)
+}
+
+/// Collections that there are to see.
+fn served(settings: &Settings, wanted: &[String]) -> anyhow::Result<Vec<String>> {
+    let served = collections(settings).context(
+        "--collections: what is served is not known: name the docs with --docs or --config",
+    )?;
+    let names: Vec<&str> = served.iter().map(|collection| collection.name.as_str()).collect();
+    known("collections", wanted, &names)
+}
+
+/// Names that there are, in order, each once.
+fn known(what: &str, wanted: &[String], names: &[&str]) -> anyhow::Result<Vec<String>> {
+    for name in wanted {
+        ensure!(
+            names.contains(&name.as_str()),
+            "--{what}: there is no {name:?}; there is: {}",
+            names.join(", ")
+        );
+    }
+    let mut wanted = wanted.to_vec();
+    wanted.sort_unstable();
+    wanted.dedup();
+    Ok(wanted)
+}
+
+/// What a key is narrowed down to; nothing where it is everything.
+fn narrowed(scope: &KeyScope) -> String {
+    let only = |what: &str, names: &Option<Vec<String>>| {
+        names.as_ref().map_or(String::new(), |names| format!("; {what}: {}", names.join(", ")))
+    };
+    only("collections", &scope.collections) + &only("tools", &scope.tools)
 }
 
 fn shown(limit: KeyLimit) -> String {

@@ -205,6 +205,12 @@ pub enum KeyAction {
         /// How much it may call instead of the limit in the settings, such as 600/hour
         #[arg(long, value_name = "CALLS/UNIT")]
         limit: Option<String>,
+        /// The only collections that it sees, by name; without it all, also later ones
+        #[arg(long, value_name = "NAME,…", value_delimiter = ',')]
+        collections: Option<Vec<String>>,
+        /// The only tools that it has: search, fetch, outline; without it all
+        #[arg(long, value_name = "NAME,…", value_delimiter = ',')]
+        tools: Option<Vec<String>>,
         /// When it ends
         #[command(flatten)]
         lifetime: Lifetime,

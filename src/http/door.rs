@@ -20,6 +20,7 @@ use super::told::{OnLimit, Scope, Told};
 use crate::auth::audit::{Entry, Event, Outcome};
 use crate::auth::{ACCESS, Audit, Caller, Keys, SCOPE, Secret};
 use crate::limits::{Limit, Windows};
+use crate::mcp;
 
 /// Callers, and addresses, whose calls are counted at a time.
 const CALLERS: usize = 100_000;
@@ -93,6 +94,21 @@ pub(super) enum Who {
     Address(IpNet),
     /// Somebody on this machine.
     Neighbour,
+}
+
+impl Who {
+    /// How much of everything is for this caller; none where the door is open to everybody.
+    pub(super) fn scope(&self) -> Option<mcp::Scope> {
+        match self {
+            Who::Key(Caller { scope, .. }) => Some(mcp::Scope {
+                collections: scope.collections.clone(),
+                tools: scope.tools.clone(),
+            }),
+            // Everything, but for them alone: no cache may give it to others.
+            Who::Person(_) => Some(mcp::Scope::default()),
+            Who::Address(_) | Who::Neighbour => None,
+        }
+    }
 }
 
 impl Door {

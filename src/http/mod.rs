@@ -64,6 +64,7 @@ pub use tls::Tls;
 pub use told::OnLimit;
 
 use crate::mcp::{self, Docs};
+use door::Who;
 use error::{Error, Refusal};
 use guard::{Denied, Guard};
 
@@ -133,11 +134,19 @@ fn routes(
     options: &Options,
     cancel: CancellationToken,
 ) -> anyhow::Result<Router> {
-    let service = Arc::new(mcp::http_service(handler, cancel));
+    let service = Arc::new(mcp::http_service(handler, cancel.clone()));
     let (patience, door) = (options.patience, options.door.clone());
     let call = move |request: Request| async move {
-        let hand_on = async |request| service.handle(request).await.map(Body::new);
-        rpc::answer(request, patience, plain.as_ref(), &door, hand_on).await
+        // Who came through a closed door has docs of their own.
+        let scope = request.extensions().get().and_then(Who::scope);
+        let own = plain.as_ref().zip(scope).map(|(docs, scope)| docs.within(&scope));
+        let hand_on = async |request| match &own {
+            Some(own) => {
+                mcp::http_service(own.clone(), cancel).handle(request).await.map(Body::new)
+            }
+            None => service.handle(request).await.map(Body::new),
+        };
+        rpc::answer(request, patience, own.as_ref().or(plain.as_ref()), &door, hand_on).await
     };
     let site = Arc::new(Site::new(options)?);
     let mut routes = Router::new();
@@ -227,6 +236,11 @@ impl Site {
             _ if is_person => refused.shown_as(pages::closed(self, StatusCode::UNAUTHORIZED)),
             refused => refused.into_response(),
         })
+    }
+
+    /// The docs, as far as they are for a caller.
+    fn docs_for(&self, who: &Who) -> Docs {
+        who.scope().map_or_else(|| self.docs.clone(), |scope| self.docs.within(&scope))
     }
 
     /// What the start page is called in breadcrumbs.

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use axum::extract::{Request, State};
+use axum::extract::{Extension, Request, State};
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Redirect, Response};
 use serde_json::json;
@@ -16,7 +16,7 @@ use super::html::{Page, escaped, link};
 use super::link::{self, Links};
 use super::{Site, render, rpc};
 use crate::index::{Catalog, PageRecord, SectionRecord};
-use crate::mcp::Shelf;
+use crate::mcp::{Docs, Shelf};
 
 /// Longest list of pages; a longer one is shown folder by folder.
 const MAX_LISTED: usize = 1000;
@@ -108,27 +108,32 @@ pub(super) async fn shelves(State(site): State<Arc<Site>>) -> Redirect {
 }
 
 /// `GET /docs/{collection}/{path}`: a page, or the list of those under a folder.
-pub(super) async fn docs(State(site): State<Arc<Site>>, uri: Uri) -> Result<Response, Error> {
+pub(super) async fn docs(
+    State(site): State<Arc<Site>>,
+    Extension(who): Extension<Who>,
+    uri: Uri,
+) -> Result<Response, Error> {
+    let docs = site.docs_for(&who);
     let rest = uri.path().trim_start_matches("/docs/");
     let (collection, path) = rest.split_once('/').unwrap_or((rest, ""));
     let (collection, path) = match (link::decoded(collection), link::decoded(path)) {
         (Some(collection), Some(path)) => (collection, path),
-        _ => return not_found(&site, ""),
+        _ => return not_found(&site, &docs, ""),
     };
-    let collections = site.docs.collections();
-    let Some(shelf) = collections.iter().find(|shelf| shelf.name == collection) else {
-        return not_found(&site, &path);
+    let shelf = docs.collections().iter().find(|shelf| shelf.name == collection);
+    let Some(shelf) = shelf.filter(|_| docs.scope().reads()) else {
+        return not_found(&site, &docs, &path);
     };
     if !rest.contains('/') {
         return Ok(Redirect::to(&link::page(&site.base, &shelf.name, "")).into_response());
     }
-    let snapshot = site.docs.snapshot();
+    let snapshot = docs.snapshot();
     let catalog = snapshot.catalog()?;
     if let Some(page) = catalog.page(&shelf.name, &path) {
         let sections = snapshot.sections(&shelf.name, &path)?;
         return Ok(shown(&site, shelf, catalog, page, &sections));
     }
-    if path.is_empty() || path.ends_with('/') {
+    if docs.scope().lists() && (path.is_empty() || path.ends_with('/')) {
         let pages = catalog.collection(&shelf.name);
         let from = pages.partition_point(|page| page.path.as_str() < path.as_str());
         let below = pages[from..].iter().take_while(|page| page.path.starts_with(&path)).count();
@@ -141,27 +146,31 @@ pub(super) async fn docs(State(site): State<Arc<Site>>, uri: Uri) -> Result<Resp
             let address = link::page(&site.base, &shelf.name, &page.path);
             Ok(Redirect::temporary(&address).into_response())
         }
-        None => not_found(&site, &path),
+        None => not_found(&site, &docs, &path),
     }
 }
 
 /// Every other address.
 pub(super) async fn nowhere(
     State(site): State<Arc<Site>>,
+    who: Option<Extension<Who>>,
     request: Request,
 ) -> Result<Response, Error> {
-    let is_inside = !site.door.is_closed() || request.extensions().get::<Who>().is_some();
-    if is_inside && rpc::takes_html(request.headers()) {
-        return not_found(&site, request.uri().path());
+    // In front of the door nobody is told what there is.
+    if let Some(Extension(who)) = who
+        && rpc::takes_html(request.headers())
+    {
+        return not_found(&site, &site.docs_for(&who), request.uri().path());
     }
     let message =
         format!("there is nothing at this address; the MCP endpoint is {}", site.endpoint);
     Err(Refusal::new(StatusCode::NOT_FOUND, error::TRANSPORT, message).into())
 }
 
-fn not_found(site: &Site, wanted: &str) -> Result<Response, Error> {
+fn not_found(site: &Site, docs: &Docs, wanted: &str) -> Result<Response, Error> {
     let wanted = wanted.trim_matches('/');
-    let near = site.docs.snapshot().nearest_pages(wanted, OFFERED)?;
+    let offered = if docs.scope().reads() { OFFERED } else { 0 };
+    let near = docs.snapshot().nearest_pages(wanted, offered)?;
     let mut offers = String::new();
     for page in &near {
         let address = link::page(&site.base, &page.collection, &page.path);
@@ -175,13 +184,16 @@ fn not_found(site: &Site, wanted: &str) -> Result<Response, Error> {
         offers = format!("<p>Perhaps you want one of these:</p>\n<ul>\n{offers}</ul>\n");
     }
     let mut all = String::new();
-    for shelf in site.docs.collections() {
+    let listed = if docs.scope().lists() { docs.collections() } else { &[] };
+    for shelf in listed {
         let address = link::page(&site.base, &shelf.name, "");
         all += &format!("<li>{}</li>\n", link(&address, titled(shelf)));
     }
+    if !all.is_empty() {
+        all = format!("<p>All pages:</p>\n<ul>\n{all}</ul>");
+    }
     let content = format!(
-        "<h1>There is no such page</h1>\n<p>It may have been moved or renamed.</p>\n{offers}\
-         <p>All pages:</p>\n<ul>\n{all}</ul>"
+        "<h1>There is no such page</h1>\n<p>It may have been moved or renamed.</p>\n{offers}{all}"
     );
     let trail =
         vec![(site.start(), format!("{}/", site.base)), ("Not found".into(), String::new())];

@@ -60,9 +60,7 @@ impl Snapshot {
             in_headings: vec![Vec::new(); groups.len()],
             ..Candidates::default()
         };
-        let mut terms = 0;
         for (ord, segment) in self.searcher.segment_readers().iter().enumerate() {
-            terms += segment.inverted_index(self.fields.text)?.total_num_tokens();
             let mut docs: Vec<DocId> = addresses
                 .iter()
                 .filter(|address| address.segment_ord as usize == ord)
@@ -77,6 +75,7 @@ impl Snapshot {
         for segment in self.searcher.segment_readers() {
             self.count_anchors(segment, groups, &mut found)?;
         }
+        let terms = self.tokens()?;
         let mean = |number: u64| terms as f32 / number.max(1) as f32;
         found.mean_section = mean(self.stamp().sections);
         found.mean_page = mean(self.stamp().pages());
@@ -119,6 +118,9 @@ impl Snapshot {
             let in_headings = &mut found.in_headings[at];
             in_headings.resize(found.sections.len(), 0.0);
             for (term, weight) in &group.alternatives {
+                if self.hides(term) {
+                    continue;
+                }
                 let heading = Term::from_field_text(self.fields.heading, term);
                 let said = headings.read_postings(&heading, IndexRecordOption::Basic)?;
                 if let Some(mut said) = said {

@@ -1,7 +1,9 @@
 //! Every page of an index with its sections, in memory: what lists, outlines and updates read.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use super::analyzer::Language;
 use super::schema::PageRecord;
 
 /// What a name may leave out at the end of a path.
@@ -64,6 +66,12 @@ impl Catalog {
     /// Number of sections of all pages.
     pub fn sections(&self) -> usize {
         self.pages.iter().map(|page| page.sections.len()).sum()
+    }
+
+    /// Languages whose stemmers the pages got, in order.
+    pub(super) fn languages(&self) -> Vec<Language> {
+        let languages: BTreeSet<Language> = self.pages.iter().map(|page| page.stemmed).collect();
+        languages.into_iter().collect()
     }
 
     /// The catalog after some pages went and others came or changed.

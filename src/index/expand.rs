@@ -2,8 +2,6 @@
 //! know are corrected, words that were written apart or together are tried the other way, and
 //! words that docs use instead are looked for as well.
 
-use tantivy::Term;
-
 use super::analyzer::{self, Language};
 use super::query::{Group, QueryTerms};
 use super::rank::Weights;
@@ -85,12 +83,6 @@ impl Snapshot {
             groups.push(Group::of(&term, 0));
         }
         Ok(())
-    }
-
-    /// Number of documents that hold a term.
-    pub(super) fn frequency(&self, term: &str) -> anyhow::Result<u64> {
-        let term = Term::from_field_text(self.fields.text, term);
-        Ok(self.searcher.doc_freq(&term)?)
     }
 
     /// Terms at the least distance within reach that start with the same letter, the most

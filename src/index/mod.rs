@@ -15,6 +15,7 @@ mod expand;
 mod follow;
 mod lock;
 pub mod meaning;
+mod part;
 mod passage;
 mod phrase;
 pub mod quality;

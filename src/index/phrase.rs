@@ -7,7 +7,6 @@ use tantivy::{DocSet, TERMINATED, Term};
 use super::Search;
 use super::analyzer::{self, Language};
 use super::query::QueryTerms;
-use super::schema::Fields;
 use super::snapshot::Snapshot;
 
 /// Phrases of a question that count; nobody quotes more on purpose.
@@ -62,14 +61,17 @@ impl Phrase {
     }
 
     /// The query for the sections that hold the phrase.
-    pub(super) fn query(&self, fields: &Fields) -> Box<dyn Query> {
+    pub(super) fn query(&self, snapshot: &Snapshot) -> Box<dyn Query> {
         let term = |(position, term): &(usize, String)| {
-            (*position, Term::from_field_text(fields.text, term))
+            (*position, Term::from_field_text(snapshot.fields.text, term))
+        };
+        let is_seen = |(_, terms): &&(Language, Vec<(usize, String)>)| {
+            !terms.iter().any(|(_, term)| snapshot.hides(term))
         };
         let phrase = |(_, terms): &(Language, Vec<(usize, String)>)| -> Box<dyn Query> {
             Box::new(PhraseQuery::new_with_offset(terms.iter().map(term).collect()))
         };
-        Box::new(BooleanQuery::union(self.terms.iter().map(phrase).collect()))
+        Box::new(BooleanQuery::union(self.terms.iter().filter(is_seen).map(phrase).collect()))
     }
 
     /// Whether a text of a language holds the phrase.
@@ -103,13 +105,11 @@ impl Snapshot {
         let (mut held, mut unheld) = (Vec::new(), Vec::new());
         for phrase in std::mem::take(&mut terms.phrases) {
             terms.phrases = vec![phrase];
-            let is_held = self.has_any(&*terms.query(&self.fields, search, f32::MAX))?;
+            let is_held = self.has_any(&*terms.query(self, search, f32::MAX))?;
             if is_held { &mut held } else { &mut unheld }.append(&mut terms.phrases);
         }
         terms.phrases = held;
-        if terms.phrases.len() > 1
-            && !self.has_any(&*terms.query(&self.fields, search, f32::MAX))?
-        {
+        if terms.phrases.len() > 1 && !self.has_any(&*terms.query(self, search, f32::MAX))? {
             unheld.append(&mut terms.phrases);
         }
         terms.unheld = unheld.into_iter().map(|phrase| phrase.words).collect();

@@ -8,7 +8,8 @@ use tantivy::schema::IndexRecordOption;
 
 use super::analyzer::{self, Language};
 use super::phrase::Phrase;
-use super::schema::{Fields, SectionRecord};
+use super::schema::SectionRecord;
+use super::snapshot::Snapshot;
 use super::{Search, rank};
 
 /// Characters of a question that count; more is a pasted page.
@@ -38,7 +39,7 @@ pub struct QueryTerms {
     pub(super) words: Vec<String>,
     /// Position of each in the question.
     pub(super) places: Vec<usize>,
-    /// What is looked for; see [`Snapshot::expand`](super::Snapshot).
+    /// What is looked for; see [`Snapshot::expand`].
     pub(super) groups: Vec<Group>,
     /// How rare each of them is.
     pub(super) rarities: Vec<f32>,
@@ -216,24 +217,27 @@ impl QueryTerms {
 
     /// The query for the sections that may answer: those that hold every phrase, or, where nothing
     /// is quoted, any term of at least a weight.
-    pub(super) fn query(&self, fields: &Fields, search: &Search, least: f32) -> Box<dyn Query> {
+    pub(super) fn query(&self, snapshot: &Snapshot, search: &Search, least: f32) -> Box<dyn Query> {
         // A term of two groups counts once, with the greater weight.
         let mut weights: FxHashMap<&str, f32> = FxHashMap::default();
         let terms = self.groups.iter().flat_map(|group| &group.alternatives);
         for (term, weight) in terms.filter(|(_, weight)| *weight >= least) {
+            if snapshot.hides(term) {
+                continue;
+            }
             let known = weights.entry(term).or_default();
             *known = known.max(*weight);
         }
         let clause = |(term, weight): (&str, f32)| -> (Occur, Box<dyn Query>) {
-            let term = Term::from_field_text(fields.text, term);
+            let term = Term::from_field_text(snapshot.fields.text, term);
             let query = Box::new(TermQuery::new(term, IndexRecordOption::WithFreqs));
             (Occur::Should, Box::new(BoostQuery::new(query, weight)))
         };
         let clauses: Vec<_> = weights.into_iter().map(clause).collect();
         let any = BooleanQuery::new(clauses);
-        let mut all = filters(fields, search);
+        let mut all = filters(snapshot, search);
         for phrase in &self.phrases {
-            let query = Box::new(ConstScoreQuery::new(phrase.query(fields), 0.0));
+            let query = Box::new(ConstScoreQuery::new(phrase.query(snapshot), 0.0));
             all.push((Occur::Must, query));
         }
         if all.is_empty() {
@@ -274,8 +278,9 @@ fn keep<T>(items: &mut Vec<T>, marks: &[bool]) {
     items.retain(|_| marks.next().is_some_and(|mark| *mark));
 }
 
-/// The clauses that a search is narrowed down by.
-pub(super) fn filters(fields: &Fields, search: &Search) -> Vec<(Occur, Box<dyn Query>)> {
+/// The clauses that a search is narrowed down by: what may be seen, and what is asked for.
+pub(super) fn filters(snapshot: &Snapshot, search: &Search) -> Vec<(Occur, Box<dyn Query>)> {
+    let fields = &snapshot.fields;
     let collection = search.collection.as_ref().map(|name| format!("{name}/"));
     let filters = [
         (fields.under, search.under.as_deref()),
@@ -283,7 +288,8 @@ pub(super) fn filters(fields: &Fields, search: &Search) -> Vec<(Occur, Box<dyn Q
         (fields.version, search.version.as_deref()),
         (fields.language, search.language.as_deref()),
     ];
-    let mut all: Vec<(Occur, Box<dyn Query>)> = Vec::new();
+    let part = snapshot.part_filter().map(|part| (Occur::Must, part));
+    let mut all: Vec<(Occur, Box<dyn Query>)> = part.into_iter().collect();
     for (field, value) in filters {
         if let Some(value) = value {
             let term = Term::from_field_text(field, value);

@@ -27,8 +27,8 @@ pub struct Changes {
     pub changed: Vec<(String, String)>,
     /// Pages that are gone.
     pub removed: Vec<(String, String)>,
-    /// Whether a list of pages looks different: pages came or went, or are called otherwise.
-    pub listed: bool,
+    /// Those of the changed pages that are called otherwise.
+    pub renamed: Vec<(String, String)>,
 }
 
 impl Changes {
@@ -41,15 +41,32 @@ impl Changes {
                 None => changes.added.push(name(page)),
                 Some(old) if old.hash != page.hash => {
                     changes.changed.push(name(page));
-                    changes.listed |= is_renamed(old, page);
+                    changes.renamed.extend(is_renamed(old, page).then(|| name(page)));
                 }
                 Some(_) => {}
             }
         }
         let gone = |page: &&Arc<PageRecord>| after.page(&page.collection, &page.path).is_none();
         changes.removed = before.pages().iter().filter(gone).map(|page| name(page)).collect();
-        changes.listed |= !changes.added.is_empty() || !changes.removed.is_empty();
         changes
+    }
+
+    /// Those of the changes that are in some of the collections.
+    pub fn only(&self, mut seen: impl FnMut(&str) -> bool) -> Changes {
+        let mut of = |pages: &[(String, String)]| {
+            pages.iter().filter(|(collection, _)| seen(collection)).cloned().collect()
+        };
+        Changes {
+            added: of(&self.added),
+            changed: of(&self.changed),
+            removed: of(&self.removed),
+            renamed: of(&self.renamed),
+        }
+    }
+
+    /// Whether a list of pages looks different: pages came or went, or are called otherwise.
+    pub fn listed(&self) -> bool {
+        !(self.added.is_empty() && self.removed.is_empty() && self.renamed.is_empty())
     }
 
     /// Whether nothing differs.

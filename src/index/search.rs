@@ -27,6 +27,10 @@ impl Snapshot {
     ///
     /// As [`Snapshot::search`].
     pub fn search_with(&self, search: &Search, weights: &Weights) -> anyhow::Result<Hits> {
+        if self.part.is_some() {
+            // What a part says of itself is read from its pages.
+            self.catalog()?;
+        }
         let terms = QueryTerms::of(&search.query, &self.stamp().languages);
         if terms.terms().is_empty() || search.limit == 0 {
             return Ok(Hits { hits: Vec::new(), terms });
@@ -62,8 +66,8 @@ impl Snapshot {
     ) -> anyhow::Result<Vec<Hit>> {
         let depth = (search.limit * DEPTH).max(LEAST_DEPTH);
         let find = |least| {
-            let query = terms.query(&self.fields, search, least);
-            self.searcher.search(&*query, &TopDocs::with_limit(depth).order_by_score())
+            let query = terms.query(self, search, least);
+            self.look(&*query, &TopDocs::with_limit(depth).order_by_score())
         };
         let mut top = find(OWN)?;
         if top.len() < depth {

@@ -17,6 +17,7 @@ use super::analyzer::{self, Language};
 use super::catalog::Catalog;
 use super::directory::UnsyncedDirectory;
 use super::meaning::{Embedded, Meaning};
+use super::part::{Counts, Part, Parts};
 use super::schema::{self, Fields, SectionRecord, Stored};
 use crate::corpus::Collection;
 
@@ -80,6 +81,7 @@ pub struct Index {
     current: ArcSwap<Snapshot>,
     suspicion: Suspicion,
     pub(super) meaning: Meaning,
+    counted: Counts,
 }
 
 /// An index on the disk, as Tantivy has it open.
@@ -126,13 +128,13 @@ impl Index {
         let (_, fields) = schema::schema();
         let reader = index.reader_builder().reload_policy(ReloadPolicy::Manual).try_into()?;
         let reader: IndexReader = reader;
-        let suspicion = Suspicion::default();
-        let meaning = Meaning::default();
-        let shared = (suspicion.clone(), meaning.clone());
+        let (suspicion, meaning) = (Suspicion::default(), Meaning::default());
+        let counted = Counts::default();
+        let shared = (suspicion.clone(), meaning.clone(), counted.clone());
         let snapshot = Snapshot::new(reader.searcher(), fields, stamp, 0, shared);
         let current = ArcSwap::from_pointee(snapshot);
         let files = ArcSwap::from_pointee(Files { index, reader });
-        Ok(Index { fields, dir: dir.to_owned(), files, current, suspicion, meaning })
+        Ok(Index { fields, dir: dir.to_owned(), files, current, suspicion, meaning, counted })
     }
 
     /// The index, as Tantivy has it open.
@@ -191,7 +193,7 @@ impl Index {
 
     fn show(&self, searcher: Searcher, stamp: Stamp, catalog: Option<Catalog>) {
         let generation = self.snapshot().generation + 1;
-        let shared = (self.suspicion.clone(), self.meaning.clone());
+        let shared = (self.suspicion.clone(), self.meaning.clone(), self.counted.clone());
         let next = Snapshot::new(searcher, self.fields, stamp, generation, shared);
         if let Some(catalog) = catalog {
             let _ = next.catalog.set(Ok(catalog));
@@ -214,6 +216,10 @@ pub struct Snapshot {
     catalog: OnceLock<Result<Catalog, String>>,
     suspicion: Suspicion,
     pub(super) meaning: Meaning,
+    pub(super) counted: Counts,
+    /// What of the generation is seen; none where it is all.
+    pub(super) part: Option<Part>,
+    pub(super) parts: Parts,
 }
 
 impl Snapshot {
@@ -222,10 +228,35 @@ impl Snapshot {
         fields: Fields,
         stamp: Stamp,
         generation: u64,
-        (suspicion, meaning): (Suspicion, Meaning),
+        (suspicion, meaning, counted): (Suspicion, Meaning, Counts),
     ) -> Snapshot {
-        let catalog = OnceLock::new();
-        Snapshot { searcher, fields, stamp, generation, catalog, suspicion, meaning }
+        let (catalog, parts) = (OnceLock::new(), Parts::default());
+        let part = None;
+        Snapshot {
+            searcher,
+            fields,
+            stamp,
+            generation,
+            catalog,
+            suspicion,
+            meaning,
+            counted,
+            part,
+            parts,
+        }
+    }
+
+    /// The same generation, narrowed down to a part with this stamp and catalog.
+    pub(super) fn with_part(
+        &self,
+        part: Part,
+        stamp: Stamp,
+        catalog: Result<Catalog, String>,
+    ) -> Snapshot {
+        let shared = (self.suspicion.clone(), self.meaning.clone(), self.counted.clone());
+        let (searcher, generation) = (self.searcher.clone(), self.generation);
+        let narrowed = Snapshot::new(searcher, self.fields, stamp, generation, shared);
+        Snapshot { part: Some(part), catalog: OnceLock::from(catalog), ..narrowed }
     }
 
     /// What the commit says of itself.
@@ -276,6 +307,9 @@ impl Snapshot {
 
     /// The sections of a page, in order; empty for an unknown page.
     pub fn sections(&self, collection: &str, path: &str) -> anyhow::Result<Vec<SectionRecord>> {
+        if !self.shows(collection) {
+            return Ok(Vec::new());
+        }
         let term = Term::from_field_text(self.fields.under, &format!("{collection}/{path}"));
         let stored = self.stored(term)?.into_iter();
         let mut sections: Vec<SectionRecord> = stored

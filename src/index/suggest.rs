@@ -54,8 +54,7 @@ impl Snapshot {
         if terms.terms().is_empty() {
             return Ok(0);
         }
-        let query = terms.query(&self.fields, search, 0.0);
-        self.reading(|| Ok(self.searcher.search(&*query, &Count)? as u64))
+        self.reading(|| Ok(self.look(&*terms.query(self, search, 0.0), &Count)? as u64))
     }
 
     /// Words of these docs that are near to those of the question that they do not have, written
@@ -74,9 +73,9 @@ impl Snapshot {
                         groups: vec![Group::of(&near, 1)],
                         ..QueryTerms::default()
                     };
-                    let query = alone.query(&self.fields, search, 0.0);
+                    let query = alone.query(self, search, 0.0);
                     let top = TopDocs::with_limit(1).order_by_score();
-                    let found = self.searcher.search(&*query, &top)?;
+                    let found = self.look(&*query, &top)?;
                     let Some((_, address)) = found.first() else { continue };
                     if let Stored::Section(section) = self.load(*address)? {
                         words.extend(spelling(&near, &section).filter(|w| !words.contains(w)));
@@ -113,12 +112,17 @@ impl Snapshot {
         distance: impl Fn(&[u8]) -> Option<usize>,
     ) -> anyhow::Result<Vec<NearTerm>> {
         let mut found = Found::default();
-        for segment in self.searcher.segment_readers() {
+        let counts = self.counts()?;
+        for (at, segment) in self.searcher.segment_readers().iter().enumerate() {
             let inverted = segment.inverted_index(self.fields.text)?;
             let mut stream = inverted.terms().stream()?;
             while stream.advance() {
-                if let Some(distance) = distance(stream.key()) {
-                    found.add(stream.key(), distance, stream.value().doc_freq);
+                let seen = counts.map(|counts| counts[at].holding(stream.term_ord()));
+                let documents = seen.unwrap_or(stream.value().doc_freq);
+                if documents > 0
+                    && let Some(distance) = distance(stream.key())
+                {
+                    found.add(stream.key(), distance, documents);
                 }
             }
         }
@@ -134,14 +138,20 @@ impl Snapshot {
         let fuzzy = Term::from_field_text(self.fields.text, term);
         let fuzzy = FuzzyTermQuery::new(fuzzy, edits, true);
         let mut found = Found::default();
-        for segment in self.searcher.segment_readers() {
+        let counts = self.counts()?;
+        for (at, segment) in self.searcher.segment_readers().iter().enumerate() {
             let inverted = segment.inverted_index(self.fields.text)?;
             let near = inverted.terms().search(fuzzy.automaton()?);
             let mut stream = near.ge(&first).lt(&last).into_stream()?;
             while stream.advance() {
+                let seen = counts.map(|counts| counts[at].holding(stream.term_ord()));
+                let documents = seen.unwrap_or(stream.value().doc_freq);
+                if documents == 0 {
+                    continue;
+                }
                 let Ok(other) = std::str::from_utf8(stream.key()) else { continue };
                 let distance = distance(term, other);
-                found.add(stream.key(), distance, stream.value().doc_freq);
+                found.add(stream.key(), distance, documents);
             }
         }
         Ok(found.all())

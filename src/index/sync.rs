@@ -315,7 +315,6 @@ impl Indexer {
         }
         let changes = &mut report.changes;
         changes.removed = removed.iter().map(|p| (p.collection.clone(), p.path.clone())).collect();
-        changes.listed |= !changes.added.is_empty() || !changes.removed.is_empty();
         if report.changes.is_empty() && added.is_empty() && !first {
             self.count(&mut report, catalog, started);
             return Ok(report);
@@ -454,17 +453,15 @@ impl Indexer {
             self.folders.iter().map(|folder| folder.collection.clone()).collect();
         let mut pages: BTreeMap<&str, u64> =
             collections.iter().map(|c| (c.name.as_str(), 0)).collect();
-        let mut languages = BTreeSet::new();
         for page in next.pages() {
             *pages.entry(&page.collection).or_default() += 1;
-            languages.insert(page.stemmed);
         }
         let stamp = Stamp {
             made_by: Stamp::current_maker(),
             fingerprint: Stamp::fingerprint_of(&collections),
             collections: pages.into_iter().map(|(name, n)| (name.to_owned(), n)).collect(),
             sections: next.sections() as u64,
-            languages: languages.into_iter().collect(),
+            languages: next.languages(),
             committed: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs()),
         };
         self.writer.commit(keys, &stamp)?;
@@ -541,7 +538,7 @@ fn sort_out(
         match (outcome, known) {
             (Outcome::Read(page), Some(old)) => {
                 changes.changed.push(name());
-                changes.listed |= is_renamed(old, &page);
+                changes.renamed.extend(is_renamed(old, &page).then(name));
                 added.push(Arc::from(page));
             }
             (Outcome::Read(page), None) => {

@@ -14,7 +14,9 @@ pub(super) fn complete(
     context: Option<&CompletionContext>,
 ) -> CompletionInfo {
     let values = match reference {
-        Reference::Resource(_) => candidates(docs, catalog, argument, context),
+        Reference::Resource(_) if docs.scope().lists() => {
+            candidates(docs, catalog, argument, context)
+        }
         // What a question could be is not for the server to guess.
         _ => Vec::new(),
     };

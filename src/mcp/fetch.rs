@@ -146,7 +146,10 @@ pub(super) fn find<'a>(
         .map(|page| docs.links().id(&page.collection, &page.path, ""))
         .collect();
     let hint = if near.is_empty() {
-        "call search or outline to find ids".to_owned()
+        let tools = [super::search::NAME, super::outline::NAME];
+        let tools: Vec<&str> = tools.into_iter().filter(|tool| docs.has(tool)).collect();
+        let call = format!("call {} to find ids", tools.join(" or "));
+        if tools.is_empty() { "nothing is near it".to_owned() } else { call }
     } else {
         format!("the nearest are: {}", near.join(", "))
     };

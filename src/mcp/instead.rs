@@ -21,6 +21,9 @@ pub(super) struct Instead {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     without: Vec<Without>,
     outline: String,
+    /// Whether the caller has a tool for it.
+    #[serde(skip)]
+    outlines: bool,
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -51,7 +54,8 @@ impl Instead {
     ) -> Result<Instead, ToolError> {
         let under = search.under.as_deref().map(|under| place(docs, under));
         let outline = under.or_else(|| search.collection.clone()).unwrap_or_default();
-        let mut instead = Instead { outline, ..Instead::default() };
+        let outlines = docs.has(super::outline::NAME);
+        let mut instead = Instead { outline, outlines, ..Instead::default() };
         if terms.terms().is_empty() {
             return Ok(instead);
         }
@@ -87,6 +91,12 @@ impl Instead {
         fewer
     }
 
+    /// The same where there is nothing to look for.
+    pub(super) fn wordless(&self) -> String {
+        let outline = if self.outlines { ", or call outline to see what is here" } else { "" };
+        format!("The query holds no words to look for: ask with words{outline}.")
+    }
+
     /// The same in sentences.
     pub(super) fn sentences(&self) -> String {
         let mut sentences = Vec::new();
@@ -120,19 +130,21 @@ impl Instead {
             let headings: Vec<String> = headings.collect();
             sentences.push(format!("The nearest headings are: {}.", headings.join("; ")));
         }
-        sentences.push(if self.outline.is_empty() {
-            "Call outline to see all that is here.".into()
-        } else {
-            format!("Call outline with path {:?} to see what is there.", self.outline)
-        });
+        if self.outlines {
+            sentences.push(if self.outline.is_empty() {
+                "Call outline to see all that is here.".into()
+            } else {
+                format!("Call outline with path {:?} to see what is there.", self.outline)
+            });
+        }
         sentences.join(" ")
     }
 }
 
 /// A folder or page as ids have it.
 fn place(docs: &Docs, under: &str) -> String {
-    let alone = docs.collections().len() == 1;
-    let bare = under.split_once('/').filter(|_| alone).map_or(under, |(_, path)| path);
+    let bare =
+        under.split_once('/').filter(|_| !docs.links().several()).map_or(under, |(_, path)| path);
     bare.to_owned()
 }
 

@@ -36,6 +36,8 @@ pub(super) const SCHEME: &str = "docs:///";
 #[derive(Debug, Clone)]
 pub struct Links {
     shelves: Vec<Shelf>,
+    /// Whether ids begin with the collection's name.
+    several: bool,
     web: Option<String>,
 }
 
@@ -51,7 +53,19 @@ impl Links {
     /// `web` is the address of the HTTP server that shows pages, without a trailing slash; none
     /// on stdio.
     pub fn new(shelves: Vec<Shelf>, web: Option<String>) -> Links {
-        Links { shelves, web }
+        Links { several: shelves.len() > 1, shelves, web }
+    }
+
+    /// The same for who sees only some of the collections. Ids stay what they are: they must not
+    /// change when somebody is let see more.
+    pub(super) fn only(&self, seen: impl Fn(&str) -> bool) -> Links {
+        let shelves = self.shelves.iter().filter(|shelf| seen(&shelf.name)).cloned().collect();
+        Links { shelves, ..self.clone() }
+    }
+
+    /// Whether ids begin with the collection's name: the server has several collections.
+    pub(super) fn several(&self) -> bool {
+        self.several
     }
 
     /// The collections.
@@ -62,8 +76,7 @@ impl Links {
     /// Id of a page or section: the path, with the collection's name in front if there are
     /// several.
     pub fn id(&self, collection: &str, path: &str, anchor: &str) -> String {
-        let several = self.shelves.len() > 1;
-        let mut id = if several { format!("{collection}/{path}") } else { path.to_owned() };
+        let mut id = if self.several { format!("{collection}/{path}") } else { path.to_owned() };
         if !anchor.is_empty() {
             id.push('#');
             id.push_str(anchor);
@@ -123,6 +136,7 @@ impl Links {
         }
         let path = name.trim_start_matches("./").trim_start_matches('/');
         if let [only] = self.shelves.as_slice()
+            && !self.several
             && let Some(page) = lookup(catalog, &only.name, path)
         {
             return Some(page);

@@ -6,6 +6,7 @@
 mod arguments;
 mod completion;
 mod descriptions;
+mod face;
 mod fetch;
 mod instead;
 mod links;
@@ -14,6 +15,7 @@ mod outline;
 mod plain;
 mod prompts;
 mod resources;
+mod scope;
 mod search;
 mod server;
 mod transport;
@@ -22,10 +24,14 @@ mod versions;
 pub use links::Links;
 pub(crate) use links::PATH;
 pub(crate) use plain::{Headers, tool_error};
+pub use scope::Scope;
 pub use search::DEFAULT_TOKENS as SEARCH_TOKENS;
 pub use server::Docs;
 pub(crate) use transport::revisions;
 pub use transport::{http_service, serve_pipe, serve_stdio};
+
+/// Names of the tools, in the order clients show them.
+pub const TOOLS: [&str; 3] = [search::NAME, fetch::NAME, outline::NAME];
 
 /// A collection, as clients are told of it.
 #[derive(Debug, Clone, Default)]

@@ -9,11 +9,14 @@ use crate::index::{Hit, QueryTerms, spelling};
 #[derive(Clone)]
 pub(super) struct Notices {
     sentences: Vec<String>,
+    /// Whether the caller can fetch what is cut.
+    fetches: bool,
 }
 
 impl Notices {
     pub(super) fn new(docs: &Docs) -> Notices {
-        Notices { sentences: docs.problem().into_iter().collect() }
+        let sentences = docs.problem().into_iter().collect();
+        Notices { sentences, fetches: docs.has(super::fetch::NAME) }
     }
 
     /// Room that the sentences take.
@@ -31,12 +34,18 @@ impl Notices {
         };
         if cut > 0 {
             let passages = hits(cut, "passage is", "passages are");
-            sentences.push(format!("{passages} cut at …: fetch has the whole section by its id."));
+            let more = if self.fetches {
+                "fetch has the whole section by its id"
+            } else {
+                "raise max_tokens"
+            };
+            sentences.push(format!("{passages} cut at …: {more}."));
         }
         if bare > 0 {
             let hits = hits(bare, "hit has", "hits have");
+            let fetch = if self.fetches { "fetch them by id, or " } else { "" };
             sentences.push(format!(
-                "{hits} no text because the budget is spent: fetch them by id, or raise max_tokens."
+                "{hits} no text because the budget is spent: {fetch}raise max_tokens."
             ));
         }
         if dropped > 0 {

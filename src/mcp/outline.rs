@@ -189,10 +189,9 @@ fn tree(docs: &Docs, snapshot: &Snapshot, path: &str) -> Result<(Node, String), 
     let folder =
         path.trim_start_matches(super::links::SCHEME).trim_matches('/').trim_start_matches("./");
     let folder = if folder == "." { "" } else { folder };
-    let several = docs.collections().len() > 1;
     // With one collection its name is not part of ids, but models copy it from resource URIs.
     let folder = match docs.collections() {
-        [only] if !several => folder
+        [only] if !links.several() => folder
             .strip_prefix(only.name.as_str())
             .filter(|rest| rest.is_empty() || rest.starts_with('/'))
             .map_or(folder, |rest| rest.trim_start_matches('/')),

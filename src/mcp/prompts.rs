@@ -2,13 +2,13 @@
 
 use rmcp::ErrorData;
 use rmcp::model::{
-    CacheScope, GetPromptResult, JsonObject, ListPromptsResult, Prompt, PromptArgument,
-    PromptMessage, Role,
+    GetPromptResult, JsonObject, ListPromptsResult, Prompt, PromptArgument, PromptMessage, Role,
 };
 
 use super::arguments::shorten;
 use super::resources::internal;
 use super::server::Docs;
+use super::{fetch, search};
 use crate::index::{PROMPT, PageRecord, Snapshot};
 
 /// Name of the prompt that every server has.
@@ -31,7 +31,10 @@ pub(super) fn list(docs: &Docs) -> Result<ListPromptsResult, ErrorData> {
         Some(vec![question]),
     )
     .with_title("Ask the docs");
-    let mut prompts = vec![ask];
+    let mut prompts = Vec::new();
+    if docs.has(search::NAME) {
+        prompts.push(ask);
+    }
     let snapshot = docs.snapshot();
     for page in templates(&snapshot)? {
         let text = text(&snapshot, page)?;
@@ -51,7 +54,7 @@ pub(super) fn list(docs: &Docs) -> Result<ListPromptsResult, ErrorData> {
     }
     Ok(ListPromptsResult::with_all_items(prompts)
         .with_ttl_ms(5_000)
-        .with_cache_scope(CacheScope::Public))
+        .with_cache_scope(docs.cache_scope()))
 }
 
 /// One prompt, filled in.
@@ -67,12 +70,17 @@ pub(super) fn get(
             Err(ErrorData::invalid_params(format!("the prompt needs the argument {name:?}"), None))
         }
     };
-    if wanted == ASK {
+    if wanted == ASK && docs.has(search::NAME) {
         let question = value("question")?;
+        let read = if docs.has(fetch::NAME) {
+            "Call `fetch` with the id of a section whose passage is not enough."
+        } else {
+            "Raise `max_tokens` where a passage is cut."
+        };
         let text = format!(
             "Answer this question from the documentation.\n\n\
              1. Call `search` with the question, and again in other words if the first hits do not answer it.\n\
-             2. Call `fetch` with the id of a section whose passage is not enough.\n\
+             2. {read}\n\
              3. Answer from what you read, and cite the `url` of each section you used. \
              If the documentation does not say, say so.\n\n\
              Question: {question}"
@@ -82,9 +90,9 @@ pub(super) fn get(
     let snapshot = docs.snapshot();
     let templates = templates(&snapshot)?;
     let Some(page) = templates.iter().find(|page| name(docs, page) == wanted) else {
-        let names: Vec<String> = std::iter::once(ASK.to_owned())
-            .chain(templates.iter().map(|page| name(docs, page)))
-            .collect();
+        let ask = docs.has(search::NAME).then(|| ASK.to_owned());
+        let names: Vec<String> =
+            ask.into_iter().chain(templates.iter().map(|page| name(docs, page))).collect();
         let message =
             format!("there is no prompt {:?}; there is: {}", shorten(wanted), names.join(", "));
         return Err(ErrorData::invalid_params(message, None));

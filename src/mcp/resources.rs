@@ -2,8 +2,8 @@
 
 use rmcp::ErrorData;
 use rmcp::model::{
-    Annotations, CacheScope, ListResourceTemplatesResult, ListResourcesResult, ReadResourceResult,
-    Resource, ResourceContents, ResourceTemplate, Role,
+    Annotations, ListResourceTemplatesResult, ListResourcesResult, ReadResourceResult, Resource,
+    ResourceContents, ResourceTemplate, Role,
 };
 use serde_json::json;
 
@@ -39,7 +39,7 @@ pub(super) fn list(docs: &Docs, cursor: Option<&str>) -> Result<ListResourcesRes
             })?)
         }
     };
-    let pages = catalog.pages();
+    let pages = if docs.scope().lists() { catalog.pages() } else { &[] };
     let from = after.map_or(0, |last| {
         pages.partition_point(|page| (page.collection.as_str(), page.path.as_str()) <= last)
     });
@@ -51,7 +51,7 @@ pub(super) fn list(docs: &Docs, cursor: Option<&str>) -> Result<ListResourcesRes
     if let Some(last) = shown.last().filter(|_| rest.len() > PAGE) {
         result.next_cursor = Some(format!("{CURSOR}{}/{}", last.collection, last.path));
     }
-    Ok(result.with_ttl_ms(TTL_MS).with_cache_scope(CacheScope::Public))
+    Ok(result.with_ttl_ms(TTL_MS).with_cache_scope(docs.cache_scope()))
 }
 
 fn resource(docs: &Docs, page: &PageRecord) -> Resource {
@@ -76,14 +76,14 @@ fn annotations(page: &PageRecord) -> Annotations {
 }
 
 /// The templates of pages and of sections.
-pub(super) fn templates() -> ListResourceTemplatesResult {
+pub(super) fn templates(docs: &Docs) -> ListResourceTemplatesResult {
     let template = |end: &str, name: &str, title: &str, description: &str| {
         ResourceTemplate::new(format!("{SCHEME}{{collection}}/{{+path}}{end}"), name)
             .with_title(title)
             .with_description(description)
             .with_mime_type(MIME)
     };
-    let templates = vec![
+    let mut templates = vec![
         template("", "page", "A page of the docs", "The page at a path, as Markdown."),
         template(
             "#{anchor}",
@@ -92,9 +92,12 @@ pub(super) fn templates() -> ListResourceTemplatesResult {
             "What stands under one heading, with its sub-headings.",
         ),
     ];
+    if !docs.scope().reads() {
+        templates.clear();
+    }
     ListResourceTemplatesResult::with_all_items(templates)
         .with_ttl_ms(3_600_000)
-        .with_cache_scope(CacheScope::Public)
+        .with_cache_scope(docs.cache_scope())
 }
 
 /// A page or section, whole. URIs are looked up, never joined to a path; whatever is not there is
@@ -105,7 +108,7 @@ pub(super) fn read(docs: &Docs, uri: &str) -> Result<ReadResourceResult, ErrorDa
             "there is no such resource; resources/list and the tool search say what there is";
         ErrorData::resource_not_found(message, Some(json!({"uri": super::arguments::shorten(uri)})))
     };
-    if !uri.starts_with(SCHEME) || uri.chars().any(char::is_control) {
+    if !docs.scope().reads() || !uri.starts_with(SCHEME) || uri.chars().any(char::is_control) {
         return Err(unknown());
     }
     let snapshot = docs.snapshot();
@@ -122,7 +125,7 @@ pub(super) fn read(docs: &Docs, uri: &str) -> Result<ReadResourceResult, ErrorDa
     let contents = ResourceContents::text(text, uri).with_mime_type(MIME);
     Ok(ReadResourceResult::new(vec![contents])
         .with_ttl_ms(TTL_MS)
-        .with_cache_scope(CacheScope::Public))
+        .with_cache_scope(docs.cache_scope()))
 }
 
 pub(super) fn internal(error: anyhow::Error) -> ErrorData {

@@ -209,11 +209,7 @@ fn nothing(
     for items in [usize::MAX, 3, 1, 0] {
         let instead = instead.at_most(items);
         let mut notices = notices.clone();
-        notices.say(if wordless {
-            "The query holds no words to look for: ask with words, or call outline to see what is here.".into()
-        } else {
-            instead.sentences()
-        });
+        notices.say(if wordless { instead.wordless() } else { instead.sentences() });
         let notice = notices.finish(0, 0, 0);
         json =
             serde_json::to_string(&Answer { results: Vec::new(), notice, instead: Some(instead) })?;
@@ -301,8 +297,10 @@ fn under(
         folder.map(|folder| format!("{folder}/")).into_iter().chain(pages).collect();
     let hint =
         if near.is_empty() { String::new() } else { format!("; near it are: {}", near.join(", ")) };
+    let outline =
+        if docs.has(super::outline::NAME) { "call outline to see what there is, or " } else { "" };
     Err(ToolError(format!(
-        "there is no folder or page {:?}{hint}; call outline to see what there is, or search without \"path\"",
+        "there is no folder or page {:?}{hint}; {outline}search without \"path\"",
         shorten(path)
     )))
 }

@@ -8,28 +8,33 @@ use arc_swap::ArcSwapOption;
 use rmcp::model::{
     CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, CompleteRequestParams,
     CompleteResult, ContentBlock, CustomRequest, CustomResult, DiscoverResult, ErrorCode,
-    GetPromptRequestParams, GetPromptResponse, Implementation, InitializeRequestParams,
-    InitializeResult, JsonObject, ListPromptsResult, ListResourceTemplatesResult,
-    ListResourcesResult, ListToolsResult, LoggingLevel, LoggingMessageNotificationParam,
-    PaginatedRequestParams, ProtocolVersion, ReadResourceRequestParams, ReadResourceResponse,
-    ServerCapabilities, ServerConfig, SetLevelRequestMethod, SetLevelRequestParams,
-    SubscribeRequestParams, SubscriptionFilter, Tool, UnsubscribeRequestParams,
+    GetPromptRequestParams, GetPromptResponse, InitializeRequestParams, InitializeResult,
+    JsonObject, ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult,
+    ListToolsResult, LoggingLevel, LoggingMessageNotificationParam, PaginatedRequestParams,
+    ProtocolVersion, ReadResourceRequestParams, ReadResourceResponse, ServerConfig,
+    SetLevelRequestMethod, SetLevelRequestParams, SubscribeRequestParams, SubscriptionFilter, Tool,
+    UnsubscribeRequestParams,
 };
 use rmcp::service::{NotificationContext, RequestContext, SubscriptionContext};
 use rmcp::{ErrorData, Peer, RoleServer, ServerHandler};
+use rustc_hash::FxHashMap;
 use tokio::sync::{Semaphore, broadcast};
 use tokio_util::sync::CancellationToken;
 
+use super::face::Face;
 use super::links::Links;
-use super::{
-    Shelf, ToolError, completion, descriptions, fetch, outline, prompts, resources, search,
-};
+use super::scope::Scope;
+use super::{Shelf, ToolError, completion, fetch, outline, prompts, resources, search};
 use crate::index::{Changes, Index, Snapshot};
 
 /// What a list is good for that only a restart changes.
 const STATIC_TTL_MS: u64 = 3_600_000;
 /// Notices a slow listener may fall behind before it is told that everything may have changed.
 const BACKLOG: usize = 64;
+
+/// What callers are told of a problem who do not see everything.
+const UNNAMED_PROBLEM: &str =
+    "The docs cannot be followed just now; this is what was indexed before.";
 
 /// Methods that are answered here and need parameters.
 const METHODS: [&str; 4] = ["tools/call", "resources/read", "prompts/get", "completion/complete"];
@@ -41,6 +46,7 @@ const DROPPED_METHODS: [&str; 4] =
 #[derive(Clone)]
 pub struct Docs {
     shared: Arc<Shared>,
+    face: Arc<Face>,
     /// Whether the transport can send notices outside of a request: stdio can, plain HTTP not.
     push: bool,
     /// Resources that the one client on stdio subscribed to (revisions before 2026-07-28).
@@ -51,9 +57,10 @@ pub struct Docs {
 
 struct Shared {
     index: Arc<Index>,
+    /// Of everything.
     links: Links,
-    info: ServerConfig,
-    tools: Vec<Tool>,
+    /// Those of the scopes that were met.
+    faces: Mutex<FxHashMap<Scope, Arc<Face>>>,
     changes: broadcast::Sender<Arc<Changes>>,
     problem: ArcSwapOption<String>,
     /// Searches run on the threads that serve, because a hop to others costs more than a search;
@@ -66,41 +73,50 @@ impl Docs {
     /// A server over an index. Descriptions and instructions are made here and never change
     /// while it runs, so that clients may cache them.
     pub fn new(index: Arc<Index>, links: Links) -> Docs {
-        let snapshot = index.snapshot();
-        let instructions = descriptions::instructions(links.shelves(), &snapshot);
-        let tools = descriptions::tools(links.shelves());
-        let capabilities = ServerCapabilities::builder()
-            .enable_tools()
-            .enable_prompts()
-            .enable_prompts_list_changed()
-            .enable_completions()
-            .enable_logging()
-            .enable_resources()
-            .enable_resources_list_changed()
-            .enable_resources_subscribe()
-            .build();
-        let title = match links.shelves() {
-            [only] => format!("{} docs", only.title.as_ref().unwrap_or(&only.name)),
-            _ => "docent".to_owned(),
-        };
-        let implementation =
-            Implementation::new("docent", env!("CARGO_PKG_VERSION")).with_title(title);
-        let info = ServerConfig::new(capabilities)
-            .with_server_info(implementation)
-            .with_instructions(instructions);
+        let face = Face::new(Scope::default(), &links, &index.snapshot(), CacheScope::Public);
         let cores = std::thread::available_parallelism().map_or(1, |n| n.get());
         let shared = Shared {
             index,
             links,
-            info,
-            tools,
+            faces: Mutex::default(),
             changes: broadcast::channel(BACKLOG).0,
             problem: ArcSwapOption::empty(),
             permits: Semaphore::new(cores),
             closing: CancellationToken::new(),
         };
         let level = Arc::new(Mutex::new(LoggingLevel::Warning));
-        Docs { shared: Arc::new(shared), push: false, subscribed: Arc::default(), level }
+        let (shared, face) = (Arc::new(shared), Arc::new(face));
+        Docs { shared, face, push: false, subscribed: Arc::default(), level }
+    }
+
+    /// The same docs for a caller who came through a closed door, and may see and do this much of
+    /// everything. Nothing in between may give its answers to others.
+    pub fn within(&self, scope: &Scope) -> Docs {
+        let mut faces = self.shared.faces.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = faces.get(scope).cloned();
+        let face = known.unwrap_or_else(|| {
+            let Shared { links, index, .. } = &*self.shared;
+            let (own, cache) = (scope.clone(), CacheScope::Private);
+            let face = Arc::new(Face::new(own, links, &index.snapshot(), cache));
+            faces.insert(scope.clone(), face.clone());
+            face
+        });
+        Docs { face, ..self.clone() }
+    }
+
+    /// What the caller may see and do.
+    pub(crate) fn scope(&self) -> &Scope {
+        &self.face.scope
+    }
+
+    /// Whether the caller has a tool.
+    pub(super) fn has(&self, tool: &str) -> bool {
+        self.face.scope.has(tool)
+    }
+
+    /// Who may be given an answer that was kept.
+    pub(super) fn cache_scope(&self) -> CacheScope {
+        self.face.cache
     }
 
     /// The same docs for a transport with one client that can be told of changes at any time.
@@ -109,24 +125,32 @@ impl Docs {
         Docs { push: true, subscribed: Arc::default(), level, ..self.clone() }
     }
 
-    /// The newest generation of the index.
+    /// The newest generation of the index, as far as the caller sees it.
     pub fn snapshot(&self) -> Arc<Snapshot> {
-        self.shared.index.snapshot()
+        let snapshot = self.shared.index.snapshot();
+        match &self.face.scope.collections {
+            None => snapshot,
+            Some(names) => snapshot.only(names),
+        }
     }
 
-    /// The collections.
+    /// The collections that the caller sees.
     pub fn collections(&self) -> &[Shelf] {
-        self.shared.links.shelves()
+        self.face.links.shelves()
     }
 
     /// Ids and addresses.
     pub fn links(&self) -> &Links {
-        &self.shared.links
+        &self.face.links
     }
 
     /// What keeps the docs from being followed, as a sentence; answers and `/readyz` say it.
     pub fn problem(&self) -> Option<String> {
-        self.shared.problem.load().as_ref().map(|problem| problem.as_ref().clone())
+        let problem = self.shared.problem.load();
+        let problem = problem.as_ref()?;
+        // It may name what the caller does not see.
+        let named = self.face.scope.collections.is_none();
+        Some(if named { problem.as_ref().clone() } else { UNNAMED_PROBLEM.to_owned() })
     }
 
     /// Sets or clears the problem.
@@ -161,6 +185,9 @@ impl Docs {
         tool: &str,
         arguments: Option<JsonObject>,
     ) -> Option<Result<String, String>> {
+        if !self.has(tool) {
+            return None;
+        }
         let result = match tool {
             search::NAME => search::call(self, arguments),
             fetch::NAME => fetch::call(self, arguments),
@@ -187,8 +214,9 @@ impl Docs {
             let notice = tokio::select! {
                 () = self.shared.closing.cancelled() => return,
                 change = changes.recv() => match self.notice(change) {
-                    Some(notice) => notice,
-                    None => return,
+                    Heard::Notice(notice) => notice,
+                    Heard::Nothing => continue,
+                    Heard::End => return,
                 },
             };
             if self.wants_log() {
@@ -223,23 +251,28 @@ impl Docs {
         matches!(level, LoggingLevel::Debug | LoggingLevel::Info)
     }
 
-    fn notice(&self, change: Result<Arc<Changes>, broadcast::error::RecvError>) -> Option<Notice> {
+    fn notice(&self, change: Result<Arc<Changes>, broadcast::error::RecvError>) -> Heard {
         match change {
             Ok(changes) => {
+                let scope = &self.face.scope;
+                let changes = changes.only(|collection| scope.shows(collection));
+                if changes.is_empty() {
+                    return Heard::Nothing;
+                }
                 let uri =
                     |(collection, path): &(String, String)| self.links().uri(collection, path, "");
                 let moved = || changes.added.iter().chain(&changes.removed);
                 let touched = || moved().chain(&changes.changed);
-                Some(Notice {
-                    listed: changes.listed,
+                Heard::Notice(Notice {
+                    listed: changes.listed(),
                     prompts: touched().any(|(_, path)| prompts::is_template(path)),
                     uris: Some(touched().map(uri).collect()),
                 })
             }
             Err(broadcast::error::RecvError::Lagged(_)) => {
-                Some(Notice { listed: true, prompts: true, uris: None })
+                Heard::Notice(Notice { listed: true, prompts: true, uris: None })
             }
-            Err(broadcast::error::RecvError::Closed) => None,
+            Err(broadcast::error::RecvError::Closed) => Heard::End,
         }
     }
 }
@@ -248,6 +281,15 @@ impl Docs {
 fn is_modern(context: &RequestContext<RoleServer>) -> bool {
     let newest = ProtocolVersion::V_2026_07_28;
     context.protocol_version().is_some_and(|spoken| spoken.as_str() >= newest.as_str())
+}
+
+/// What a listener hears of a change.
+enum Heard {
+    Notice(Notice),
+    /// It is in nothing that the caller sees.
+    Nothing,
+    /// There will be no more.
+    End,
 }
 
 /// A change, as clients are told of it.
@@ -268,7 +310,7 @@ impl Notice {
 
 impl ServerHandler for Docs {
     fn get_info(&self) -> ServerConfig {
-        self.shared.info.clone()
+        self.face.info.clone()
     }
 
     async fn initialize(
@@ -296,7 +338,7 @@ impl ServerHandler for Docs {
         let versions = self.supported_protocol_versions().into_owned();
         let mut result =
             DiscoverResult::from_server_info(versions, self.get_info()).with_ttl_ms(STATIC_TTL_MS);
-        result.cache_scope = CacheScope::Public;
+        result.cache_scope = self.cache_scope();
         Ok(result)
     }
 
@@ -305,12 +347,12 @@ impl ServerHandler for Docs {
         _: Option<PaginatedRequestParams>,
         _: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
-        let result = ListToolsResult::with_all_items(self.shared.tools.clone());
-        Ok(result.with_ttl_ms(STATIC_TTL_MS).with_cache_scope(CacheScope::Public))
+        let result = ListToolsResult::with_all_items(self.face.tools.clone());
+        Ok(result.with_ttl_ms(STATIC_TTL_MS).with_cache_scope(self.cache_scope()))
     }
 
     fn get_tool(&self, name: &str) -> Option<Tool> {
-        self.shared.tools.iter().find(|tool| tool.name == name).cloned()
+        self.face.tools.iter().find(|tool| tool.name == name).cloned()
     }
 
     async fn call_tool(
@@ -319,7 +361,7 @@ impl ServerHandler for Docs {
         _: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
         let answer = self.run(&request.name, request.arguments).await.ok_or_else(|| {
-            let names: Vec<&str> = self.shared.tools.iter().map(|tool| &*tool.name).collect();
+            let names: Vec<&str> = self.face.tools.iter().map(|tool| &*tool.name).collect();
             let name = super::arguments::shorten(&request.name);
             ErrorData::invalid_params(
                 format!("there is no tool {name:?}; there is: {}", names.join(", ")),
@@ -354,7 +396,7 @@ impl ServerHandler for Docs {
         _: Option<PaginatedRequestParams>,
         _: RequestContext<RoleServer>,
     ) -> Result<ListResourceTemplatesResult, ErrorData> {
-        Ok(resources::templates())
+        Ok(resources::templates(self))
     }
 
     async fn read_resource(
@@ -455,7 +497,7 @@ impl ServerHandler for Docs {
         &self,
         requested: &SubscriptionFilter,
     ) -> Option<SubscriptionFilter> {
-        Some(requested.supported_by(&self.shared.info.capabilities))
+        Some(requested.supported_by(&self.face.info.capabilities))
     }
 
     async fn listen(&self, context: SubscriptionContext) -> Result<(), ErrorData> {
@@ -466,8 +508,9 @@ impl ServerHandler for Docs {
                 () = context.cancelled() => return Ok(()),
                 () = self.shared.closing.cancelled() => return Ok(()),
                 change = changes.recv() => match self.notice(change) {
-                    Some(notice) => notice,
-                    None => return Ok(()),
+                    Heard::Notice(notice) => notice,
+                    Heard::Nothing => continue,
+                    Heard::End => return Ok(()),
                 },
             };
             let sink = context.sink();

@@ -20,7 +20,15 @@ pub(super) const TABLE: &str = "
     ) STRICT;
 ";
 
-const COLUMNS: &str = "id, hash, name, family, calls, seconds, created, expires, revoked, used";
+/// What a key may see and use: names joined by commas, and nothing where it is all. No name of a
+/// collection or tool has a comma in it.
+pub(super) const SCOPE: &str = "
+    ALTER TABLE keys ADD COLUMN collections TEXT;
+    ALTER TABLE keys ADD COLUMN tools TEXT;
+";
+
+const COLUMNS: &str = "id, hash, name, family, calls, seconds, created, expires, revoked, used, \
+                       collections, tools";
 
 /// A key as it is kept: nothing here lets anybody call.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,6 +43,8 @@ pub struct Key {
     pub family: String,
     /// A limit of its own, if it has one.
     pub limit: Option<KeyLimit>,
+    /// What it may see and use.
+    pub scope: KeyScope,
     /// When it was made.
     pub created: u64,
     /// From when on it is refused.
@@ -43,6 +53,15 @@ pub struct Key {
     pub revoked: Option<u64>,
     /// When it was last used, to the hour.
     pub used: Option<u64>,
+}
+
+/// What a key may see and use; none is everything.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct KeyScope {
+    /// Names of collections. One that is not served any more lets see nothing.
+    pub collections: Option<Vec<String>>,
+    /// Names of tools.
+    pub tools: Option<Vec<String>>,
 }
 
 /// So many calls in so many seconds.
@@ -89,7 +108,9 @@ impl Store {
         let mut connection = self.writer();
         let change = connection.transaction()?;
         change.execute(
-            &format!("INSERT INTO keys ({COLUMNS}) VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10)"),
+            &format!(
+                "INSERT INTO keys ({COLUMNS}) VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12)"
+            ),
             params![
                 key.id,
                 key.hash.as_slice(),
@@ -101,6 +122,8 @@ impl Store {
                 key.expires,
                 key.revoked,
                 key.used,
+                key.scope.collections.as_ref().map(|names| names.join(",")),
+                key.scope.tools.as_ref().map(|names| names.join(",")),
             ],
         )?;
         if let Some((id, at)) = ends {
@@ -141,12 +164,17 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Key> {
         (Some(calls), Some(seconds)) => Some(KeyLimit { calls, seconds }),
         _ => None,
     };
+    let names = |column: &str| -> rusqlite::Result<Option<Vec<String>>> {
+        let names: Option<String> = row.get(column)?;
+        Ok(names.map(|names| names.split(',').map(str::to_owned).collect()))
+    };
     Ok(Key {
         id: row.get("id")?,
         hash: row.get("hash")?,
         name: row.get("name")?,
         family: row.get("family")?,
         limit,
+        scope: KeyScope { collections: names("collections")?, tools: names("tools")? },
         created: row.get("created")?,
         expires: row.get("expires")?,
         revoked: row.get("revoked")?,

@@ -10,5 +10,5 @@ mod sqlite;
 pub use audit::AuditRow;
 pub use clients::Client;
 pub use grants::{GrantKind, GrantRecord, Revocation};
-pub use keys::{Key, KeyLimit};
+pub use keys::{Key, KeyLimit, KeyScope};
 pub use sqlite::Store;

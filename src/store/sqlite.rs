@@ -14,8 +14,13 @@ const FILE: &str = "state.sqlite";
 const BUSY: Duration = Duration::from_secs(5);
 /// The shape of the file, step by step; `user_version` counts the steps that were made. A step
 /// that was published is never changed.
-const STEPS: &[&str] =
-    &[super::keys::TABLE, super::audit::TABLE, super::clients::TABLE, super::grants::TABLES];
+const STEPS: &[&str] = &[
+    super::keys::TABLE,
+    super::keys::SCOPE,
+    super::audit::TABLE,
+    super::clients::TABLE,
+    super::grants::TABLES,
+];
 
 /// An open file. Who asks never waits for who writes: they have a connection each.
 pub struct Store {
@@ -150,6 +155,19 @@ mod tests {
         assert_ne!(ours.version().unwrap(), before);
         ours.reader().execute_batch("SELECT y FROM x").unwrap();
         assert!(other.reader().execute_batch("SELECT y FROM x").is_err());
+    }
+
+    #[test]
+    fn a_key_of_an_older_version_may_still_see_and_use_everything() {
+        let dir = tempfile::tempdir().unwrap();
+        let older = Connection::open(dir.path().join(FILE)).unwrap();
+        older.execute_batch(STEPS[0]).unwrap();
+        older.pragma_update(None, "user_version", 1).unwrap();
+        let sql =
+            "INSERT INTO keys (id, hash, name, family, created) VALUES ('a', ?1, 'ci', 'a', 1)";
+        older.execute(sql, [[0u8; 32].as_slice()]).unwrap();
+        let keys = Store::open(dir.path()).unwrap().keys().unwrap();
+        assert_eq!(keys[0].scope, crate::store::KeyScope::default());
     }
 
     #[test]

@@ -12,11 +12,13 @@ mod mcp;
 // The wire: guards, limits, pages for people.
 mod http;
 // The commands, as processes.
-mod attacks;
 mod commands;
-// Search quality: fixed questions over the manual, and a baseline to beat.
+// A server where people sign in, and a double of an identity provider.
 mod people;
 mod provider;
+// Attacks, by their numbers.
+mod attacks;
+// Search quality: fixed questions over the manual, and a baseline to beat.
 mod quality;
 // The rules of this repository: arrows, homes of libraries, the map.
 mod tidy;

@@ -38,7 +38,7 @@ impl Near {
         }
         let Some(vector) = asked.vector() else { return Ok(None) };
         let mut near = Near { alike: compare(&view.chunks, &vector), view, best: Vec::new() };
-        let filters = query::filters(&snapshot.fields, search);
+        let filters = query::filters(snapshot, search);
         let filter = (!filters.is_empty()).then(|| BooleanQuery::new(filters));
         let mut all = Vec::new();
         for (ord, segment) in snapshot.searcher.segment_readers().iter().enumerate() {

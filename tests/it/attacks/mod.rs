@@ -4,4 +4,5 @@ mod authorize;
 mod browsers;
 mod clients;
 mod provider_lies;
+mod scope;
 mod tokens;

@@ -4,11 +4,11 @@ use std::io::{Read, Write};
 use std::path::Path;
 use std::process::Command;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::served::{Served, manual, serve};
 use super::{errors, fails};
-use crate::harness::docent;
+use crate::harness::{docent, write};
 
 fn key(dir: &Path, words: &[&str]) -> Command {
     let mut command = docent();
@@ -38,8 +38,13 @@ fn list(dir: &Path) -> Value {
     serde_json::from_str(&runs(dir, &["list", "--json"]).0).expect("JSON")
 }
 
-/// Calls `search` with a key; the head of the answer.
+/// Calls `search` with a key; the first line of the answer.
 pub(super) fn search(served: &Served, key: &str) -> String {
+    found(served, key).lines().next().unwrap_or_default().to_owned()
+}
+
+/// The whole answer.
+fn found(served: &Served, key: &str) -> String {
     let body = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"search","arguments":{"query":"port"}}}"#;
     let mut stream = served.connect();
     write!(
@@ -53,7 +58,7 @@ pub(super) fn search(served: &Served, key: &str) -> String {
     .expect("it reads");
     let mut answer = String::new();
     stream.read_to_string(&mut answer).expect("it answers");
-    answer.lines().next().unwrap_or_default().to_owned()
+    answer
 }
 
 #[test]
@@ -81,6 +86,63 @@ fn keys_are_made_listed_replaced_and_revoked() {
     let (_, said) = runs(&dir, &["revoke", &other]);
     assert!(said.contains("lets nobody in any more"), "{said}");
     assert_eq!(list(&dir)[1]["valid"], false);
+}
+
+#[test]
+fn a_key_is_limited_to_collections_and_tools_that_there_are() {
+    let (_dir, dir) = manual();
+    let settings = "[[collections]]\nname = \"a\"\npath = \"docs\"\n\n\
+                    [[collections]]\nname = \"b\"\npath = \"docs\"\n";
+    write(&dir, "docent.toml", settings);
+    let create = ["create", "--name", "ci", "--collections", "b,a,b", "--tools", "search"];
+    let (key, id) = made(&dir, &create);
+    made(&dir, &["create", "--name", "all"]);
+    runs(&dir, &["rotate", &id]);
+    let listed = list(&dir);
+    for (at, scope) in [(0, json!([["a", "b"], ["search"]])), (2, json!([["a", "b"], ["search"]]))]
+    {
+        assert_eq!(json!([listed[at]["collections"], listed[at]["tools"]]), scope);
+    }
+    assert_eq!((&listed[1]["collections"], &listed[1]["tools"]), (&Value::Null, &Value::Null));
+    let (readable, _) = runs(&dir, &["list"]);
+    assert!(readable.contains("; collections: a, b; tools: search"), "{readable}");
+    assert!(!readable.contains(&key[17..]));
+
+    for (words, part) in [
+        (["--collections", "a,nope"], "--collections: there is no \"nope\"; there is: a, b"),
+        (["--collections", ""], "--collections: there is no \"\"; there is: a, b"),
+        (["--tools", "search,write"], "there is no \"write\"; there is: search, fetch, outline"),
+    ] {
+        let mut create = vec!["create", "--name", "x"];
+        create.extend(words);
+        let said = fails(&mut self::key(&dir, &create));
+        assert!(said.contains(part), "{words:?}: {said}");
+    }
+    // Where it is not known what is served, nothing is promised.
+    std::fs::remove_file(dir.join("docent.toml")).expect("it is there");
+    let create = ["create", "--name", "x", "--collections", "a"];
+    let said = fails(&mut self::key(&dir, &create));
+    assert!(said.contains("--collections: what is served is not known"), "{said}");
+    assert_eq!(list(&dir).as_array().map(Vec::len), Some(3));
+}
+
+#[test]
+fn a_running_server_shows_a_key_its_collections_and_no_other() {
+    let (_dir, dir) = manual();
+    write(&dir, "other/zanzibar.md", "# Zanzibar\n\nThe port of Zanzibar is a port.\n");
+    let settings = "access = \"keys\"\nlisten = \"127.0.0.1:0\"\ndata_dir = \"data\"\n\
+                    [[collections]]\nname = \"ours\"\npath = \"docs\"\n\
+                    [[collections]]\nname = \"theirs\"\npath = \"other\"\n";
+    write(&dir, "docent.toml", settings);
+    let mut command = docent();
+    command.current_dir(&dir).args(["serve", "--log", "human"]);
+    let served = Served::run(command);
+    let (narrow, _) = made(&dir, &["create", "--name", "n", "--collections", "ours"]);
+    let (wide, _) = made(&dir, &["create", "--name", "w"]);
+    let (narrow, wide) = (found(&served, &narrow), found(&served, &wide));
+    assert!(narrow.contains("ours/guide/ports.md#ports"), "{narrow}");
+    assert!(wide.contains("theirs/zanzibar.md#zanzibar"), "{wide}");
+    assert!(!narrow.contains("theirs") && !narrow.contains("anzibar"), "{narrow}");
 }
 
 #[test]
