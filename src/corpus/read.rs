@@ -191,11 +191,13 @@ impl Reader {
         } else if page.title.is_empty() {
             page.title = title_of_path(path);
         }
-        page.description = dialect::clean_title(&meta.description.unwrap_or_default());
+        page.title = dialect::line(&page.title, dialect::MAX_TITLE);
+        let description = dialect::clean_title(&meta.description.unwrap_or_default());
+        page.description = dialect::line(&description, dialect::MAX_DESCRIPTION);
         page.keywords = meta.keywords;
         page.aliases = meta.aliases;
         page.weight = meta.weight;
-        page.updated = meta.updated;
+        page.updated = meta.updated.map(|updated| dialect::line(&updated, dialect::MAX_TITLE));
         Ok(page)
     }
 }
