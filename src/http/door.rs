@@ -24,6 +24,10 @@ const MAX_CREDENTIALS: usize = 1024;
 const COUNTED: [&str; 3] = ["tools/call", "resources/read", "prompts/get"];
 /// Wrong keys that an address may show before it is told to slow down.
 const WRONG_KEYS: Limit = Limit { calls: 20, per: Duration::from_secs(60) };
+/// Wrong keys, from wherever, that are a flood of which the operator is told.
+const FLOOD: Limit = Limit { calls: 1000, per: Duration::from_secs(60) };
+/// How often that is said.
+const ALARM: Limit = Limit { calls: 1, per: Duration::from_secs(60) };
 
 /// Who may call, and how much.
 #[derive(Clone)]
@@ -59,6 +63,8 @@ pub struct Door {
     callers: Windows<String>,
     addresses: Windows<IpNet>,
     wrong_keys: Windows<IpNet>,
+    /// Wrong keys of all networks, and what was said of them.
+    floods: Windows<&'static str>,
 }
 
 /// Who is calling, in the extensions of a request that came through the door.
@@ -76,7 +82,8 @@ impl Door {
     /// A door with these rules.
     pub fn new(rules: Rules, clock: Clock) -> Door {
         let (callers, addresses) = (Windows::new(CALLERS), Windows::new(CALLERS));
-        Door { rules, clock, callers, addresses, wrong_keys: Windows::new(CALLERS) }
+        let (wrong_keys, floods) = (Windows::new(CALLERS), Windows::new(2));
+        Door { rules, clock, callers, addresses, wrong_keys, floods }
     }
 
     /// Whether only some may come in.
@@ -142,10 +149,33 @@ impl Door {
             // A right key comes in from wherever wrong ones are tried: nobody can lock it out.
             Err(denied) => {
                 tracing::debug!(?denied, "a key was refused");
+                self.watch_for_floods();
                 let told = self.told(Scope::WrongKeys, WRONG_KEYS, &self.wrong_keys, network);
                 told.or_refused(None)?;
                 Err(challenge(true).into())
             }
+        }
+    }
+
+    /// Says that very many wrong keys come: whoever has many networks is held off in none of them.
+    fn watch_for_floods(&self) {
+        let now = (self.clock)().ticks;
+        if !self.floods.admit("come", FLOOD, now).admitted
+            && self.floods.admit("told", ALARM, now).admitted
+        {
+            tracing::warn!("more than {} wrong keys came within a minute", FLOOD.calls);
+        }
+    }
+
+    /// Whether who came in may still be here: a key may be revoked while a stream of it is open.
+    pub(super) fn still_lets_in(&self, who: &Who) -> bool {
+        match (who, &self.rules.keys) {
+            (Who::Key(caller), Some(keys)) => {
+                let still = keys.is_good(&caller.id, (self.clock)().date);
+                // The next call tells what is wrong with the store.
+                still.unwrap_or(true)
+            }
+            _ => true,
         }
     }
 

@@ -6,6 +6,7 @@
 //! | `address` | what address clients are told |
 //! | `guard` | which hosts and origins are let in (pure) |
 //! | `door`, `client`, `told` | who may call, and how much |
+//! | `stream` | how long a caller is told of changes |
 //! | `cors` | what browsers are told |
 //! | `rpc`, `envelope` | which bodies are calls |
 //! | `pages`, `html`, `render`, `link` | what people see |
@@ -27,6 +28,7 @@ mod link;
 mod pages;
 mod render;
 mod rpc;
+mod stream;
 mod told;
 
 use std::net::SocketAddr;
