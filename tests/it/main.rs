@@ -13,6 +13,8 @@ mod mcp;
 mod http;
 // The commands, as processes.
 mod commands;
+// Attacks and bad inputs, a test for each row of the list.
+mod attacks;
 // Search quality: fixed questions over the manual, and a baseline to beat.
 mod quality;
 // The rules of this repository: arrows, homes of libraries, the map.

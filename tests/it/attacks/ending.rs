@@ -1,4 +1,4 @@
-//! How a server ends when it is told to: calls finish, streams get their last word, status 0.
+//! N4: how a server ends when it is told to: calls finish, streams get their last word, status 0.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use super::served::{Served, manual};
+use crate::commands::served::{Served, manual};
 
 fn post(address: &str, headers: &str, length: usize) -> String {
     format!(
@@ -45,7 +45,7 @@ fn listen(served: &Served) -> BufReader<TcpStream> {
 }
 
 #[test]
-fn a_server_that_is_told_to_stop_finishes_what_it_does() {
+fn n04_a_server_that_is_told_to_stop_finishes_what_it_does() {
     for signal in ["TERM", "INT"] {
         let (_dir, path) = manual();
         let mut served = Served::start(&path);
