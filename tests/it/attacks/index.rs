@@ -17,8 +17,10 @@ const PAGES: &[(&str, &str)] = &[
     ("guide/ports.md", "# Ports\n\nChange `listen` to use another port.\n"),
 ];
 
+type Deed = fn(&Path);
+
 /// What somebody may do to a file.
-const DEEDS: &[(&str, fn(&Path))] = &[
+const DEEDS: [(&str, Deed); 6] = [
     ("a bit turned over", |file| {
         let mut bytes = std::fs::read(file).expect("it is read");
         let middle = bytes.len() / 2;
@@ -52,7 +54,7 @@ fn files(data: &Path) -> Vec<PathBuf> {
 
 #[tokio::test]
 async fn d21_an_index_that_was_tampered_with_is_made_again_and_never_served_in_part() {
-    for (deed, act) in DEEDS {
+    for (deed, act) in &DEEDS {
         let kinds = files(&folder(PAGES).dir.path().join("data")).len();
         assert!(kinds > 3, "{kinds} files");
         for n in 0..kinds {
