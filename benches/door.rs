@@ -184,7 +184,8 @@ async fn flood(docs: &Docs, keys: &Arc<Keys>) {
     let key = keys.create("bench", None, None, 0).expect("a key").0;
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("its address");
-    let router = served(docs, rules(Some(keys.clone())));
+    let rules = Rules { address: Rules::default().address, ..rules(Some(keys.clone())) };
+    let router = served(docs, rules);
     let (patience, streams) = (Patience::default(), CancellationToken::new());
     tokio::spawn(serve(listener, router, patience, streams, std::future::pending()));
     let good = request("/mcp", Some(key.reveal()), SEARCH);
