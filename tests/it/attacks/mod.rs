@@ -5,14 +5,14 @@
 
 mod contents;
 mod documents;
-#[cfg(unix)]
-mod ending;
 mod headers;
 mod http;
 mod index;
 mod keys;
 mod operations;
 mod oracle;
+#[cfg(unix)]
+mod processes;
 mod rows;
 mod search;
 mod wire;

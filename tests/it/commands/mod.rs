@@ -5,7 +5,7 @@ mod connecting;
 mod empty;
 mod evaluating;
 #[cfg(unix)]
-mod failing;
+pub(crate) mod failing;
 mod help;
 mod keys;
 mod modelling;
