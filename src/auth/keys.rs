@@ -100,11 +100,7 @@ impl Keys {
     /// The store cannot be read.
     pub fn check(&self, key: &str, now: u64) -> anyhow::Result<Result<Caller, Denied>> {
         let Some(secret) = Secret::parse(key) else { return Ok(Err(Denied::Malformed)) };
-        let mut loaded = self.loaded.load_full();
-        if self.store.version()? != loaded.version {
-            // These and no others: somebody else may just have put older ones there.
-            loaded = self.load()?;
-        }
+        let loaded = self.current()?;
         let hash = secret.hash();
         let in_store = loaded.by_id.get(secret.id());
         let listed = if in_store.is_none() { self.listed.now() } else { Arc::default() };
@@ -113,11 +109,8 @@ impl Keys {
         if !bool::from(key.hash.ct_eq(&hash)) {
             return Ok(Err(Denied::Unknown));
         }
-        if key.revoked.is_some() {
-            return Ok(Err(Denied::Revoked));
-        }
-        if key.expires.is_some_and(|expires| expires <= now) {
-            return Ok(Err(Denied::Expired));
+        if let Some(denied) = ended(key, now) {
+            return Ok(Err(denied));
         }
         Ok(Ok(Caller {
             id: key.id.clone(),
@@ -128,6 +121,26 @@ impl Keys {
                 && key.used.is_none_or(|used| used + COARSE <= now)
                 && self.give_out(key, now),
         }))
+    }
+
+    /// Whether a key that was shown before would still let in at this time.
+    ///
+    /// # Errors
+    ///
+    /// The store cannot be read.
+    pub fn is_good(&self, id: &str, now: u64) -> anyhow::Result<bool> {
+        let good = |key: &Key| ended(key, now).is_none();
+        Ok(match self.current()?.by_id.get(id) {
+            Some(key) => good(key),
+            None => self.listed.now().get(id).is_some_and(|(key, _)| good(key)),
+        })
+    }
+
+    /// The keys as they are now.
+    fn current(&self) -> anyhow::Result<Arc<Loaded>> {
+        let loaded = self.loaded.load_full();
+        // These and no others: somebody else may just have put older ones there.
+        if self.store.version()? == loaded.version { Ok(loaded) } else { self.load() }
     }
 
     /// Notes that a key was used at this time.
@@ -197,8 +210,10 @@ impl Keys {
         now: u64,
     ) -> anyhow::Result<Rotated> {
         let old = self.find(id)?;
-        let ended = old.revoked.is_some() || old.expires.is_some_and(|expires| expires <= now);
-        anyhow::ensure!(!ended, "the key {id} has ended; make one with docent key create");
+        anyhow::ensure!(
+            ended(&old, now).is_none(),
+            "the key {id} has ended; make one with docent key create"
+        );
         let secret = Secret::new()?;
         let new = Key {
             id: secret.id().to_owned(),
@@ -271,6 +286,14 @@ impl Keys {
         self.loaded.store(loaded.clone());
         Ok(loaded)
     }
+}
+
+/// Why a key lets nobody in any more.
+fn ended(key: &Key, now: u64) -> Option<Denied> {
+    if key.revoked.is_some() {
+        return Some(Denied::Revoked);
+    }
+    key.expires.is_some_and(|expires| expires <= now).then_some(Denied::Expired)
 }
 
 #[cfg(test)]

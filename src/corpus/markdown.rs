@@ -5,7 +5,7 @@ use std::ops::Range;
 use pulldown_cmark::{BrokenLink, Event, LinkType, Options, Parser, RefDefs, Tag, TagEnd};
 
 use super::{
-    Link, Page, Section, Site,
+    Link, Page, Section, Site, dialect,
     site::{Anchors, Rules},
 };
 
@@ -251,7 +251,8 @@ impl<'a> Splitter<'a> {
 
     fn end_heading(&mut self) {
         let Some(heading) = self.heading.take() else { return };
-        let title = heading.title.split_whitespace().collect::<Vec<_>>().join(" ");
+        let whole = dialect::line(&heading.title, usize::MAX);
+        let title = dialect::cut(&whole, dialect::MAX_TITLE).to_owned();
         let anchor = self.anchor(&heading, &title);
         if !heading.is_top {
             let prose = &mut self.section().prose;
@@ -274,6 +275,10 @@ impl<'a> Splitter<'a> {
         let section = self.section();
         section.anchor = anchor;
         section.level = heading.level;
+        if title.len() < whole.len() {
+            section.prose.push_str(&whole);
+            section.prose.push('\n');
+        }
         section.title = title;
     }
 
@@ -282,10 +287,11 @@ impl<'a> Splitter<'a> {
         // Up to three spaces may stand between the start of the line and the heading.
         while explicit.next_if(|(at, _)| at + 3 < heading.range.start).is_some() {}
         if let Some((_, id)) = explicit.next_if(|(at, _)| *at < heading.range.end) {
-            return self.anchors.explicit(id);
+            return self.anchors.explicit(dialect::cut(id, dialect::MAX_TITLE));
         }
         let source = self.text[heading.range.clone()].trim();
         let source = source.trim_start_matches('#').lines().next().unwrap_or_default();
+        let source = dialect::cut(source, dialect::MAX_TITLE);
         self.anchors.next(title, source.trim_end_matches('#'))
     }
 

@@ -191,11 +191,13 @@ impl Reader {
         } else if page.title.is_empty() {
             page.title = title_of_path(path);
         }
-        page.description = dialect::clean_title(&meta.description.unwrap_or_default());
+        page.title = dialect::line(&page.title, dialect::MAX_TITLE);
+        let description = dialect::clean_title(&meta.description.unwrap_or_default());
+        page.description = dialect::line(&description, dialect::MAX_DESCRIPTION);
         page.keywords = meta.keywords;
         page.aliases = meta.aliases;
         page.weight = meta.weight;
-        page.updated = meta.updated;
+        page.updated = meta.updated.map(|updated| dialect::line(&updated, dialect::MAX_TITLE));
         Ok(page)
     }
 }
@@ -216,16 +218,7 @@ pub(super) fn read_inside(
     let entry = fs::symlink_metadata(path).map_err(gone)?;
     // Looked at before it is opened: opening a FIFO would wait for its other end.
     let file = if entry.is_file() {
-        let file = open_no_follow(path).map_err(gone)?;
-        // Where the open file really lies is the one check that nobody can get in between of.
-        let inside = match opened_path(&file) {
-            Some(real) => real.starts_with(root),
-            None => walk::inside(root, path),
-        };
-        if !inside {
-            return Err(unreadable("link leads outside the folder"));
-        }
-        file
+        open_no_follow(path).map_err(gone)?
     } else {
         let real = path.canonicalize().map_err(gone)?;
         if !real.starts_with(root) {
@@ -236,6 +229,15 @@ pub(super) fn read_inside(
         }
         open_no_follow(&real).map_err(gone)?
     };
+    // Where the open file really lies is the one check that nobody can get in between of, not even
+    // who puts a link in the place of a folder above the file.
+    let inside = match opened_path(&file) {
+        Some(real) => real.starts_with(root),
+        None => walk::inside(root, path),
+    };
+    if !inside {
+        return Err(unreadable("link leads outside the folder"));
+    }
     let meta = file.metadata().map_err(gone)?;
     if !meta.is_file() {
         return Err(unreadable("not a regular file"));

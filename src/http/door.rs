@@ -31,6 +31,10 @@ const COUNTED: [&str; 3] = [TOOL_CALL, "resources/read", "prompts/get"];
 const TOOL_CALL: &str = "tools/call";
 /// Wrong keys that an address may show before it is told to slow down.
 const WRONG_KEYS: Limit = Limit { calls: 20, per: Duration::from_secs(60) };
+/// Wrong keys, from wherever, that are a flood of which the operator is told.
+const FLOOD: Limit = Limit { calls: 1000, per: Duration::from_secs(60) };
+/// How often that is said.
+const ALARM: Limit = Limit { calls: 1, per: Duration::from_secs(60) };
 
 /// Who may call, and how much.
 #[derive(Clone)]
@@ -81,6 +85,8 @@ pub struct Door {
     callers: Windows<String>,
     addresses: Windows<IpNet>,
     wrong_keys: Windows<IpNet>,
+    /// Wrong keys of all networks, and what was said of them.
+    floods: Windows<&'static str>,
 }
 
 /// Who is calling, in the extensions of a request that came through the door.
@@ -88,8 +94,13 @@ pub struct Door {
 pub(super) enum Who {
     /// The bearer of a key.
     Key(Caller),
-    /// A person who signed in: a keyed hash.
-    Person(String),
+    /// A person who signed in: a keyed hash, and the token that they showed.
+    Person {
+        /// The hash.
+        id: String,
+        /// The token.
+        token: String,
+    },
     /// Anybody at this address.
     Address(IpNet),
     /// Somebody on this machine.
@@ -105,7 +116,7 @@ impl Who {
                 tools: scope.tools.clone(),
             }),
             // Everything, but for them alone: no cache may give it to others.
-            Who::Person(_) => Some(mcp::Scope::default()),
+            Who::Person { .. } => Some(mcp::Scope::default()),
             Who::Address(_) | Who::Neighbour => None,
         }
     }
@@ -120,6 +131,7 @@ impl Door {
             callers: Windows::new(CALLERS),
             addresses: Windows::new(CALLERS),
             wrong_keys: Windows::new(CALLERS),
+            floods: Windows::new(2),
         }
     }
 
@@ -240,7 +252,7 @@ impl Door {
             && token.starts_with(ACCESS)
         {
             if let Some(grant) = sign_in.whose(&token)? {
-                return Ok(Who::Person(grant.person));
+                return Ok(Who::Person { id: grant.person, token });
             }
             let refused = Entry::of(Event::TokenShown).outcome(Outcome::Refused("not valid"));
             self.note(refused, address);
@@ -252,7 +264,8 @@ impl Door {
         if let Some(external) = external.as_ref().filter(|_| !is_key)
             && let Some((issuer, name)) = external.whose(&token, date).await?
         {
-            return Ok(Who::Person(format!("{}:{issuer}{name}", issuer.len())));
+            let id = format!("{}:{issuer}{name}", issuer.len());
+            return Ok(Who::Person { id, token });
         }
         if let Some(keys) = keys {
             match keys.check(&token, date)? {
@@ -265,6 +278,7 @@ impl Door {
                 Err(denied) => {
                     tracing::debug!(?denied, "a key was refused");
                     self.note(Entry::refused_key(&token, denied), address);
+                    self.watch_for_floods();
                 }
             }
         }
@@ -314,6 +328,31 @@ impl Door {
         Challenge { header, code, message }
     }
 
+    /// Says that very many wrong keys come: whoever has many networks is held off in none of them.
+    fn watch_for_floods(&self) {
+        let now = (self.clock)().ticks;
+        if !self.floods.admit("come", FLOOD, now).admitted
+            && self.floods.admit("told", ALARM, now).admitted
+        {
+            tracing::warn!("more than {} wrong keys came within a minute", FLOOD.calls);
+        }
+    }
+
+    /// Whether who came in may still be here: a key may be revoked while a stream of it is open, and
+    /// a token ends. What is wrong with the store the next call tells.
+    pub(super) fn still_lets_in(&self, who: &Who) -> bool {
+        let Rules { keys, sign_in, .. } = &self.rules;
+        match (who, keys, sign_in) {
+            (Who::Key(caller), Some(keys), _) => {
+                keys.is_good(&caller.id, (self.clock)().date).unwrap_or(true)
+            }
+            (Who::Person { token, .. }, _, Some(sign_in)) => {
+                sign_in.whose(token).map_or(true, |grant| grant.is_some())
+            }
+            _ => true,
+        }
+    }
+
     /// Counts a call, if its method is one that counts.
     pub(super) fn count(&self, who: &Who, method: &str) -> Option<Told> {
         if COUNTED.contains(&method) { self.counted(who) } else { None }
@@ -326,8 +365,8 @@ impl Door {
             Who::Address(network) => {
                 Some(self.told(Scope::Address, self.rules.address, &self.addresses, *network))
             }
-            Who::Person(person) => {
-                Some(self.told(Scope::Person, self.rules.user, &self.callers, person.clone()))
+            Who::Person { id, .. } => {
+                Some(self.told(Scope::Person, self.rules.user, &self.callers, id.clone()))
             }
             Who::Key(Caller { family, limit, .. }) => {
                 let limit = limit.map_or(self.rules.key, Limit::from);

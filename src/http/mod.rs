@@ -9,6 +9,7 @@
 //! | `door`, `client`, `told` | who may call, and how much |
 //! | `sign_in` | how people sign in |
 //! | `external`, `issuer_keys` | tokens that others give out |
+//! | `stream` | how long a caller is told of changes |
 //! | `cors` | what browsers are told |
 //! | `rpc`, `envelope` | which bodies are calls |
 //! | `pages`, `html`, `render`, `link` | what people see |
@@ -33,6 +34,7 @@ mod pages;
 mod render;
 mod rpc;
 mod sign_in;
+mod stream;
 mod tls;
 mod told;
 

@@ -13,6 +13,10 @@ use crate::index::SectionRecord;
 /// they are more often a placeholder (`<name>`) or a type (`Vec<String>`) than markup.
 const INLINE: [&str; 10] = ["br", "kbd", "sub", "sup", "b", "i", "em", "strong", "code", "mark"];
 
+/// Levels of markup within each other that are shown as such. A browser would draw no more, and the
+/// cleaner takes time with the square of them: 50,000 quotes in quotes kept it busy for minutes.
+const MAX_DEPTH: usize = 100;
+
 /// The second wall: whatever gets past the renderer, this is all that reaches a browser. Styles,
 /// scripts, forms and images are not in it.
 static CLEANER: LazyLock<Builder<'static>> = LazyLock::new(|| {
@@ -36,7 +40,13 @@ static CLEANER: LazyLock<Builder<'static>> = LazyLock::new(|| {
 pub(super) fn page(sections: &[SectionRecord], links: &Links<'_>) -> String {
     let mut out = String::new();
     for section in sections {
-        html::push_html(&mut out, events(section, links).into_iter());
+        let events = events(section, links);
+        if deepest(&events) > MAX_DEPTH {
+            let (anchor, text) = (escaped(&section.anchor), escaped(&section.text));
+            out += &format!("<span id=\"{anchor}\"></span><pre tabindex=\"0\">{text}</pre>\n");
+        } else {
+            html::push_html(&mut out, events.into_iter());
+        }
     }
     CLEANER.clean(&out).to_string()
 }
@@ -77,6 +87,22 @@ fn events<'a>(section: &'a SectionRecord, links: &Links<'_>) -> Vec<Event<'a>> {
         }
     }
     events
+}
+
+/// How many levels of markup are within each other at the most.
+fn deepest(events: &[Event<'_>]) -> usize {
+    let (mut depth, mut deepest) = (0_usize, 0);
+    for event in events {
+        match event {
+            Event::InlineHtml(tag) if tag.to_ascii_lowercase().starts_with("<br") => {}
+            Event::InlineHtml(tag) if tag.starts_with("</") => depth = depth.saturating_sub(1),
+            Event::Start(_) | Event::InlineHtml(_) => depth += 1,
+            Event::End(_) => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        deepest = deepest.max(depth);
+    }
+    deepest
 }
 
 fn opened(target: Option<Target>) -> Option<String> {

@@ -5,6 +5,7 @@
 //! bounds, its outside is checked, and what is handed on is the same bytes.
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::{Body, Bytes, HttpBody};
@@ -17,6 +18,7 @@ use super::accept::Patience;
 use super::door::{Door, Who};
 use super::envelope::{self, Flaw, Id, Message};
 use super::error::{self, Error, Refusal};
+use super::stream;
 use super::told::Told;
 use crate::mcp::{self, Docs, Headers};
 
@@ -40,7 +42,7 @@ pub(super) async fn answer(
     request: Request,
     patience: Patience,
     plain: Option<&Docs>,
-    door: &Door,
+    door: &Arc<Door>,
     hand_on: impl AsyncFnOnce(Request) -> Response,
 ) -> Result<Response, Error> {
     let call = async {
@@ -67,8 +69,10 @@ pub(super) async fn answer(
         let mut response = match answer {
             Some(answer) => ([(header::CONTENT_TYPE, JSON)], answer).into_response(),
             None => {
+                let who = parts.extensions.get::<Who>().cloned();
                 let request = Request::from_parts(parts, Body::from(body));
-                in_json(hand_on(request).await, id).await
+                let response = in_json(hand_on(request).await, id).await;
+                stream::held_to(door, who.as_ref(), response)
             }
         };
         if let Some(told) = told {

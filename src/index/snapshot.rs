@@ -97,6 +97,23 @@ impl Index {
     ///
     /// Why it cannot be served; whoever may write makes it again.
     pub fn open(data_dir: &Path, collections: &[Collection]) -> Result<Index, OpenError> {
+        Index::open_if(data_dir, collections, |_| Ok(()))
+    }
+
+    /// The same, of files that all have their checksums: those are looked at before anything else
+    /// is read, because Tantivy panics at a file that is not what it was.
+    pub(super) fn open_whole(
+        data_dir: &Path,
+        collections: &[Collection],
+    ) -> Result<Index, OpenError> {
+        Index::open_if(data_dir, collections, intact)
+    }
+
+    fn open_if(
+        data_dir: &Path,
+        collections: &[Collection],
+        check: impl FnOnce(&tantivy::Index) -> anyhow::Result<()>,
+    ) -> Result<Index, OpenError> {
         let dir = &data_dir.join("search");
         if !dir.join("meta.json").exists() {
             return Err(OpenError::Missing);
@@ -120,6 +137,7 @@ impl Index {
         if stamp.fingerprint != Stamp::fingerprint_of(collections) {
             return Err(OpenError::Stale("the collections are configured differently".into()));
         }
+        check(&index).map_err(|error| OpenError::Stale(format!("{error:#}")))?;
         Index::with(index, dir, stamp).map_err(|e| unreadable(&e))
     }
 
@@ -154,10 +172,7 @@ impl Index {
 
     /// Checks the files against their checksums; names the damaged ones.
     pub fn verify(&self) -> anyhow::Result<()> {
-        let damaged = self.tantivy().validate_checksum();
-        let damaged = damaged.context("the index has damaged files")?;
-        anyhow::ensure!(damaged.is_empty(), "the index has damaged files: {damaged:?}");
-        Ok(())
+        intact(&self.tantivy())
     }
 
     /// Moves to what another process has committed since; the pages that differ, if any.
@@ -200,6 +215,12 @@ impl Index {
         }
         self.current.store(Arc::new(next));
     }
+}
+
+fn intact(index: &tantivy::Index) -> anyhow::Result<()> {
+    let damaged = index.validate_checksum().context("the index has damaged files")?;
+    anyhow::ensure!(damaged.is_empty(), "the index has damaged files: {damaged:?}");
+    Ok(())
 }
 
 /// Raised by whoever fails to read, lowered by whoever looks into it.

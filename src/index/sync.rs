@@ -64,12 +64,8 @@ impl Indexer {
         command: &str,
     ) -> anyhow::Result<(Indexer, Option<OpenError>)> {
         let lock = Lock::take(dir, command)?;
-        let whole = Index::open(dir, collections).and_then(|index| {
-            // Writes are not forced to the disk: after a power cut only the checksums tell.
-            index.verify().map_err(|error| OpenError::Stale(format!("{error:#}")))?;
-            Ok(index)
-        });
-        let (index, reason) = match whole {
+        // Writes are not forced to the disk: after a power cut only the checksums tell.
+        let (index, reason) = match Index::open_whole(dir, collections) {
             Ok(index) => (index, None),
             Err(reason) => (Indexer::make(&dir.join("search"))?, Some(reason)),
         };

@@ -450,6 +450,7 @@ impl ServerHandler for Docs {
                 format!("the params of {method} are missing something or of a wrong type");
             return Err(ErrorData::invalid_params(message, None));
         }
+        let method = super::arguments::shorten(&method);
         Err(ErrorData::new(ErrorCode::METHOD_NOT_FOUND, method, None))
     }
 

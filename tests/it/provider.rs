@@ -21,6 +21,9 @@ pub(crate) const CLIENT_ID: &str = "docent.apps.example";
 /// And how it knows that it is docent.
 pub(crate) const CLIENT_SECRET: &str = "GOCSPX-a-secret-of-the-test";
 
+/// A form, name and value in order.
+type Form = Vec<(String, String)>;
+
 /// How it answers.
 #[derive(Clone)]
 pub(crate) struct Behaviour {
@@ -50,7 +53,7 @@ pub(crate) struct Provider {
     jwk: Value,
     behaviour: Arc<Mutex<Behaviour>>,
     /// The forms that its token endpoint was sent.
-    pub(crate) forms: Arc<Mutex<Vec<Vec<(String, String)>>>>,
+    pub(crate) forms: Arc<Mutex<Vec<Form>>>,
     /// The nonce of the next sign-in.
     nonce: Arc<Mutex<String>>,
 }

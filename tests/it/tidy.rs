@@ -88,7 +88,9 @@ fn sources(folder: &str) -> BTreeMap<String, String> {
     while let Some(dir) = open.pop() {
         for entry in std::fs::read_dir(&dir).expect("a folder is read").flatten() {
             let path = entry.path();
-            if path.is_dir() && !path.ends_with(".tools") && !path.ends_with("fixtures") {
+            if path.is_dir()
+                && !["target", ".tools", "fixtures"].iter().any(|it| path.ends_with(it))
+            {
                 open.push(path);
             } else if path.extension().is_some_and(|end| end == "rs") {
                 let name = path

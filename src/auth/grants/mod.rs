@@ -158,10 +158,7 @@ impl Grants {
         client: &Client,
     ) -> anyhow::Result<Result<Asked, Unfit>> {
         let shown = |why: &str| Ok(Err(Unfit::Shown(why.to_owned())));
-        let one = |name: &str| match single(pairs, name) {
-            Ok(value) => value,
-            Err(()) => None,
-        };
+        let one = |name: &str| single(pairs, name).unwrap_or_default();
         let mut names: Vec<&str> = pairs.iter().map(|(name, _)| name.as_str()).collect();
         names.retain(|name| *name != "resource");
         names.sort_unstable();

@@ -86,6 +86,25 @@ pub(super) fn clean(
     scan::Scanner { trace, ..scan::Scanner::new(body, dialect, includes, 0) }.run()
 }
 
+/// Longest title, and longest name of a section, in characters: what is longer is a paragraph that
+/// an author took for a heading, and would stand in every hit.
+pub(super) const MAX_TITLE: usize = 250;
+/// Longest description, in characters.
+pub(super) const MAX_DESCRIPTION: usize = 1000;
+
+/// A text on one line, of so many characters at the most, in which a reader sees every one: entities
+/// and escapes of front matter spell characters that were not there to be stripped before.
+pub(super) fn line(text: &str, most: usize) -> String {
+    let text = strip_invisible(text, &mut Vec::new());
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    cut(&line, most).to_owned()
+}
+
+/// The beginning of a text that may have so many characters.
+pub(super) fn cut(text: &str, most: usize) -> &str {
+    text.char_indices().nth(most).map_or(text, |(end, _)| text[..end].trim_end())
+}
+
 /// A title of the front matter: without tags, entities and line breaks.
 pub(super) fn clean_title(title: &str) -> String {
     if memchr::memchr3(b'<', b'&', b'\n', title.as_bytes()).is_none() {

@@ -25,19 +25,19 @@ fn within(mut outer: Command, command: &Command) -> Command {
 }
 
 /// The command, run by a shell after these words of it.
-fn after(words: &str, command: &Command) -> Command {
+pub(crate) fn after(words: &str, command: &Command) -> Command {
     let mut shell = Command::new("sh");
     shell.args(["-c", &format!("{words} && exec \"$0\" \"$@\"")]);
     within(shell, command)
 }
 
 /// Waits until the docs are followed again.
-fn recovers(served: &Served) {
+pub(crate) fn recovers(served: &Served) {
     served.hears("the docs can be followed again");
     assert!(served.ready()["problem"].is_null());
 }
 
-fn search(served: &Served, query: &str) -> String {
+pub(crate) fn search(served: &Served, query: &str) -> String {
     served.call("search", json!({"query": query}))
 }
 
@@ -350,45 +350,4 @@ fn a_docs_folder_that_goes_and_comes_back_is_waited_for() {
     write(&path, "docs/last.md", "# Last\n\nThe tapir is here.\n");
     served.hears("docs changed");
     assert!(search(&served, "tapir").contains("last.md#last"));
-}
-
-/// Hundredths of a second that the process has computed for.
-#[cfg(target_os = "linux")]
-fn computed(served: &Served) -> u64 {
-    let stat = fs::read_to_string(format!("/proc/{}/stat", served.child.id())).expect("its state");
-    let (_, after_name) = stat.rsplit_once(')').expect("a name in brackets");
-    let fields: Vec<&str> = after_name.split_whitespace().collect();
-    fields[11].parse::<u64>().expect("user time") + fields[12].parse::<u64>().expect("system time")
-}
-
-#[cfg(target_os = "linux")]
-#[test]
-fn a_server_out_of_file_descriptors_waits_for_some() {
-    use std::io::Read as _;
-    let (_dir, path) = manual();
-    let served = Served::run(after("ulimit -n 80", &serve(&path)));
-    served.follows();
-    let idle: Vec<_> = (0..100).map(|_| served.connect()).collect();
-    served.hears("cannot accept a connection");
-    // Nobody takes this one; meanwhile the server may not try again and again.
-    let before = computed(&served);
-    let mut late = served.connect();
-    late.set_read_timeout(Some(Duration::from_secs(1))).expect("a deadline");
-    let started = Instant::now();
-    assert!(late.read(&mut [0]).is_err(), "it was answered");
-    assert!(started.elapsed() > Duration::from_millis(900));
-    assert!(computed(&served) - before < 20, "the server spins");
-    let repeated = served.said().iter().filter(|line| line.contains("cannot accept")).count();
-    assert!(repeated < 5, "the log is flooded");
-    // A change of the docs that cannot be read now loses no page, and is not forgotten. The index
-    // that cannot be looked at is not taken for a damaged one.
-    write(&path, "docs/guide/ports.md", "# Ports\n\nThe okapi changed the port.\n");
-    if !served.said().iter().any(|line| line.contains("serving what is indexed")) {
-        served.hears("serving what is indexed");
-    }
-    drop((idle, late));
-    recovers(&served);
-    assert!(!served.said().iter().any(|line| line.contains("making the index again")));
-    assert!(search(&served, "okapi").contains("guide/ports.md#ports"));
-    assert!(search(&served, "package").contains("install.md#linux"));
 }

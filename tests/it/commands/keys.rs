@@ -188,17 +188,3 @@ fn a_running_server_knows_of_a_key_at_once_and_a_revoked_one_no_more() {
     assert!(!said.contains("for people"), "{said}");
     assert!(!said.contains(&key[17..]), "no secret is in the log");
 }
-
-#[test]
-fn other_machines_may_be_let_in_with_keys() {
-    let (_dir, dir) = manual();
-    let serve = |words: &[&str]| {
-        let mut command = docent();
-        command.current_dir(&dir).args(["serve", "docs", "--data-dir", "data", "--log", "human"]);
-        command.args(["--listen", "0.0.0.0:0"]).args(words);
-        command
-    };
-    let said = fails(&mut serve(&[]));
-    assert!(said.contains("--access keys"), "{said}");
-    Served::run(serve(&["--access", "keys"]));
-}

@@ -17,9 +17,9 @@ use crate::harness::{docent, write};
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A server process; killed with the test.
-pub(super) struct Served {
-    pub(super) child: Child,
-    pub(super) address: String,
+pub(crate) struct Served {
+    pub(crate) child: Child,
+    pub(crate) address: String,
     log: Receiver<String>,
     said: RefCell<Vec<String>>,
 }
@@ -33,12 +33,12 @@ impl Drop for Served {
 
 impl Served {
     /// Serves the docs of a folder that [`manual`] made.
-    pub(super) fn start(dir: &Path) -> Served {
+    pub(crate) fn start(dir: &Path) -> Served {
         Served::run(serve(dir))
     }
 
     /// Runs a command that ends up serving.
-    pub(super) fn run(mut command: Command) -> Served {
+    pub(crate) fn run(mut command: Command) -> Served {
         let mut child = command.stderr(Stdio::piped()).spawn().expect("docent runs");
         let lines = BufReader::new(child.stderr.take().expect("its log")).lines();
         let (sender, log) = channel();
@@ -53,7 +53,7 @@ impl Served {
     }
 
     /// Waits for a line of the log that holds these words.
-    pub(super) fn hears(&self, words: &str) -> String {
+    pub(crate) fn hears(&self, words: &str) -> String {
         let end = Instant::now() + PATIENCE;
         while let Ok(line) = self.log.recv_timeout(end.saturating_duration_since(Instant::now())) {
             self.said.borrow_mut().push(line.clone());
@@ -66,24 +66,24 @@ impl Served {
 
     /// Waits until it follows the docs: what is broken before that is found by the first look
     /// instead.
-    pub(super) fn follows(&self) {
+    pub(crate) fn follows(&self) {
         self.hears("following the docs");
     }
 
     /// The whole log up to now.
-    pub(super) fn said(&self) -> Vec<String> {
+    pub(crate) fn said(&self) -> Vec<String> {
         self.said.borrow_mut().extend(self.log.try_iter());
         self.said.borrow().clone()
     }
 
     /// A connection that gives up rather than wait for ever.
-    pub(super) fn connect(&self) -> TcpStream {
+    pub(crate) fn connect(&self) -> TcpStream {
         let stream = TcpStream::connect(&self.address).expect("it listens");
         stream.set_read_timeout(Some(PATIENCE)).expect("a deadline");
         stream
     }
 
-    fn ask(&self, head: &str, body: &str) -> String {
+    pub(crate) fn ask(&self, head: &str, body: &str) -> String {
         let mut stream = self.connect();
         write!(stream, "{head}Host: {}\r\nConnection: close\r\n", self.address).expect("it reads");
         write!(stream, "Content-Length: {}\r\n\r\n{body}", body.len()).expect("it reads");
@@ -93,7 +93,7 @@ impl Served {
     }
 
     /// Calls a tool; the whole answer.
-    pub(super) fn call(&self, tool: &str, arguments: Value) -> String {
+    pub(crate) fn call(&self, tool: &str, arguments: Value) -> String {
         let body = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": tool, "arguments": arguments}});
         let head = "POST /mcp HTTP/1.1\r\nContent-Type: application/json\r\n\
                     Accept: application/json, text/event-stream\r\n\
@@ -102,27 +102,27 @@ impl Served {
     }
 
     /// What `/readyz` says.
-    pub(super) fn ready(&self) -> Value {
+    pub(crate) fn ready(&self) -> Value {
         let answer = self.ask("GET /readyz HTTP/1.1\r\n", "");
         let (_, body) = answer.split_once("\r\n\r\n").expect("a body");
         serde_json::from_str(body).expect("JSON")
     }
 
     /// Sends a signal.
-    pub(super) fn signal(&self, name: &str) {
+    pub(crate) fn signal(&self, name: &str) {
         let id = self.child.id().to_string();
         let sent = Command::new("kill").args([&format!("-{name}"), &id]).status();
         assert!(sent.expect("kill runs").success());
     }
 
     /// Waits for its end; the status.
-    pub(super) fn ends(&mut self) -> Option<i32> {
+    pub(crate) fn ends(&mut self) -> Option<i32> {
         self.child.wait().expect("it ends").code()
     }
 }
 
 /// The command that serves the docs of a folder that [`manual`] made.
-pub(super) fn serve(dir: &Path) -> Command {
+pub(crate) fn serve(dir: &Path) -> Command {
     let mut command = docent();
     let words =
         ["serve", "docs", "--data-dir", "data", "--listen", "127.0.0.1:0", "--log", "human"];
@@ -131,7 +131,7 @@ pub(super) fn serve(dir: &Path) -> Command {
 }
 
 /// A folder with a few docs.
-pub(super) fn manual() -> (TempDir, PathBuf) {
+pub(crate) fn manual() -> (TempDir, PathBuf) {
     let dir = tempfile::tempdir().expect("a folder");
     write(dir.path(), "docs/guide/ports.md", "# Ports\n\nChange `listen` to use another port.\n");
     write(dir.path(), "docs/install.md", "# Installation\n\n## Linux\n\nUse the package.\n");

@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path};
 
-use docent::corpus::{Collection, Reader, Site, Skip, walk};
+use docent::corpus::{Collection, Reader, Site, walk};
 use expect_test::expect;
 
 fn collection(root: &Path) -> Collection {
@@ -56,41 +56,4 @@ fn globs_choose_files() {
     let exclude = vec!["**/y.md".to_owned()];
     let chosen = Collection { include, exclude, ..collection(folder.path()) };
     assert_eq!(listed(&chosen), ["a/x.md"]);
-}
-
-#[cfg(unix)]
-#[test]
-fn links_lead_nowhere_outside() {
-    use std::os::unix::fs::symlink;
-    let outside = tempfile::tempdir().expect("a folder");
-    write(outside.path(), "secret.md", "secret");
-    let folder = tempfile::tempdir().expect("a folder");
-    let root = folder.path().join("docs");
-    write(&root, "real/page.md", "page");
-    write(folder.path(), "docs-private/p.md", "secret");
-    symlink(outside.path().join("secret.md"), root.join("file.md")).expect("a link");
-    symlink(outside.path(), root.join("dir")).expect("a link");
-    symlink(folder.path().join("docs-private"), root.join("sibling")).expect("a link");
-    symlink("real/page.md", root.join("alias.md")).expect("a link");
-    symlink("..", root.join("real/loop")).expect("a link");
-    symlink("/dev/zero", root.join("zero.md")).expect("a link");
-    let root = root.canonicalize().expect("the root is there");
-    assert_eq!(listed(&collection(&root)), ["alias.md", "real/page.md"]);
-    let reader = Reader::new(&collection(&root));
-    assert_eq!(reader.load("alias.md").expect("a link within the root").bytes, b"page");
-    let refused = [
-        "file.md",
-        "dir/secret.md",
-        "sibling/p.md",
-        "zero.md",
-        "real",
-        "",
-        "/etc/passwd",
-        "../docs-private/p.md",
-        "real/../../docs-private/p.md",
-    ];
-    for path in refused {
-        assert!(matches!(reader.load(path), Err(Skip::Unreadable(_))), "{path}");
-    }
-    assert_eq!(reader.load("gone.md"), Err(Skip::Gone));
 }

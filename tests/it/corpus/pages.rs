@@ -123,19 +123,6 @@ fn broken_front_matter_is_a_warning_and_the_page_is_read() {
 }
 
 #[test]
-fn alias_bombs_cost_nothing() {
-    let mut text = "---\na: &a [x, x, x, x, x, x, x, x, x]\n".to_owned();
-    for (name, of) in ["b", "c", "d", "e", "f", "g"].iter().zip(["a", "b", "c", "d", "e", "f"]) {
-        let list = vec![format!("*{of}"); 9].join(", ");
-        text.push_str(&format!("{name}: &{name} [{list}]\n"));
-    }
-    text.push_str("---\n\nText\n");
-    let (page, warnings) = read(Site::Plain, "x.md", &text);
-    assert_eq!(page.sections[0].text, "Text");
-    assert_eq!(warnings.len(), 1);
-}
-
-#[test]
 fn drafts_and_binaries_are_skipped() {
     let reader = reader(Site::Plain);
     let parse = |bytes: &[u8]| reader.parse("x.md", bytes).0.err();

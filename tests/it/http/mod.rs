@@ -3,13 +3,12 @@
 mod audit;
 mod calls;
 mod doors;
-mod headers;
 mod keys;
 mod limits;
 mod pages;
 mod plain;
 mod tls;
-mod wire;
+pub(crate) mod wire;
 
 use std::sync::Arc;
 
@@ -17,12 +16,13 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Request, StatusCode};
 use docent::http::{Door, Options, Patience, Rules, router, system_clock};
+use docent::mcp::Docs;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
 /// A few pages with the traits that matter here.
-const FILES: [(&str, &str); 4] = [
+pub(crate) const FILES: [(&str, &str); 4] = [
     (
         "index.md",
         "# Harbour\n\nStart with [installing](guide/install.md#linux) or the \
@@ -43,27 +43,36 @@ const FILES: [(&str, &str); 4] = [
 ];
 
 /// A router over a few pages, with what keeps their folder there.
-struct Server {
-    router: Router,
-    options: Options,
-    cancel: CancellationToken,
-    _folder: Box<dyn std::any::Any>,
+pub(crate) struct Server {
+    pub(crate) router: Router,
+    pub(crate) options: Options,
+    pub(crate) cancel: CancellationToken,
+    pub(crate) _folder: Box<dyn std::any::Any>,
 }
 
 /// What came back.
-struct Answer {
-    status: StatusCode,
-    headers: HeaderMap,
-    text: String,
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) text: String,
 }
 
 impl Server {
-    fn new() -> Server {
+    pub(crate) fn new() -> Server {
         Server::with(|_| {})
     }
 
-    fn with(change: impl FnOnce(&mut Options)) -> Server {
+    pub(crate) fn with(change: impl FnOnce(&mut Options)) -> Server {
         let (folder, docs) = crate::harness::docs(&FILES);
+        Server::over(Box::new(folder), docs, change)
+    }
+
+    /// A server of these docs; their folder stays as long as it does.
+    pub(crate) fn over(
+        folder: Box<dyn std::any::Any>,
+        docs: Docs,
+        change: impl FnOnce(&mut Options),
+    ) -> Server {
         let mut options = Options {
             docs,
             public_url: None,
@@ -76,14 +85,14 @@ impl Server {
         change(&mut options);
         let cancel = CancellationToken::new();
         let router = router(&options, cancel.clone()).expect("the test is set up right");
-        Server { router, options, cancel, _folder: Box::new(folder) }
+        Server { router, options, cancel, _folder: folder }
     }
 
-    fn collection(&self) -> &str {
+    pub(crate) fn collection(&self) -> &str {
         &self.options.docs.collections()[0].name
     }
 
-    async fn ask(&self, request: Request<Body>) -> Answer {
+    pub(crate) async fn ask(&self, request: Request<Body>) -> Answer {
         let response =
             self.router.clone().oneshot(request).await.expect("the test is set up right");
         let (parts, body) = response.into_parts();
@@ -92,32 +101,32 @@ impl Server {
         Answer { status: parts.status, headers: parts.headers, text }
     }
 
-    async fn get(&self, path: &str, accept: &str) -> Answer {
+    pub(crate) async fn get(&self, path: &str, accept: &str) -> Answer {
         let request = request("GET", path).header("accept", accept).body(Body::empty());
         self.ask(request.expect("the test is set up right")).await
     }
 
     /// A page, as a browser asks for it.
-    async fn open(&self, path: &str) -> Answer {
+    pub(crate) async fn open(&self, path: &str) -> Answer {
         self.get(path, "text/html,application/xhtml+xml,*/*;q=0.8").await
     }
 
-    async fn call(&self, body: impl Into<Body>) -> Answer {
+    pub(crate) async fn call(&self, body: impl Into<Body>) -> Answer {
         self.ask(call().body(body.into()).expect("the test is set up right")).await
     }
 }
 
 impl Answer {
-    fn header(&self, name: &str) -> &str {
+    pub(crate) fn header(&self, name: &str) -> &str {
         self.headers.get(name).map_or("", |value| value.to_str().expect("the test is set up right"))
     }
 
-    fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.text).unwrap_or_else(|_| panic!("not JSON: {}", self.text))
     }
 
     /// Status and JSON-RPC code of a refusal, which is JSON and has a message.
-    fn refusal(&self) -> (u16, i64) {
+    pub(crate) fn refusal(&self) -> (u16, i64) {
         let json = self.json();
         assert_eq!(json["jsonrpc"], "2.0", "{json}");
         assert!(json["error"]["message"].as_str().is_some_and(|text| !text.is_empty()), "{json}");
@@ -126,14 +135,14 @@ impl Answer {
     }
 }
 
-fn request(method: &str, path: &str) -> axum::http::request::Builder {
+pub(crate) fn request(method: &str, path: &str) -> axum::http::request::Builder {
     Request::builder().method(method).uri(path).header("host", "localhost:8080")
 }
 
-fn call() -> axum::http::request::Builder {
+pub(crate) fn call() -> axum::http::request::Builder {
     request("POST", "/mcp")
         .header("content-type", "application/json")
         .header("accept", "application/json, text/event-stream")
 }
 
-const PING: &str = r#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#;
+pub(crate) const PING: &str = r#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#;

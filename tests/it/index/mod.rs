@@ -170,29 +170,6 @@ fn an_index_that_does_not_fit_is_made_again_and_says_why() {
 }
 
 #[test]
-fn damaged_files_are_told_by_their_checksums() {
-    let folder = folder(SMALL);
-    folder.indexer.index().verify().expect("a sound index");
-    let data = folder.dir.path().join("data/search");
-    let store = std::fs::read_dir(&data)
-        .expect("the index")
-        .flatten()
-        .find(|entry| entry.path().extension().is_some_and(|end| end == "store"))
-        .expect("a store");
-    let mut bytes = std::fs::read(store.path()).expect("it is read");
-    bytes[10] ^= 0xff;
-    std::fs::write(store.path(), bytes).expect("it is written");
-    assert!(folder.indexer.index().verify().is_err());
-    let collections = [collection(&folder.docs_dir(), "docs")];
-    drop(folder.indexer);
-    let (mut mended, reason) =
-        Indexer::open(&folder.dir.path().join("data"), &collections, "test").expect("it opens");
-    let reason = reason.expect("a reason").to_string();
-    assert!(reason.starts_with("the index has damaged files"), "{reason}");
-    assert_eq!(mended.catch_up(&Progress::default()).expect("it is built").pages, 2);
-}
-
-#[test]
 fn a_second_writer_is_told_who_has_the_index() {
     let folder = folder(SMALL);
     let data = folder.dir.path().join("data");

@@ -406,31 +406,6 @@ fn arguments_are_taken_as_models_send_them() {
 }
 
 #[test]
-fn any_query_is_answered() {
-    let (_folder, docs) = docs(&[("a.md", "# A\n\nports and doors\n")]);
-    let bomb = "(".repeat(5000);
-    let word = "w".repeat(60_000);
-    let many: String = (0..20_000).map(|n| format!("t{n} ")).collect();
-    for query in [
-        "*",
-        "a*",
-        "[* TO *]",
-        "body:[a TO z]",
-        "\"a b\"~4294967295",
-        "a^1e308",
-        "/.*(a+)+b.*/",
-        "_id:1 OR collection:x",
-        "NOT a AND",
-        "\u{202e}abc\u{0}",
-        &bomb,
-        &word,
-        &many,
-    ] {
-        call(&docs, "search", json!({"query": query})).expect("an answer");
-    }
-}
-
-#[test]
 fn quoted_words_are_a_phrase_wherever_it_stands() {
     let (_folder, docs) = docs(&[
         ("a.md", "# Strategy\n\nA rolling update replaces pods one after the other.\n"),
