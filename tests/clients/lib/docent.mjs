@@ -56,7 +56,7 @@ export function stdio(docs) {
   return { command: BINARY, args: ['stdio', docs, '--data-dir', path.join(home, 'data')], cwd: home, env: environment() };
 }
 
-async function freePort() {
+export async function freePort() {
   const server = net.createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address();
@@ -68,6 +68,24 @@ async function freePort() {
 /** Starts `docent serve` and waits until it is ready. */
 export function http(docs) {
   return serving(docs, BINARY, (data, address) => ['serve', docs, '--listen', address, '--data-dir', data]);
+}
+
+/**
+ * Starts `docent serve` with a settings file: `settings(origin)` is its text, without the collections; `env` is added
+ * to the environment. `cli` runs another command on the same settings.
+ */
+export async function configured(docs, settings, env = {}) {
+  const home = temporary();
+  const port = await freePort();
+  const file = path.join(home, 'docent.toml');
+  const text = await settings(`http://127.0.0.1:${port}`);
+  fs.writeFileSync(file, `data_dir = "data"\n${text}\n[[collections]]\nname = "docs"\npath = ${JSON.stringify(docs)}\n`);
+  const start = () =>
+    serving(docs, BINARY, (_, address) => ['serve', '--config', file, '--listen', address], { port, env });
+  const server = await start();
+  const cli = (...args) =>
+    spawnSync(BINARY, [...args, '--config', file], { cwd: home, env: { ...environment(), ...env }, encoding: 'utf8' });
+  return { ...server, start, cli, data: path.join(home, 'data') };
 }
 
 /** The same for ./everything, the server with the conformance suite's fixtures. */
@@ -84,13 +102,13 @@ function built(example) {
   return messages.find((message) => message.target?.name === example && message.executable).executable;
 }
 
-async function serving(docs, program, argumentsFor) {
+async function serving(docs, program, argumentsFor, { port, env = {} } = {}) {
   const home = temporary();
-  const origin = `http://127.0.0.1:${await freePort()}`;
+  const origin = `http://127.0.0.1:${port ?? (await freePort())}`;
   const log = path.join(home, 'docent.log');
   const out = fs.openSync(log, 'w');
   const args = argumentsFor(path.join(home, 'data'), new URL(origin).host);
-  const child = spawn(program, args, { cwd: home, env: environment(), stdio: ['ignore', out, out] });
+  const child = spawn(program, args, { cwd: home, env: { ...environment(), ...env }, stdio: ['ignore', out, out] });
   children.add(child);
   const ended = once(child, 'exit').finally(() => children.delete(child));
   const why = () => `${[program, ...args].join(' ')}\n${fs.readFileSync(log, 'utf8').slice(-4000)}`;

@@ -1,0 +1,17 @@
+import { spawn } from 'node:child_process';
+import path from 'node:path';
+import * as docent from './lib/docent.mjs';
+import { house, register } from './lib/house.mjs';
+import * as provider from './lib/provider.mjs';
+import { Person } from './lib/person.mjs';
+const server = await house();
+const port = await docent.freePort();
+const client = await register(server.origin, [`http://127.0.0.1:${port}/callback`]);
+const child = spawn(process.execPath, [path.join(docent.HERE, '.tools/node_modules/conformance-next/dist/index.js'), 'authorization', '--url', server.origin, '--client-id', client.client_id, '--port', String(port), '--verbose'], { stdio: ['ignore', 'pipe', 'pipe'] });
+let seen = '';
+let opened = new Set();
+const on = async (c) => { seen += c; process.stdout.write(c);
+  for (const [url] of seen.matchAll(/http:\/\/127[^\s"]+\/authorize\?[^\s"]+/g)) if (!opened.has(url)) { opened.add(url); console.log('OPEN', url); const back = await new Person(provider.ADA).signIn(url); console.log('BACK', back.href); await fetch(back); } };
+child.stdout.on('data', on); child.stderr.on('data', on);
+child.on('exit', (c) => { console.log('EXIT', c); process.exit(0); });
+setTimeout(() => process.exit(1), 40000);
