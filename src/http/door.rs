@@ -183,6 +183,11 @@ impl Door {
         client::address(peer, request.headers(), &self.rules.trusted_proxies)
     }
 
+    /// The network that a request comes from.
+    pub(super) fn network(&self, request: &Request) -> IpNet {
+        client::network(self.address(request))
+    }
+
     /// Notes what happened, from this address.
     pub(super) fn note(&self, entry: Entry, address: IpAddr) {
         if let Some(audit) = &self.rules.audit {
@@ -289,7 +294,7 @@ impl Door {
     }
 
     /// Counts somebody who did not get in, and did not guess either.
-    fn attempt(&self, network: IpNet) -> Result<(), Error> {
+    pub(super) fn attempt(&self, network: IpNet) -> Result<(), Error> {
         let told = self.told(Scope::Address, self.rules.address, &self.addresses, network);
         told.or_refused(None)?;
         Ok(())

@@ -228,7 +228,15 @@ impl Site {
         match request.uri().path() {
             "/" | "/style.css" if reads => return None,
             ENDPOINT if is_person => return None,
-            path if sign_in::is_here(path) && self.door.is_closed() => return None,
+            path if self.door.issuer().is_some() && sign_in::is_here(path) => return None,
+            // Where nobody signs in clients must learn just that, and not that they have to.
+            path if sign_in::is_well_known(path) && self.door.is_closed() => {
+                return self
+                    .door
+                    .attempt(self.door.network(request))
+                    .err()
+                    .map(Error::into_response);
+            }
             _ => {}
         }
         let is_page = request.uri().path().starts_with(PAGES);

@@ -56,7 +56,6 @@ const HOMES: &[(&str, &str)] = &[
     ("tokio_rustls", "http"),
     ("oauth_as", "auth"),
     ("jsonwebtoken", "auth"),
-    ("aws_lc_rs", "auth"),
     ("rten", "index"),
     ("rten_gemm", "index"),
     ("rten_tensor", "index"),

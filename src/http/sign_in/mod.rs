@@ -184,7 +184,12 @@ pub(super) fn routes() -> Router<Arc<Site>> {
 /// Whether a path is here, and so in front of the door.
 pub(super) fn is_here(path: &str) -> bool {
     [AUTHORIZE, CONSENT, CALLBACK, TOKEN, REVOKE, REGISTER, BELOW_ENDPOINT].contains(&path)
-        || path.starts_with(WELL_KNOWN)
+        || is_well_known(path)
+}
+
+/// Whether a path is where clients look for what they must know of a server (RFC 8615).
+pub(super) fn is_well_known(path: &str) -> bool {
+    path.starts_with(WELL_KNOWN)
 }
 
 /// Whether pages of every origin may ask here and read the answer: there is nothing that a browser

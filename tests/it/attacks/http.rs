@@ -67,7 +67,9 @@ async fn h04_a_batch_is_refused() {
         format!("[{}]", vec![small; 6_000].join(","))
     }];
     for batch in batches {
-        assert_eq!(oracle.body(batch).await.refusal(), (400, -32600));
+        let answer = oracle.body(batch).await;
+        assert_eq!(answer.refusal(), (400, -32600));
+        assert!(answer.text.contains("there are no batches"), "{}", answer.text);
     }
 }
 

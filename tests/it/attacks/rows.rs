@@ -9,6 +9,10 @@ const ROWS: [(char, u32); 6] = [('d', 23), ('q', 12), ('h', 19), ('n', 5), ('o',
 /// Rows that real clients and judges hold, in `tests/clients`.
 const BY_CLIENTS: [&str; 0] = [];
 
+/// Rows that come later: limits are in one process yet, and there is no store beside it that could
+/// be down.
+const LATER: [&str; 1] = ["k09"];
+
 /// Names of rows with a test in a source: those that a test function's name begins with.
 fn tested(source: &str) -> impl Iterator<Item = String> {
     source.split("#[test").chain(source.split("#[tokio::test")).skip(1).filter_map(|part| {
@@ -35,7 +39,7 @@ fn no_row_is_without_a_test() {
     assert!(unknown.is_empty(), "there are no such rows: {unknown:?}");
     let elsewhere = |row: &String| {
         let row = row.as_str();
-        BY_CLIENTS.contains(&row)
+        BY_CLIENTS.contains(&row) || LATER.contains(&row)
     };
     let missing: Vec<_> = rows.difference(&found).filter(|row| !elsewhere(row)).collect();
     assert!(missing.is_empty(), "rows without a test: {missing:?}");

@@ -15,18 +15,27 @@ use docent::http::Patience;
 use hyper::body::Frame;
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::commands::served::manual;
 use crate::commands::serving::{call, stdio};
 use crate::harness::docent;
-use crate::http::wire::{docs, hasty, post, rest, run, status};
+use crate::http::wire::{SHORT, docs, hasty, post, rest, run, status};
 
 #[tokio::test]
 async fn n01_whoever_sends_nothing_or_half_a_head_is_not_waited_for() {
     let server = docs(hasty()).await;
     for bytes in ["", "GET /mcp HT", "GET / HTTP/1.1\r\nHost: localhost\r\nX: "] {
+        assert_eq!(server.send(bytes).await, "", "{bytes:?}");
+    }
+}
+
+#[tokio::test]
+async fn n01_whoever_says_nothing_at_first_is_not_waited_for_as_others_are_later() {
+    let server = docs(Patience { first: SHORT, ..Patience::default() }).await;
+    for bytes in ["", "GET / HT"] {
         assert_eq!(server.send(bytes).await, "", "{bytes:?}");
     }
 }
@@ -164,7 +173,9 @@ async fn n02_one_connection_too_many_is_closed_and_the_others_live() {
     let mut answer = [0; 12];
     first.write_all(request).await.unwrap();
     first.read_exact(&mut answer).await.unwrap();
-    assert_eq!(rest(&mut server.connect().await).await, "");
+    let mut second = server.connect().await;
+    let _ = second.write_all(request).await;
+    assert_eq!(rest(&mut second).await, "");
     first
         .write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
         .await
@@ -253,6 +264,49 @@ fn n03_a_line_without_end_is_not_kept() {
     assert!(said.contains("a message is longer than 4 MiB"), "{said}");
     assert!(!said.contains("panicked"), "{said}");
     assert!(output.stdout.is_empty(), "standard output is the protocol alone");
+}
+
+#[tokio::test]
+async fn n04_a_running_call_finishes_before_the_end() {
+    let (started, finish) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let (inside, until) = (started.clone(), finish.clone());
+    let slow = get(move || async move {
+        inside.notify_one();
+        until.notified().await;
+        "finished"
+    });
+    let router = Router::new().route("/", slow);
+    let server = run(router, Patience::default(), CancellationToken::new()).await;
+    let mut calling = server.connect().await;
+    calling.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+    started.notified().await;
+    let mut idle = server.connect().await;
+    server.stop.notify_one();
+    // The idle one is closed at once, which also says that the end has begun.
+    assert_eq!(rest(&mut idle).await, "");
+    assert!(TcpStream::connect(server.address).await.is_err());
+    assert!(!server.streams.is_cancelled());
+    finish.notify_one();
+    assert!(rest(&mut calling).await.ends_with("finished"));
+    server.done.await.unwrap().unwrap();
+    assert!(server.streams.is_cancelled());
+}
+
+#[tokio::test]
+async fn n04_a_call_that_does_not_finish_is_broken_off() {
+    let started = Arc::new(Notify::new());
+    let inside = started.clone();
+    let stuck = get(move || async move {
+        inside.notify_one();
+        std::future::pending::<&'static str>().await
+    });
+    let server = run(Router::new().route("/", stuck), hasty(), CancellationToken::new()).await;
+    let mut calling = server.connect().await;
+    calling.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+    started.notified().await;
+    server.stop.notify_one();
+    server.done.await.unwrap().unwrap();
+    assert_eq!(rest(&mut calling).await, "");
 }
 
 /// A body without an end, which tells when nobody wants more of it.

@@ -58,7 +58,10 @@ fn wrong_settings_are_named() {
             format!("listen = \"x\"\n{collections}"),
             "docent.toml: listen: \"x\" is not ADDRESS:PORT",
         ),
-        (format!("access = \"google\"\n{collections}"), "access: google is not built yet"),
+        (
+            format!("access = \"google\"\n{collections}"),
+            "people sign in at the server's public address: set --public-url",
+        ),
         (format!("[limits]\nkey = \"60\"\n{collections}"), "limits.key: \"60\" is not CALLS/UNIT"),
         (
             format!("trusted_proxies = [\"10.0.0.0/33\"]\n{collections}"),
@@ -77,7 +80,7 @@ fn wrong_settings_are_named() {
         (format!("poll_interval_ms = 1\n{collections}"), "poll_interval_ms: must be at least 50"),
         (
             format!("listen = \"0.0.0.0:80\"\n{collections}"),
-            "say --access keys to let in who has a key, --access open",
+            "say --access keys to let in who has a key, --access google to let people sign in, --access open",
         ),
     ] {
         let said = with(&file);

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::routing::get;
 use docent::http::{Patience, serve};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -33,7 +32,7 @@ pub(crate) fn hasty() -> Patience {
 pub(crate) struct Running {
     pub(crate) address: SocketAddr,
     pub(crate) stop: Arc<Notify>,
-    streams: CancellationToken,
+    pub(crate) streams: CancellationToken,
     pub(crate) done: JoinHandle<anyhow::Result<()>>,
     server: Option<Server>,
 }
@@ -69,10 +68,11 @@ impl Running {
     }
 }
 
-/// What still comes until the other side closes, politely or not.
+/// What still comes until the other side closes, politely or not, which it does before long.
 pub(crate) async fn rest(stream: &mut TcpStream) -> String {
     let mut bytes = Vec::new();
-    let _ = stream.read_to_end(&mut bytes).await;
+    let end = tokio::time::timeout(Duration::from_secs(20), stream.read_to_end(&mut bytes));
+    let _ = end.await.expect("the connection is closed");
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
@@ -84,49 +84,6 @@ pub(crate) fn post(headers: &str, body: &str) -> String {
     format!(
         "POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n{headers}\r\n{body}"
     )
-}
-
-#[tokio::test]
-async fn a_running_call_finishes_before_the_end() {
-    let (started, finish) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
-    let (inside, until) = (started.clone(), finish.clone());
-    let slow = get(move || async move {
-        inside.notify_one();
-        until.notified().await;
-        "finished"
-    });
-    let router = Router::new().route("/", slow);
-    let server = run(router, Patience::default(), CancellationToken::new()).await;
-    let mut calling = server.connect().await;
-    calling.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
-    started.notified().await;
-    let mut idle = server.connect().await;
-    server.stop.notify_one();
-    // The idle one is closed at once, which also says that the end has begun.
-    assert_eq!(rest(&mut idle).await, "");
-    assert!(TcpStream::connect(server.address).await.is_err());
-    assert!(!server.streams.is_cancelled());
-    finish.notify_one();
-    assert!(rest(&mut calling).await.ends_with("finished"));
-    server.done.await.unwrap().unwrap();
-    assert!(server.streams.is_cancelled());
-}
-
-#[tokio::test]
-async fn a_call_that_does_not_finish_is_broken_off() {
-    let started = Arc::new(Notify::new());
-    let inside = started.clone();
-    let stuck = get(move || async move {
-        inside.notify_one();
-        std::future::pending::<&'static str>().await
-    });
-    let server = run(Router::new().route("/", stuck), hasty(), CancellationToken::new()).await;
-    let mut calling = server.connect().await;
-    calling.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
-    started.notified().await;
-    server.stop.notify_one();
-    server.done.await.unwrap().unwrap();
-    assert_eq!(rest(&mut calling).await, "");
 }
 
 #[tokio::test]
