@@ -8,7 +8,7 @@ use anyhow::Context;
 
 use super::key;
 use crate::auth::watched::others_write;
-use crate::auth::{APPS, Audit, Clients, Grants, Keys, People};
+use crate::auth::{APPS, Audit, Clients, Grants, Keys, People, algorithm};
 use crate::config::{Access, Settings};
 use crate::http::{self, Clock, External, ExternalOptions, ProviderOptions, SignIn, SignInOptions};
 use crate::outward::{self, Permit};
@@ -54,6 +54,19 @@ pub(super) fn rules(
         }
     }
     Ok(rules)
+}
+
+/// Finds what is wrong with the settings of sign-ins, before anything is begun.
+pub(super) fn check(settings: &Settings) -> anyhow::Result<()> {
+    let algorithms = match settings.access.value {
+        Access::Open | Access::Keys => return Ok(()),
+        Access::Google => &settings.sign_in.algorithms,
+        Access::External => &settings.external.algorithms,
+    };
+    for name in &algorithms.value {
+        algorithm(name).with_context(|| format!("{}: algorithms", algorithms.source))?;
+    }
+    permit(settings).map(drop)
 }
 
 /// Where keys and sign-ins are kept. A server whose keys come with its settings does without.

@@ -24,6 +24,7 @@ pub(super) fn run(settings: &Settings) -> anyhow::Result<()> {
 pub(super) fn check(settings: &Settings) -> anyhow::Result<()> {
     settings.check_exposure()?;
     settings.check_access()?;
+    door::check(settings)?;
     limits(settings)?;
     tls(settings)?;
     key::listed(settings)?;

@@ -12,6 +12,7 @@ mod headers;
 mod http;
 mod index;
 mod keys;
+mod metadata_documents;
 mod operations;
 mod oracle;
 #[cfg(unix)]
@@ -20,5 +21,6 @@ mod provider_lies;
 mod rows;
 mod scope;
 mod search;
+mod settings;
 mod tokens;
 mod wire;

@@ -104,7 +104,7 @@ async fn without_a_key_nothing_is_told_but_how_to_come_in() {
     assert!(page.header("content-type").starts_with("text/html"));
     assert_eq!(server.open("/readyz").await.text, "{\"ready\":true}");
     let raw = server.get("/docs/docs/guide/install.md", "text/markdown").await;
-    assert_eq!(raw.refusal(), (401, -32000));
+    assert_eq!((raw.status.as_u16(), &raw.json()["error"]), (401, &"missing_token".into()));
     assert_eq!(server.open("/style.css").await.status, 200);
     let with_key = request("GET", &format!("/docs/{}/guide/install.md", server.collection()))
         .header("authorization", format!("Bearer {}", key.reveal()));
