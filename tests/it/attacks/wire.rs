@@ -276,7 +276,8 @@ async fn n04_a_running_call_finishes_before_the_end() {
         "finished"
     });
     let router = Router::new().route("/", slow);
-    let server = run(router, Patience::default(), CancellationToken::new()).await;
+    let patience = Patience { first: Duration::from_secs(60), ..Patience::default() };
+    let server = run(router, patience, CancellationToken::new()).await;
     let mut calling = server.connect().await;
     calling.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
     started.notified().await;
