@@ -9,6 +9,8 @@ use crate::store::Client;
 
 /// Addresses that a client may register; of known clients none has more than three.
 const MAX_REDIRECT_URIS: usize = 16;
+/// Bytes of them in all.
+const MAX_REDIRECT_BYTES: usize = 8 * 1024;
 /// Characters of a name that people are shown.
 const MAX_NAME: usize = 64;
 
@@ -148,6 +150,9 @@ fn redirect_uris(body: &Map<String, Value>, apps: &[String]) -> Result<Vec<Strin
     if uris.len() > MAX_REDIRECT_URIS {
         let why = format!("there are more than {MAX_REDIRECT_URIS} redirect_uris");
         return Err(unfit(REDIRECT, why));
+    }
+    if uris.iter().filter_map(Value::as_str).map(str::len).sum::<usize>() > MAX_REDIRECT_BYTES {
+        return Err(unfit(REDIRECT, "the redirect_uris are too long"));
     }
     let checked = uris.iter().map(|uri| {
         let uri = uri.as_str().ok_or_else(|| unfit(REDIRECT, "redirect_uris are strings"))?;

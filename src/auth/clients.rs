@@ -5,8 +5,8 @@ use std::sync::Arc;
 use crate::store::{Client, Store};
 
 /// Clients that are kept at a time, of those that register and of those with a document.
-const MOST_REGISTERED: u64 = 10_000;
-const MOST_DOCUMENTED: u64 = 1_000;
+const MOST_REGISTERED: u64 = 100_000;
+const MOST_DOCUMENTED: u64 = 20_000;
 /// Seconds after which a client that nobody uses is forgotten.
 const IDLE: u64 = 90 * 24 * 60 * 60;
 
@@ -28,12 +28,12 @@ impl Clients {
         self.0.client(id)
     }
 
-    /// Keeps a client; false if there are too many, and somebody is signed in with each.
+    /// Keeps a client. Where there are very many, the one that was not used for longest makes room.
     ///
     /// # Errors
     ///
     /// The store cannot be written.
-    pub fn keep(&self, client: &Client) -> anyhow::Result<bool> {
+    pub fn keep(&self, client: &Client) -> anyhow::Result<()> {
         let most = if client.fresh_until.is_some() { MOST_DOCUMENTED } else { MOST_REGISTERED };
         self.0.put_client(client, most)
     }

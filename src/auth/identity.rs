@@ -9,7 +9,7 @@ use std::str::FromStr;
 
 use anyhow::{Context, bail};
 use jsonwebtoken::jwk::{Jwk, PublicKeyUse};
-use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
+use jsonwebtoken::{Algorithm, DecodingKey, Header, Validation, decode, decode_header};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -62,6 +62,11 @@ pub struct Expected {
     pub audience: String,
     /// How it may be signed; never by a secret that both sides share.
     pub algorithms: Vec<Algorithm>,
+    /// What kinds of token it may be, as its header calls it; any if there is none. That an access
+    /// token calls itself one keeps other tokens of the same issuer from being taken for one.
+    pub kinds: Vec<String>,
+    /// What it must allow, if anything.
+    pub scope: Option<String>,
 }
 
 /// Reads the name of an algorithm that can be set.
@@ -83,6 +88,8 @@ pub fn algorithm(name: &str) -> anyhow::Result<Algorithm> {
 pub enum Untrue {
     /// It names a key that is not in the set; the set may be an old one.
     UnknownKey,
+    /// It is good, but does not allow what it must.
+    Narrow,
     /// It cannot be read, is signed wrongly, or says something else than it must.
     Wrong(&'static str),
 }
@@ -125,37 +132,43 @@ pub fn signed_in(
     subject(&claims, expected)
 }
 
-/// Who shows an access token, at this time (seconds since 1970).
+/// Who shows an access token, at this time (seconds since 1970), and until when it is good.
 ///
 /// # Errors
 ///
-/// It is not believed.
+/// It is not believed, or does not allow what it must.
 pub fn calling(
     token: &str,
     keys: &KeySet,
     expected: &Expected,
     now: u64,
-) -> Result<Subject, Untrue> {
+) -> Result<(Subject, u64), Untrue> {
     let claims = claims(token, keys, expected)?;
     timely(&claims, now, 0)?;
-    subject(&claims, expected)
+    if let Some(scope) = &expected.scope {
+        // One text in RFC 9068, a list with some issuers, and with some under another name.
+        let granted = ["scope", "scp"].iter().filter_map(|name| claims.get(*name));
+        let mut words = granted.flat_map(|granted| match granted {
+            Value::Array(words) => words.iter().filter_map(Value::as_str).collect::<Vec<_>>(),
+            other => other.as_str().unwrap_or_default().split(' ').collect(),
+        });
+        if !words.any(|word| word == scope) {
+            return Err(Untrue::Narrow);
+        }
+    }
+    let until = seconds(&claims, "exp").unwrap_or(now);
+    Ok((subject(&claims, expected)?, until))
+}
+
+/// Whether a token could be one that is believed, before any key is looked for: nobody is asked for
+/// keys because of what is none.
+pub fn is_plausible(token: &str, expected: &Expected) -> bool {
+    check_header(token, expected).is_ok()
 }
 
 /// The claims of a token that is signed as it must be, by and for whom it must be.
 fn claims(token: &str, keys: &KeySet, expected: &Expected) -> Result<Map<String, Value>, Untrue> {
-    if token.len() > MAX_LENGTH {
-        return Err(Untrue::Wrong("it is too long"));
-    }
-    let unreadable = |_| Untrue::Wrong("it is no signed token");
-    let header = decode_header(token).map_err(unreadable)?;
-    if !expected.algorithms.contains(&header.alg) {
-        return Err(Untrue::Wrong("it is signed in a way that was not agreed on"));
-    }
-    // What a token calls critical must be understood, and nothing of the kind is (RFC 7515 section
-    // 4.1.11).
-    if header.crit.is_some() {
-        return Err(Untrue::Wrong("it asks for more than is understood"));
-    }
+    let header = check_header(token, expected)?;
     let key = keys.find(header.kid.as_deref()).ok_or(Untrue::UnknownKey)?;
     if key
         .common
@@ -164,7 +177,7 @@ fn claims(token: &str, keys: &KeySet, expected: &Expected) -> Result<Map<String,
     {
         return Err(Untrue::Wrong("its key is for another algorithm"));
     }
-    let key = DecodingKey::from_jwk(key).map_err(unreadable)?;
+    let key = DecodingKey::from_jwk(key).map_err(|_| Untrue::Wrong("its key cannot be used"))?;
     let mut validation = Validation::new(header.alg);
     validation.set_required_spec_claims(&["iss", "aud", "exp", "sub"]);
     validation.set_issuer(&expected.issuers);
@@ -175,6 +188,28 @@ fn claims(token: &str, keys: &KeySet, expected: &Expected) -> Result<Map<String,
     let read = decode::<Map<String, Value>>(token, &key, &validation);
     read.map(|read| read.claims)
         .map_err(|_| Untrue::Wrong("its signature, issuer or audience is not right"))
+}
+
+fn check_header(token: &str, expected: &Expected) -> Result<Header, Untrue> {
+    if token.len() > MAX_LENGTH {
+        return Err(Untrue::Wrong("it is too long"));
+    }
+    let header = decode_header(token).map_err(|_| Untrue::Wrong("it is no signed token"))?;
+    if !expected.algorithms.contains(&header.alg) {
+        return Err(Untrue::Wrong("it is signed in a way that was not agreed on"));
+    }
+    let kind = header.typ.as_deref().unwrap_or_default().to_ascii_lowercase();
+    let kind = kind.strip_prefix("application/").unwrap_or(&kind);
+    let kinds = &expected.kinds;
+    if !kinds.is_empty() && !kinds.iter().any(|expected| expected.eq_ignore_ascii_case(kind)) {
+        return Err(Untrue::Wrong("it is a token of another kind"));
+    }
+    // What a token calls critical must be understood, and nothing of the kind is (RFC 7515 section
+    // 4.1.11).
+    if header.crit.is_some() {
+        return Err(Untrue::Wrong("it asks for more than is understood"));
+    }
+    Ok(header)
 }
 
 fn timely(claims: &Map<String, Value>, now: u64, leeway: u64) -> Result<(), Untrue> {

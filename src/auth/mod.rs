@@ -31,12 +31,14 @@ pub use client::{
 };
 pub use clients::Clients;
 pub use grants::{ACCESS, Answer, Asked, Fault, Form, Grant, Grants, SCOPE, SIGN_IN, Time, Unfit};
-pub use identity::{Expected, KeySet, Subject, Untrue, algorithm, calling, signed_in};
+pub use identity::{
+    Expected, KeySet, Subject, Untrue, algorithm, calling, is_plausible, signed_in,
+};
 pub use keys::{Caller, Denied, Keys, Rotated};
 pub use listed::{Listed, Origin};
 pub use pending::{Consented, Lost, PATIENCE as PENDING_SECONDS, Pending, Sent, Shown};
 pub use person::People;
-pub use redirect::{APPS, check as check_redirect, is_loopback, matches, shown_host};
+pub use redirect::{APPS, check as check_redirect, is_local, matches, shown_host};
 pub use secret::Secret;
 
 pub use crate::store::Client;

@@ -5,19 +5,20 @@
 //! comes back from the identity provider is who agreed. Else somebody could agree for themselves
 //! and have another person sign in.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use subtle::ConstantTimeEq;
 
 use super::grants::Asked;
 use super::{pkce, secret};
-use crate::store::Client;
 
 /// Seconds until a sign-in that has begun must be done.
 pub const PATIENCE: u64 = 600;
 /// Sign-ins that are kept at a time, in each of the two phases; the oldest make room.
 const MOST: usize = 10_000;
+/// And of those who come from one place, so that a flood from there pushes nobody else out.
+const MOST_FROM_ONE: usize = 500;
 /// Characters of what nobody may guess.
 const CHANCE: usize = 43;
 
@@ -40,8 +41,8 @@ struct Held {
 pub struct Shown {
     /// The request.
     pub asked: Asked,
-    /// Who asks.
-    pub client: Client,
+    /// Where the request came from.
+    place: String,
     /// In the form: who sends it has seen the page.
     pub token: String,
     /// In a cookie: the browser that shows the page.
@@ -53,8 +54,6 @@ pub struct Shown {
 pub struct Consented {
     /// The request.
     pub asked: Asked,
-    /// Who asked.
-    pub client: Client,
     /// In a cookie, set only now: the browser in which it was agreed to.
     pub browser: String,
     /// For the identity provider's token endpoint (RFC 7636).
@@ -73,16 +72,17 @@ pub enum Lost {
 }
 
 impl Pending {
-    /// Begins a sign-in at this time (seconds since 1970): its name, and what the page and the
-    /// cookie hold.
+    /// Begins a sign-in at this time (seconds since 1970), asked for from this place: its name, and
+    /// what the page and the cookie hold.
     ///
     /// # Errors
     ///
     /// The system gives no random numbers.
-    pub fn begin(&self, asked: Asked, client: Client, now: u64) -> anyhow::Result<[String; 3]> {
+    pub fn begin(&self, asked: Asked, place: String, now: u64) -> anyhow::Result<[String; 3]> {
         let [id, token, browser] = [chance()?, chance()?, chance()?];
-        let shown = Shown { asked, client, token: token.clone(), browser: browser.clone() };
-        self.held().shown.put(id.clone(), shown, now);
+        let (given, seen) = (token.clone(), browser.clone());
+        let shown = Shown { asked, place: place.clone(), token: given, browser: seen };
+        self.held().shown.put(id.clone(), place, shown, now);
         Ok([id, token, browser])
     }
 
@@ -103,7 +103,7 @@ impl Pending {
     ///
     /// The system gives no random numbers.
     pub fn consented(&self, shown: Shown, now: u64) -> anyhow::Result<Sent> {
-        let Shown { asked, client, .. } = shown;
+        let Shown { asked, place, .. } = shown;
         let [state, browser, verifier, nonce] = [chance()?, chance()?, chance()?, chance()?];
         let sent = Sent {
             state: state.clone(),
@@ -111,8 +111,8 @@ impl Pending {
             nonce: nonce.clone(),
             challenge: pkce::challenge(&verifier),
         };
-        let consented = Consented { asked, client, browser, verifier, nonce };
-        self.held().consented.put(state, consented, now);
+        let consented = Consented { asked, browser, verifier, nonce };
+        self.held().consented.put(state, place, consented, now);
         Ok(sent)
     }
 
@@ -123,6 +123,13 @@ impl Pending {
     /// It does not go on.
     pub fn back(&self, state: &str, browser: &str, now: u64) -> Result<Consented, Lost> {
         self.held().consented.take(state, now, |consented| same(&consented.browser, browser))
+    }
+
+    /// Forgets what was not ended in time.
+    pub fn sweep(&self, now: u64) {
+        let mut held = self.held();
+        held.shown.pass(now);
+        held.consented.pass(now);
     }
 
     fn held(&self) -> MutexGuard<'_, Held> {
@@ -145,46 +152,78 @@ pub struct Sent {
 
 /// Sign-ins of one phase, by name and by age.
 struct Phase<T> {
-    named: HashMap<String, (u64, u64, T)>,
-    /// In the order in which they came.
+    named: HashMap<String, Begun<T>>,
+    /// Names in the order in which they came, of all and of each place.
     aged: BTreeMap<u64, String>,
+    placed: HashMap<String, BTreeSet<u64>>,
     next: u64,
+}
+
+/// One of them.
+struct Begun<T> {
+    begun: u64,
+    turn: u64,
+    place: String,
+    value: T,
 }
 
 impl<T> Default for Phase<T> {
     fn default() -> Phase<T> {
-        Phase { named: HashMap::new(), aged: BTreeMap::new(), next: 0 }
+        let (named, aged, placed) = (HashMap::new(), BTreeMap::new(), HashMap::new());
+        Phase { named, aged, placed, next: 0 }
     }
 }
 
 impl<T> Phase<T> {
-    fn put(&mut self, id: String, value: T, now: u64) {
-        while let Some((turn, oldest)) = self.aged.first_key_value() {
-            let is_over = self.named.get(oldest).is_none_or(|(begun, ..)| begun + PATIENCE <= now);
-            if !is_over && self.named.len() < MOST {
-                break;
-            }
-            let turn = *turn;
-            if let Some(id) = self.aged.remove(&turn) {
-                self.named.remove(&id);
-            }
+    fn put(&mut self, id: String, place: String, value: T, now: u64) {
+        self.pass(now);
+        let from_one = self.placed.get(&place);
+        let full = from_one.filter(|turns| turns.len() >= MOST_FROM_ONE);
+        let oldest = match full {
+            Some(turns) => turns.first().copied(),
+            None if self.named.len() >= MOST => self.aged.keys().next().copied(),
+            None => None,
+        };
+        if let Some(id) = oldest.and_then(|turn| self.aged.get(&turn).cloned()) {
+            self.remove(&id);
         }
-        self.aged.insert(self.next, id.clone());
-        self.named.insert(id, (now, self.next, value));
+        let turn = self.next;
         self.next += 1;
+        self.aged.insert(turn, id.clone());
+        self.placed.entry(place.clone()).or_default().insert(turn);
+        self.named.insert(id, Begun { begun: now, turn, place, value });
     }
 
     fn take(&mut self, id: &str, now: u64, fits: impl FnOnce(&T) -> bool) -> Result<T, Lost> {
-        let (begun, _, value) = self.named.get(id).ok_or(Lost::Unknown)?;
-        if begun + PATIENCE <= now {
-            return Err(Lost::Unknown);
-        }
-        if !fits(value) {
+        self.pass(now);
+        let held = self.named.get(id).ok_or(Lost::Unknown)?;
+        if !fits(&held.value) {
             return Err(Lost::Elsewhere);
         }
-        let (_, turn, value) = self.named.remove(id).ok_or(Lost::Unknown)?;
+        self.remove(id).ok_or(Lost::Unknown)
+    }
+
+    /// Forgets those that are over.
+    fn pass(&mut self, now: u64) {
+        while let Some((_, id)) = self.aged.first_key_value() {
+            if self.named.get(id).is_some_and(|held| held.begun + PATIENCE > now) {
+                break;
+            }
+            let id = id.clone();
+            self.remove(&id);
+        }
+    }
+
+    fn remove(&mut self, id: &str) -> Option<T> {
+        let Begun { turn, place, value, .. } = self.named.remove(id)?;
         self.aged.remove(&turn);
-        Ok(value)
+        if let Some(turns) = self.placed.get_mut(&place) {
+            turns.remove(&turn);
+            if turns.is_empty() {
+                self.placed.remove(&place);
+            }
+        }
+        Some(value)
     }
 }
 
@@ -194,4 +233,44 @@ fn chance() -> anyhow::Result<String> {
 
 fn same(ours: &str, theirs: &str) -> bool {
     ours.as_bytes().ct_eq(theirs.as_bytes()).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn phase() -> Phase<u32> {
+        Phase::default()
+    }
+
+    #[test]
+    fn a_sign_in_is_taken_once_by_who_fits_and_not_after_its_time() {
+        let mut phase = phase();
+        phase.put("a".into(), "here".into(), 7, 100);
+        assert_eq!(phase.take("b", 100, |_| true), Err(Lost::Unknown));
+        assert_eq!(phase.take("a", 100, |_| false), Err(Lost::Elsewhere));
+        assert_eq!(phase.take("a", 699, |_| true), Ok(7));
+        assert_eq!(phase.take("a", 699, |_| true), Err(Lost::Unknown));
+        phase.put("a".into(), "here".into(), 7, 100);
+        assert_eq!(phase.take("a", 700, |_| true), Err(Lost::Unknown));
+        assert!(phase.named.is_empty() && phase.aged.is_empty() && phase.placed.is_empty());
+    }
+
+    #[test]
+    fn a_flood_from_one_place_pushes_nobody_else_out() {
+        let mut phase = phase();
+        phase.put("honest".into(), "elsewhere".into(), 0, 100);
+        for n in 0..3000 {
+            phase.put(format!("{n}"), "flood".into(), n, 100);
+        }
+        assert_eq!(phase.named.len(), MOST_FROM_ONE + 1);
+        assert_eq!(phase.take("honest", 100, |_| true), Ok(0));
+        assert_eq!(phase.take("2999", 100, |_| true), Ok(2999));
+        // From very many places the oldest of all make room.
+        for n in 0..MOST + 10 {
+            phase.put(format!("p{n}"), format!("place {n}"), 1, 100);
+        }
+        assert_eq!(phase.named.len(), MOST);
+        assert_eq!(phase.take("p0", 100, |_| true), Err(Lost::Unknown));
+    }
 }

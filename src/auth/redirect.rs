@@ -88,17 +88,20 @@ fn loopback(uri: &str) -> Option<(&str, &str)> {
     Some((host, if path.is_empty() { "/" } else { path }))
 }
 
-/// The host as people are shown it: with its port where it has one, or the app's scheme.
+/// The host as people are shown it: with its port where it has one; of an app what tells it from
+/// others of its scheme.
 pub fn shown_host(uri: &str) -> String {
     match uri.split_once("://") {
         Some(("https" | "http", rest)) => authority(rest).to_owned(),
-        _ => format!("the app {}", uri.split(':').next().unwrap_or_default()),
+        Some((app, rest)) => format!("{app}://{}", authority(rest)),
+        None => uri.to_owned(),
     }
 }
 
-/// Whether an address is on the person's own machine.
-pub fn is_loopback(uri: &str) -> bool {
-    loopback(uri).is_some()
+/// Whether an address leads to a program on the person's own machine, which any other there could
+/// pretend to be.
+pub fn is_local(uri: &str) -> bool {
+    !uri.starts_with("https://")
 }
 
 /// An address to send somebody back to, with these parameters.

@@ -49,6 +49,8 @@ fn show(settings: &Settings, names: Vec<String>) -> anyhow::Result<String> {
     add("limits.key", value, source);
     let (value, source) = text(&settings.address_limit, Clone::clone);
     add("limits.address", value, source);
+    let (value, source) = text(&settings.registration_limit, Clone::clone);
+    add("limits.registration", value, source);
     let (value, source) = text(&settings.on_limit, |on_limit| {
         match on_limit {
             OnLimit::Http => "http",
@@ -109,15 +111,20 @@ fn sign_in(settings: &Settings, add: &mut impl FnMut(&str, toml::Value, String))
             add("sign_in.client_networks", value, source);
         }
         Access::External => {
-            let ExternalSettings { issuer, audience, jwks_url, algorithms } = &settings.external;
+            let ExternalSettings { issuer, audience, jwks_url, .. } = &settings.external;
             let (value, source) = text(issuer, Clone::clone);
             add("external.issuer", value, source);
             let (value, source) = text(audience, Clone::clone);
             add("external.audience", value, source);
             let (value, source) = text(jwks_url, Clone::clone);
             add("external.jwks_url", value, source);
+            let ExternalSettings { algorithms, token_types, scope, .. } = &settings.external;
             let (value, source) = list(algorithms);
             add("external.algorithms", value, source);
+            let (value, source) = list(token_types);
+            add("external.token_types", value, source);
+            let (value, source) = text(scope, Clone::clone);
+            add("external.scope", value, source);
         }
     }
 }

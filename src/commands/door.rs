@@ -9,8 +9,9 @@ use anyhow::Context;
 use super::key;
 use crate::auth::watched::others_write;
 use crate::auth::{APPS, Audit, Clients, Grants, Keys, People, algorithm};
-use crate::config::{Access, Settings};
+use crate::config::{Access, Setting, Settings};
 use crate::http::{self, Clock, External, ExternalOptions, ProviderOptions, SignIn, SignInOptions};
+use crate::limits::Limit;
 use crate::outward::{self, Permit};
 use crate::store::Store;
 
@@ -66,7 +67,14 @@ pub(super) fn check(settings: &Settings) -> anyhow::Result<()> {
     for name in &algorithms.value {
         algorithm(name).with_context(|| format!("{}: algorithms", algorithms.source))?;
     }
+    registrations(settings)?;
     permit(settings).map(drop)
+}
+
+/// Clients that may register from one address.
+fn registrations(settings: &Settings) -> anyhow::Result<Limit> {
+    let Setting { value, source } = &settings.registration_limit;
+    value.parse().with_context(|| format!("{source}: limits.registration"))
 }
 
 /// Where keys and sign-ins are kept. A server whose keys come with its settings does without.
@@ -110,6 +118,7 @@ fn sign_in(
         apps,
         documents: outward::guarded_agent(DOCUMENT, permit(settings)?, &[]),
         origin,
+        registrations: registrations(settings)?,
         clock: clock.clone(),
     })
 }
@@ -122,6 +131,8 @@ fn external(settings: &Settings, origin: String) -> anyhow::Result<External> {
         jwks_url: set.jwks_url.value.clone(),
         audience: audience.unwrap_or_else(|| format!("{origin}/mcp")),
         algorithms: set.algorithms.value.clone(),
+        kinds: set.token_types.value.clone(),
+        scope: Some(set.scope.value.clone()).filter(|scope| !scope.is_empty()),
         origin,
     })
 }

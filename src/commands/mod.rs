@@ -18,6 +18,7 @@ mod sarif;
 mod search;
 mod serve;
 mod shell;
+mod sign_in;
 mod stdio;
 mod times;
 
@@ -71,6 +72,7 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> Result<ExitCode, Failur
         }
         Command::Model(action) => model::run(&settings(action.docs())?, action),
         Command::Key(action) => key::run(&settings(action.docs())?, action),
+        Command::SignIn(action) => sign_in::run(&settings(action.docs())?, action),
         Command::Audit(asked) => audit::run(&settings(asked.whose.docs.as_deref())?, asked),
         Command::Connect { client, docs, key } => {
             // A name nobody knows is told first, whatever the settings are.

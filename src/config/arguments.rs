@@ -38,6 +38,9 @@ pub enum Command {
     /// Make, list, replace and revoke bearer keys for agents
     #[command(subcommand)]
     Key(KeyAction),
+    /// Show who is signed in, and end it
+    #[command(subcommand)]
+    SignIn(SignInAction),
     /// Show who came to the door, from which network, and with what outcome
     Audit(AuditArguments),
     /// Print ready-to-paste configuration for MCP clients
@@ -271,6 +274,52 @@ pub struct Lifetime {
     /// It lets in until it is revoked
     #[arg(long)]
     pub never: bool,
+}
+
+/// What to do with sign-ins.
+#[derive(Debug, Subcommand)]
+pub enum SignInAction {
+    /// Show who is signed in, by keyed hashes, with which client and until when
+    List {
+        /// Print a JSON array
+        #[arg(long)]
+        json: bool,
+        /// Where the docs of the server are
+        #[command(flatten)]
+        whose: Whose,
+    },
+    /// End sign-ins: their tokens let nobody in any more
+    Revoke {
+        /// Which
+        #[command(flatten)]
+        ended: Ended,
+        /// Where the docs of the server are
+        #[command(flatten)]
+        whose: Whose,
+    },
+}
+
+impl SignInAction {
+    /// The docs folder that was named, if any.
+    pub fn docs(&self) -> Option<&Path> {
+        let (SignInAction::List { whose, .. } | SignInAction::Revoke { whose, .. }) = self;
+        whose.docs.as_deref()
+    }
+}
+
+/// Which sign-ins are ended.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub struct Ended {
+    /// All of a person, by the keyed hash that the list shows
+    #[arg(long, value_name = "HASH")]
+    pub person: Option<String>,
+    /// All with a client, by its id; it is forgotten, too
+    #[arg(long, value_name = "ID")]
+    pub client: Option<String>,
+    /// All; after a backup was restored, so that nothing that was ended since comes back
+    #[arg(long)]
+    pub all: bool,
 }
 
 /// Arguments of `docent audit`.

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail, ensure};
 use serde::Deserialize;
+use url::Url;
 
 use super::settings::{Pick, Setting};
 
@@ -33,6 +34,8 @@ pub(super) struct ExternalFile {
     audience: Option<String>,
     jwks_url: Option<String>,
     algorithms: Option<Vec<String>>,
+    token_types: Option<Vec<String>>,
+    scope: Option<String>,
 }
 
 /// A value that is shown to nobody.
@@ -75,6 +78,10 @@ pub struct ExternalSettings {
     pub jwks_url: Setting<String>,
     /// How its tokens may be signed. Default: RS256.
     pub algorithms: Setting<Vec<String>>,
+    /// What its access tokens call themselves in their header, `typ`. Default: at+jwt.
+    pub token_types: Setting<Vec<String>>,
+    /// What its tokens must allow. Default: none, nothing.
+    pub scope: Setting<String>,
 }
 
 impl SignInSettings {
@@ -141,6 +148,8 @@ impl ExternalSettings {
             issuer: text(file.issuer),
             audience: text(file.audience),
             jwks_url: text(file.jwks_url),
+            scope: text(file.scope),
+            token_types: pick.or_default(file.token_types, vec!["at+jwt".to_owned()]),
             algorithms: pick.or_default(file.algorithms, vec!["RS256".to_owned()]),
         }
     }
@@ -189,6 +198,8 @@ pub(super) fn check_origin(public_url: &Setting<Option<String>>) -> anyhow::Resu
              https://docs.example.com"
         );
     };
+    // As clients read it: they compare what they are told, byte for byte.
+    let origin = Url::parse(url).map(|url| url.origin().ascii_serialization());
     let rest = url.split_once("://").map_or(url.as_str(), |(_, rest)| rest);
     if let Some((host, _)) = rest.split_once('/') {
         let scheme = &url[..url.len() - rest.len()];
@@ -196,5 +207,9 @@ pub(super) fn check_origin(public_url: &Setting<Option<String>>) -> anyhow::Resu
             "{source}: {url:?} has a path, and sign-ins need a host of their own: {scheme}{host}"
         );
     }
-    Ok(())
+    match origin {
+        Ok(origin) if origin == *url => Ok(()),
+        Ok(origin) => bail!("{source}: {url:?} has to be written as {origin}"),
+        Err(_) => bail!("{source}: {url:?} is no address"),
+    }
 }

@@ -50,6 +50,7 @@ pub(super) struct Limits {
     pub(super) user: Option<String>,
     pub(super) key: Option<String>,
     pub(super) address: Option<String>,
+    pub(super) registration: Option<String>,
     pub(super) on_limit: Option<String>,
 }
 

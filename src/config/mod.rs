@@ -9,8 +9,8 @@ mod file;
 mod settings;
 
 pub use arguments::{
-    AddArguments, Arguments, AuditArguments, CheckArguments, Command, Docs, EvalArguments, Flags,
-    IndexArguments, KeyAction, Lifetime, ModelAction, SearchArguments,
+    AddArguments, Arguments, AuditArguments, CheckArguments, Command, Docs, Ended, EvalArguments,
+    Flags, IndexArguments, KeyAction, Lifetime, ModelAction, SearchArguments, SignInAction,
 };
 pub use door::{ExternalSettings, SecretText, SignInSettings};
 pub use file::CollectionSettings;

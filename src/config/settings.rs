@@ -118,6 +118,8 @@ pub struct Settings {
     pub user_limit: Setting<String>,
     /// Calls that an address without a key may make. Default: 120/minute.
     pub address_limit: Setting<String>,
+    /// Clients that may register from one address. Default: 20/hour.
+    pub registration_limit: Setting<String>,
     /// How a call over its limit is answered. Default: http.
     pub on_limit: Setting<OnLimit>,
     /// Addresses and networks of proxies whose word on the client's address counts. Default: none.
@@ -210,6 +212,7 @@ impl Settings {
             key_limit: pick.or_default(file.limits.key, "60/minute".to_owned()),
             user_limit: pick.or_default(file.limits.user, "40/hour".to_owned()),
             address_limit: pick.or_default(file.limits.address, "120/minute".to_owned()),
+            registration_limit: pick.or_default(file.limits.registration, "20/hour".to_owned()),
             trusted_proxies: pick.or_default(file.trusted_proxies, Vec::new()),
             log,
             watch,

@@ -8,17 +8,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::Request;
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use ipnet::IpNet;
 
 use super::client::{self, Peer};
 use super::clock::Clock;
-use super::error::{Challenge, Error};
+use super::error::{self, Challenge, Error, Refusal};
 use super::external::External;
 use super::sign_in::{RESOURCE_METADATA, SignIn};
 use super::told::{OnLimit, Scope, Told};
 use crate::auth::audit::{Entry, Event, Outcome};
-use crate::auth::{ACCESS, Audit, Caller, Keys, SCOPE, Secret};
+use crate::auth::{ACCESS, Audit, Caller, Keys, SCOPE, Secret, Untrue};
 use crate::limits::{Limit, Windows};
 use crate::mcp;
 
@@ -101,6 +101,13 @@ pub(super) enum Who {
         /// The token.
         token: String,
     },
+    /// A person who signed in elsewhere.
+    Guest {
+        /// Issuer and subject.
+        id: String,
+        /// Until when their token is good, in seconds since 1970.
+        until: u64,
+    },
     /// Anybody at this address.
     Address(IpNet),
     /// Somebody on this machine.
@@ -116,7 +123,7 @@ impl Who {
                 tools: scope.tools.clone(),
             }),
             // Everything, but for them alone: no cache may give it to others.
-            Who::Person { .. } => Some(mcp::Scope::default()),
+            Who::Person { .. } | Who::Guest { .. } => Some(mcp::Scope::default()),
             Who::Address(_) | Who::Neighbour => None,
         }
     }
@@ -265,12 +272,8 @@ impl Door {
             self.attempt(network)?;
             return Err(self.challenge(true).into());
         }
-        let is_key = Secret::parse(&token).is_some();
-        if let Some(external) = external.as_ref().filter(|_| !is_key)
-            && let Some((issuer, name)) = external.whose(&token, date).await?
-        {
-            let id = format!("{}:{issuer}{name}", issuer.len());
-            return Ok(Who::Person { id, token });
+        if let Some(external) = external.as_ref().filter(|_| Secret::parse(&token).is_none()) {
+            return self.guest(external, &token, date, address).await;
         }
         if let Some(keys) = keys {
             match keys.check(&token, date)? {
@@ -293,6 +296,44 @@ impl Door {
         Err(self.challenge(true).into())
     }
 
+    /// Somebody with a token of another authorization server.
+    async fn guest(
+        &self,
+        external: &External,
+        token: &str,
+        date: u64,
+        address: IpAddr,
+    ) -> Result<Who, Error> {
+        let refused = |reason| {
+            self.note(Entry::of(Event::TokenShown).outcome(Outcome::Refused(reason)), address);
+            // Tokens end, and their bearers come to learn it: this is no guessing.
+            self.attempt(client::network(address))
+        };
+        match external.whose(token, date).await {
+            Ok(Ok((subject, until))) => {
+                let id = format!("{}:{}{}", subject.issuer.len(), subject.issuer, subject.name);
+                Ok(Who::Guest { id, until })
+            }
+            Ok(Err(Untrue::Narrow)) => {
+                refused("scope")?;
+                Err(self.narrow().into())
+            }
+            Ok(Err(untrue)) => {
+                tracing::debug!(?untrue, "a token is not believed");
+                refused("not believed")?;
+                Err(self.challenge(true).into())
+            }
+            // It was logged where it was asked for, once.
+            Err(error) => {
+                tracing::debug!(error = format!("{error:#}"), "nobody can be believed just now");
+                let message = "the keys of the authorization server cannot be had just now";
+                let refusal =
+                    Refusal::new(StatusCode::SERVICE_UNAVAILABLE, error::TRANSPORT, message);
+                Err(refusal.header(header::RETRY_AFTER, HeaderValue::from(10)).into())
+            }
+        }
+    }
+
     /// Counts somebody who did not get in, and did not guess either.
     pub(super) fn attempt(&self, network: IpNet) -> Result<(), Error> {
         let told = self.told(Scope::Address, self.rules.address, &self.addresses, network);
@@ -305,9 +346,11 @@ impl Door {
         let Rules { keys, sign_in, external, .. } = &self.rules;
         let mut header = match self.origin() {
             None => "Bearer realm=\"docent\"".to_owned(),
-            Some(origin) => format!(
-                "Bearer resource_metadata=\"{origin}{RESOURCE_METADATA}\", scope=\"{SCOPE}\""
-            ),
+            Some(origin) => {
+                let scope = self.scope().map(|scope| format!(", scope=\"{scope}\""));
+                let scope = scope.unwrap_or_default();
+                format!("Bearer resource_metadata=\"{origin}{RESOURCE_METADATA}\"{scope}")
+            }
         };
         let mut ways: Vec<Cow<'static, str>> = Vec::new();
         if let Some(sign_in) = sign_in {
@@ -330,7 +373,28 @@ impl Door {
             message = format!("what was sent is not valid, or not any more; {message}");
         }
         let code = if shown { "invalid_token" } else { "missing_token" };
-        Challenge { header, code, message }
+        Challenge { status: StatusCode::UNAUTHORIZED, header, code, message }
+    }
+
+    /// What somebody learns whose token is good and does not allow enough (RFC 6750 section 3.1).
+    fn narrow(&self) -> Challenge {
+        let Challenge { header, .. } = self.challenge(false);
+        let scope = self.scope().unwrap_or_default();
+        Challenge {
+            status: StatusCode::FORBIDDEN,
+            header: format!("{header}, error=\"insufficient_scope\""),
+            code: "insufficient_scope",
+            message: format!("the token does not allow {scope}, which calls need here"),
+        }
+    }
+
+    /// What a token must allow, if anything.
+    pub(super) fn scope(&self) -> Option<&str> {
+        match (&self.rules.sign_in, &self.rules.external) {
+            (Some(_), _) => Some(SCOPE),
+            (None, Some(external)) => external.scope(),
+            (None, None) => None,
+        }
     }
 
     /// Says that very many wrong keys come: whoever has many networks is held off in none of them.
@@ -354,6 +418,7 @@ impl Door {
             (Who::Person { token, .. }, _, Some(sign_in)) => {
                 sign_in.whose(token).map_or(true, |grant| grant.is_some())
             }
+            (Who::Guest { until, .. }, _, _) => (self.clock)().date < *until,
             _ => true,
         }
     }
@@ -370,7 +435,7 @@ impl Door {
             Who::Address(network) => {
                 Some(self.told(Scope::Address, self.rules.address, &self.addresses, *network))
             }
-            Who::Person { id, .. } => {
+            Who::Person { id, .. } | Who::Guest { id, .. } => {
                 Some(self.told(Scope::Person, self.rules.user, &self.callers, id.clone()))
             }
             Who::Key(Caller { family, limit, .. }) => {
@@ -415,8 +480,6 @@ fn bearer(headers: &HeaderMap) -> Option<Option<&str>> {
 
 #[cfg(test)]
 mod tests {
-    use axum::http::HeaderValue;
-
     use super::*;
 
     fn of(values: &[&str]) -> Option<Option<String>> {

@@ -42,6 +42,8 @@ pub(super) enum Error {
 /// request, some clients break.
 #[derive(Debug)]
 pub(super) struct Challenge {
+    /// 401, or 403 where who it is is known.
+    pub(super) status: StatusCode,
     /// The header `WWW-Authenticate`.
     pub(super) header: String,
     /// A code word, and what to do.
@@ -52,7 +54,7 @@ pub(super) struct Challenge {
 impl IntoResponse for Challenge {
     fn into_response(self) -> Response {
         let body = json!({ "error": self.code, "error_description": self.message });
-        let mut response = (StatusCode::UNAUTHORIZED, Json(body)).into_response();
+        let mut response = (self.status, Json(body)).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         let challenge = HeaderValue::try_from(self.header);

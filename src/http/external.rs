@@ -2,10 +2,8 @@
 
 use std::time::Duration;
 
-use anyhow::Context;
-
 use super::issuer_keys::IssuerKeys;
-use crate::auth::{Expected, Untrue, algorithm, calling};
+use crate::auth::{Expected, Subject, Untrue, algorithm, calling, is_plausible};
 use crate::outward;
 
 /// How long an answer of the authorization server may take.
@@ -24,6 +22,10 @@ pub struct ExternalOptions {
     pub audience: String,
     /// How they may be signed.
     pub algorithms: Vec<String>,
+    /// What kinds of token they may be, as their header calls them.
+    pub kinds: Vec<String>,
+    /// What they must allow, if anything.
+    pub scope: Option<String>,
 }
 
 /// The authorization server.
@@ -46,6 +48,8 @@ impl External {
             issuers: vec![options.issuer],
             audience: options.audience,
             algorithms: algorithms.collect::<anyhow::Result<_>>()?,
+            kinds: options.kinds,
+            scope: options.scope,
         };
         let keys = IssuerKeys::new(outward::agent(PATIENCE));
         Ok(External { origin: options.origin, jwks_url: options.jwks_url, expected, keys })
@@ -60,29 +64,25 @@ impl External {
         &self.expected.issuers[0]
     }
 
-    /// Issuer and subject of who shows a token, at this time (seconds since 1970); none if it is not
-    /// believed.
+    /// What a token must allow, if anything.
+    pub(super) fn scope(&self) -> Option<&str> {
+        self.expected.scope.as_deref()
+    }
+
+    /// Who shows a token at this time (seconds since 1970), and until when it is good.
     ///
     /// # Errors
     ///
-    /// The keys cannot be fetched.
+    /// There are no keys, and they cannot be fetched.
     pub(super) async fn whose(
         &self,
         token: &str,
         now: u64,
-    ) -> anyhow::Result<Option<(String, String)>> {
-        let read = |keys: &_| calling(token, keys, &self.expected, now);
-        let read = self.keys.read(&self.jwks_url, read).await;
-        match read.context("the keys of the authorization server cannot be fetched")? {
-            Ok(subject) => Ok(Some((subject.issuer, subject.name))),
-            Err(Untrue::UnknownKey) => {
-                tracing::debug!("a token is signed by an unknown key");
-                Ok(None)
-            }
-            Err(Untrue::Wrong(why)) => {
-                tracing::debug!(why, "a token is not believed");
-                Ok(None)
-            }
+    ) -> anyhow::Result<Result<(Subject, u64), Untrue>> {
+        if !is_plausible(token, &self.expected) {
+            return Ok(Err(Untrue::Wrong("it is no token of this issuer")));
         }
+        let read = |keys: &_| calling(token, keys, &self.expected, now);
+        self.keys.read(&self.jwks_url, read).await
     }
 }

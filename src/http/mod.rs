@@ -8,7 +8,7 @@
 //! | `guard` | which hosts and origins are let in (pure) |
 //! | `door`, `client`, `told` | who may call, and how much |
 //! | `sign_in` | how people sign in |
-//! | `external`, `issuer_keys` | tokens that others give out |
+//! | `external`, `issuer_keys`, `fetched` | tokens that others give out |
 //! | `stream` | how long a caller is told of changes |
 //! | `cors` | what browsers are told |
 //! | `rpc`, `envelope` | which bodies are calls |
@@ -25,6 +25,7 @@ mod door;
 mod envelope;
 mod error;
 mod external;
+mod fetched;
 mod guard;
 mod health;
 mod html;

@@ -99,6 +99,18 @@ impl<K: Hash + Eq> Windows<K> {
     }
 }
 
+impl<K: Hash + Eq> Windows<K> {
+    /// How long a caller has to wait whose limit is used up; nothing is counted.
+    pub fn used_up(&self, caller: &K, limit: Limit, now: Duration) -> Option<Duration> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let calls = state.callers.get_mut(caller)?;
+        calls.pass(now);
+        let most = limit.calls as usize;
+        let leaves = calls.times.get(calls.times.len().checked_sub(most)?)?;
+        Some((Duration::from_nanos(*leaves) + limit.per).saturating_sub(now))
+    }
+}
+
 impl<K: Hash + Eq> State<K> {
     /// When there is room for one more caller, if there is none now.
     fn full_until(&mut self, most: usize, now: Duration) -> Option<Duration> {

@@ -77,8 +77,8 @@ impl Store {
         rows.context("cannot read the audit log")
     }
 
-    /// Deletes what is older than a time and then, of more than `most` rows, those that were
-    /// refused first: anybody can make such rows, and must not push out the others.
+    /// Deletes what is older than a time and then, of more than `most` rows, those first that
+    /// anybody can make: they must not push out those that tell of keys and of who signed in.
     ///
     /// # Errors
     ///
@@ -91,7 +91,9 @@ impl Store {
         if rows > most {
             change.execute(
                 "DELETE FROM audit WHERE id IN
-                     (SELECT id FROM audit ORDER BY refused IS NULL, id LIMIT ?1)",
+                     (SELECT id FROM audit
+                      ORDER BY refused IS NULL AND (event LIKE 'key.%' OR event = 'sign_in.done'),
+                               id LIMIT ?1)",
                 [rows - most],
             )?;
         }

@@ -52,12 +52,13 @@ impl Store {
     }
 
     /// Keeps a client, new or changed. Where there are `most` of its kind (those with a document,
-    /// those that registered), the one that was idle for longest makes room; false if none is idle.
+    /// those that registered), one makes room: of those that nobody is signed in with the one that
+    /// was not used for longest, else of all. Who is signed in with it has to sign in again.
     ///
     /// # Errors
     ///
     /// What SQLite says.
-    pub fn put_client(&self, client: &Client, most: u64) -> anyhow::Result<bool> {
+    pub fn put_client(&self, client: &Client, most: u64) -> anyhow::Result<()> {
         let mut connection = self.writer();
         let change = connection.transaction()?;
         let kind = if client.fresh_until.is_some() { "NOT NULL" } else { "NULL" };
@@ -73,13 +74,10 @@ impl Store {
         )?;
         if !known && count >= most {
             let sql = format!(
-                "DELETE FROM clients WHERE id = (SELECT id FROM clients
-                 WHERE fresh_until IS {kind} AND {IDLE}
-                 ORDER BY ifnull(used, created), rowid LIMIT 1)"
+                "DELETE FROM clients WHERE id = (SELECT id FROM clients WHERE fresh_until IS {kind}
+                 ORDER BY {IDLE} DESC, ifnull(used, created), rowid LIMIT 1)"
             );
-            if change.execute(&sql, [])? == 0 {
-                return Ok(false);
-            }
+            change.execute(&sql, [])?;
         }
         change.execute(
             &format!(
@@ -96,8 +94,7 @@ impl Store {
                 client.fresh_until,
             ],
         )?;
-        change.commit().context("cannot keep the client")?;
-        Ok(true)
+        change.commit().context("cannot keep the client")
     }
 
     /// Notes that somebody signed in with a client.

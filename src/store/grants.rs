@@ -76,6 +76,21 @@ pub enum Revocation<'a> {
     Client(&'a str),
     /// All that was given for one person.
     Person(&'a str),
+    /// All that was given to anybody.
+    All,
+}
+
+/// A sign-in that lasts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standing {
+    /// Who signed in: a keyed hash.
+    pub person: String,
+    /// With which client.
+    pub client: String,
+    /// When.
+    pub since: u64,
+    /// Until when it lasts.
+    pub until: u64,
 }
 
 impl Revocation<'_> {
@@ -84,6 +99,7 @@ impl Revocation<'_> {
             Revocation::Family(family) => format!("family {family}"),
             Revocation::Client(client) => format!("client {client}"),
             Revocation::Person(person) => format!("person {person}"),
+            Revocation::All => "all".to_owned(),
         }
     }
 }
@@ -167,6 +183,8 @@ impl Store {
             Revocation::Family(family) => ("family", family),
             Revocation::Client(client) => ("client", client),
             Revocation::Person(person) => ("person", person),
+            // Of every kind of record there is one.
+            Revocation::All => ("'all'", "all"),
         };
         ensure!(!name.is_empty(), "an empty name names nothing that could be revoked");
         let mut connection = self.writer();
@@ -184,6 +202,29 @@ impl Store {
             && change.execute("DELETE FROM clients WHERE id = ?1", [name])? > 0;
         change.commit().context("cannot revoke")?;
         Ok((gone as u64, known))
+    }
+
+    /// The sign-ins that last at a time, the newest last.
+    ///
+    /// # Errors
+    ///
+    /// What SQLite says.
+    pub fn standing(&self, now: u64) -> anyhow::Result<Vec<Standing>> {
+        let connection = self.reader();
+        let mut asked = connection.prepare_cached(
+            "SELECT person, client, established, expires FROM grants
+             WHERE kind = 2 AND successor IS NULL AND expires > ?1 AND person IS NOT NULL
+             ORDER BY established",
+        )?;
+        let standing = asked.query_map([now], |row| {
+            Ok(Standing {
+                person: row.get("person")?,
+                client: row.get("client")?,
+                since: row.get("established")?,
+                until: row.get("expires")?,
+            })
+        })?;
+        standing.collect::<Result<_, _>>().context("cannot read who is signed in")
     }
 
     /// Removes what has ended. Returns how much that was.
@@ -211,7 +252,7 @@ fn is_revoked(connection: &Connection, record: &GrantRecord) -> rusqlite::Result
     let scope = |what: Revocation<'_>| what.scope();
     let mut asked = connection.prepare_cached(
         "SELECT EXISTS (SELECT 1 FROM revoked WHERE scope = ?1
-         OR (scope IN (?2, ?3) AND at >= ?4))",
+         OR (scope IN (?2, ?3, 'all') AND at >= ?4))",
     )?;
     let family = family.as_ref().map(|family| scope(Revocation::Family(family)));
     let person = person.as_ref().map(|person| scope(Revocation::Person(person)));

@@ -9,6 +9,6 @@ mod sqlite;
 
 pub use audit::AuditRow;
 pub use clients::Client;
-pub use grants::{GrantKind, GrantRecord, Revocation};
+pub use grants::{GrantKind, GrantRecord, Revocation, Standing};
 pub use keys::{Key, KeyLimit, KeyScope};
 pub use sqlite::Store;

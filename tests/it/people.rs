@@ -180,7 +180,10 @@ impl House {
             "response_types": ["code"] });
         let answer = self.post_json("/register", &body).await;
         assert_eq!(answer.status, 201, "{}", answer.text);
-        answer.json()["client_id"].as_str().expect("a name").to_owned()
+        let id = answer.json()["client_id"].as_str().expect("a name").to_owned();
+        // Somebody has signed in with it before.
+        self.store.use_client(&id, 1).expect("a store");
+        id
     }
 
     /// Sends JSON.
@@ -290,6 +293,7 @@ fn open(
         apps,
         documents: documents.clone(),
         origin: ORIGIN.into(),
+        registrations: "20/hour".parse().expect("a limit"),
         clock: clock.clone(),
     });
     let sign_in = Arc::new(sign_in.expect("a sign-in"));

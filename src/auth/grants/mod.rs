@@ -69,6 +69,11 @@ pub struct Grants {
 pub struct Asked(ValidatedAuthorizationRequest);
 
 impl Asked {
+    /// Who asks.
+    pub fn client(&self) -> &str {
+        self.0.client_id.as_str()
+    }
+
     /// Where the person is sent back to.
     pub fn redirect_uri(&self) -> &str {
         &self.0.redirect_uri
@@ -281,13 +286,13 @@ impl Grants {
         }
     }
 
-    /// Revokes a token of a client, with a refresh token the whole sign-in (RFC 7009). What is
-    /// unknown, or another client's, is left alone without a word.
+    /// Revokes a token of a client, with a refresh token the whole sign-in (RFC 7009); whether there
+    /// was anything to revoke. What is unknown, or another client's, is left alone without a word.
     ///
     /// # Errors
     ///
     /// The store cannot be read or written.
-    pub fn revoke(&self, form: &Form) -> anyhow::Result<Result<(), Fault>> {
+    pub fn revoke(&self, form: &Form) -> anyhow::Result<Result<bool, Fault>> {
         let fault = |why: &str| Ok(Err(Fault::invalid_request(why)));
         let (client, token) = match (form.one("client_id"), form.one("token")) {
             (Ok(Some(client)), Ok(Some(token))) => (ClientId::new(client), token),
@@ -296,10 +301,22 @@ impl Grants {
         };
         let token = token.strip_prefix(ACCESS).or(token.strip_prefix(REFRESH)).unwrap_or(token);
         let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let theirs = self.server.store().is_of(token, client.as_str())?;
         match at_once(self.server.revoke(&client, None, token, None))? {
-            Ok(()) => Ok(Ok(())),
+            Ok(()) => Ok(Ok(theirs)),
             Err(error) => self.fault(error).map(Err),
         }
+    }
+
+    /// The sign-in that a refresh token in a form belongs to; none if it is of none.
+    ///
+    /// # Errors
+    ///
+    /// The store cannot be read.
+    pub fn family(&self, form: &Form) -> anyhow::Result<Option<String>> {
+        let Ok(Some(token)) = form.one("refresh_token") else { return Ok(None) };
+        let Some(token) = token.strip_prefix(REFRESH) else { return Ok(None) };
+        self.server.store().family(token)
     }
 
     /// Who stands behind an access token that is shown at `resource`; none if it is not good.
@@ -350,7 +367,7 @@ impl Grants {
             return Ok(Err(Fault::invalid_request("client_id is missing")));
         };
         let mut resources = Vec::new();
-        if form.pairs.iter().any(|(name, _)| name == "resource") {
+        if form.pairs.iter().any(|(name, value)| name == "resource" && !value.is_empty()) {
             let Some(ours) = self.resources(&form.pairs) else {
                 let why = "the resource is not this server's";
                 return Ok(Err(Fault::new(400, "invalid_target", why)));
@@ -418,7 +435,9 @@ impl Grants {
     /// at all; none if it is another.
     fn resources(&self, pairs: &[(String, String)]) -> Option<&str> {
         let ours = Url::parse(&self.resource).ok()?;
-        let mut named = pairs.iter().filter(|(name, _)| name == "resource");
+        // One without a value counts as absent (RFC 6749 section 3.1).
+        let mut named =
+            pairs.iter().filter(|(name, value)| name == "resource" && !value.is_empty());
         // What is parsed has its scheme and host in lower case, and no port that goes without saying.
         named
             .all(|(_, value)| Url::parse(value).is_ok_and(|url| url == ours))

@@ -39,6 +39,23 @@ impl Records {
         record.map(|record| Ok((opened(secret, &record)?, record))).transpose()
     }
 
+    /// The sign-in of a refresh token.
+    pub(super) fn family(&self, token: &str) -> anyhow::Result<Option<String>> {
+        let record = self.store.grant(GrantKind::Refresh, &seal::hash(token))?;
+        Ok(record.and_then(|record| record.family))
+    }
+
+    /// Whether a token is there and was given to this client.
+    pub(super) fn is_of(&self, token: &str, client: &str) -> anyhow::Result<bool> {
+        let hash = seal::hash(token);
+        for kind in [GrantKind::Access, GrantKind::Refresh] {
+            if self.store.grant(kind, &hash)?.is_some_and(|record| record.client == client) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// A code, without taking it.
     pub(super) fn code(&self, code: &str) -> anyhow::Result<Option<AuthorizationCodeRecord>> {
         Ok(self.find(GrantKind::Code, code)?.map(|(record, _)| record))

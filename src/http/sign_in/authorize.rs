@@ -13,7 +13,7 @@ use std::net::IpAddr;
 use super::{AUTHORIZATIONS, body, cookie, documents, page, pairs, see_other};
 use crate::auth::audit::{Entry, Event};
 use crate::auth::{Client, Lost, Shown, Unfit};
-use crate::http::Site;
+use crate::http::{Site, client};
 
 /// Longest query that is looked at, in bytes.
 const MAX_QUERY: usize = 8 * 1024;
@@ -40,7 +40,7 @@ async fn ask(site: &Arc<Site>, query: &str, address: IpAddr) -> anyhow::Result<R
     let (Some((_, id)), None) = (names.next(), names.next()) else {
         return Ok(page::refused(site, "The request does not say which app it comes from."));
     };
-    let client = match documents::client(site, id).await? {
+    let client = match documents::client(site, id, client::network(address)).await? {
         Ok(client) => client,
         Err(why) => return Ok(page::refused(site, &why)),
     };
@@ -49,7 +49,8 @@ async fn ask(site: &Arc<Site>, query: &str, address: IpAddr) -> anyhow::Result<R
     match asked {
         Ok(asked) => {
             let back = asked.redirect_uri().to_owned();
-            let begun = sign_in.pending.begin(asked, shown_client.clone(), sign_in.now())?;
+            let place = client::site(address).to_string();
+            let begun = sign_in.pending.begin(asked, place, sign_in.now())?;
             let [id, token, browser] = begun;
             site.door.note(Entry::of(Event::SignInBegan).with(&shown_client.id), address);
             let mut response = page::consent(site, &shown_client, &back, &id, &token);
@@ -59,6 +60,12 @@ async fn ask(site: &Arc<Site>, query: &str, address: IpAddr) -> anyhow::Result<R
             Ok(response)
         }
         Err(Unfit::Shown(why)) => Ok(page::refused(site, &why)),
+        // Nobody has ever signed in with it, and so nobody knows whose it is: whoever sends people
+        // here must not have this server send them on.
+        Err(Unfit::SentBack(_)) if is_new(&shown_client) => Ok(page::refused(
+            site,
+            &format!("The app {} has asked for something that cannot be given.", shown_client.name),
+        )),
         Err(Unfit::SentBack(address)) => Ok(see_other(&address)),
     }
 }
@@ -100,7 +107,7 @@ async fn answer(
         Err(Lost::Unknown) => return Ok(page::expired(site)),
         Err(Lost::Elsewhere) => return Ok(page::elsewhere(site)),
     };
-    let note = |event| site.door.note(Entry::of(event).with(&shown.client.id), address);
+    let note = |event| site.door.note(Entry::of(event).with(shown.asked.client()), address);
     let mut response = if field("answer") == "allow" {
         note(Event::Consented);
         send_on(site, shown).await?
@@ -147,6 +154,14 @@ fn is_from_here(headers: &HeaderMap, origin: &str) -> bool {
     // A page that names no referrer names no origin either.
     let from = header("origin").is_none_or(|from| from == origin || from == "null");
     site && from
+}
+
+/// Whether a client has only just registered, and sends people to other hosts.
+fn is_new(client: &Client) -> bool {
+    let elsewhere = |uri: &String| !crate::auth::is_local(uri);
+    client.used.is_none()
+        && client.fresh_until.is_none()
+        && client.redirect_uris.iter().any(elsewhere)
 }
 
 /// The host that stands behind a client, where it has proved one.

@@ -54,7 +54,7 @@ async fn come(
         Err(Lost::Unknown) => return Ok(page::expired(site)),
         Err(Lost::Elsewhere) => return Ok(page::elsewhere(site)),
     };
-    let client = consented.client.id.clone();
+    let client = consented.asked.client().to_owned();
     let note = |reason| {
         let refused = Entry::of(Event::SignedIn).outcome(Outcome::Refused(reason));
         site.door.note(refused.with(&client), address);
@@ -108,7 +108,7 @@ async fn who(site: &Arc<Site>, code: &str, consented: &Consented) -> Option<Stri
 async fn granted(site: &Arc<Site>, person: String, consented: Consented) -> anyhow::Result<String> {
     let now = site.sign_in()?.now();
     super::beside(site, move |sign_in| {
-        sign_in.clients.used(&consented.client.id, now)?;
+        sign_in.clients.used(consented.asked.client(), now)?;
         sign_in.grants.approve(&consented.asked, &person)
     })
     .await

@@ -41,12 +41,15 @@ pub(in crate::http) fn protected_resource() -> Router<Arc<Site>> {
     let resource = || {
         get(|State(site): State<Arc<Site>>| async move {
             let issuers: Vec<&str> = site.door.issuer().into_iter().collect();
-            document(&json!({
+            let mut body = json!({
                 "resource": site.endpoint,
                 "authorization_servers": issuers,
-                "scopes_supported": [SCOPE],
                 "bearer_methods_supported": ["header"],
-            }))
+            });
+            if let Some(scope) = site.door.scope() {
+                body["scopes_supported"] = json!([scope]);
+            }
+            document(&body)
         })
     };
     Router::new()

@@ -35,7 +35,7 @@ use axum::routing::{get, post};
 use ipnet::IpNet;
 use serde_json::{Value, json};
 
-use super::issuer_keys::aside;
+use super::fetched::aside;
 use super::{Clock, Site, client};
 use crate::auth::{Clients, Fault, Grant, Grants, Pending, People};
 use crate::limits::{Limit, Verdict, Windows};
@@ -64,8 +64,11 @@ const ADDRESSES: usize = 100_000;
 
 /// Requests from one address. Those who share one, behind a company's gateway, stay far below.
 const AUTHORIZATIONS: Limit = Limit { calls: 100, per: Duration::from_secs(15 * 60) };
-const TOKENS: Limit = Limit { calls: 300, per: Duration::from_secs(15 * 60) };
-const REGISTRATIONS: Limit = Limit { calls: 20, per: Duration::from_secs(60 * 60) };
+/// Of requests for tokens those that are refused: assistants that run elsewhere ask for all their
+/// people from a few addresses.
+const REFUSED_TOKENS: Limit = Limit { calls: 300, per: Duration::from_secs(15 * 60) };
+/// Refreshes of one sign-in: each leaves a trace for as long as the sign-in lasts.
+const REFRESHES: Limit = Limit { calls: 60, per: Duration::from_secs(60 * 60) };
 
 /// What the sign-in is made of.
 pub struct SignInOptions {
@@ -83,6 +86,8 @@ pub struct SignInOptions {
     pub documents: Agent,
     /// Origin of this server as the world knows it.
     pub origin: String,
+    /// Clients that may register from one address.
+    pub registrations: Limit,
     /// Where the time comes from.
     pub clock: Clock,
 }
@@ -99,7 +104,9 @@ pub struct SignIn {
     origin: String,
     clock: Clock,
     authorizations: Windows<IpNet>,
-    tokens: Windows<IpNet>,
+    refused_tokens: Windows<IpNet>,
+    refreshes: Windows<String>,
+    registration_limit: Limit,
     registrations: Windows<IpNet>,
 }
 
@@ -110,8 +117,17 @@ impl SignIn {
     ///
     /// A setting of the provider that cannot be right.
     pub fn new(options: SignInOptions) -> anyhow::Result<SignIn> {
-        let SignInOptions { grants, clients, people, provider, apps, documents, origin, clock } =
-            options;
+        let SignInOptions {
+            grants,
+            clients,
+            people,
+            provider,
+            apps,
+            documents,
+            origin,
+            registrations,
+            clock,
+        } = options;
         let provider = Provider::new(provider, format!("{origin}{CALLBACK}"))?;
         Ok(SignIn {
             grants,
@@ -124,7 +140,9 @@ impl SignIn {
             origin,
             clock,
             authorizations: Windows::new(ADDRESSES),
-            tokens: Windows::new(ADDRESSES),
+            refused_tokens: Windows::new(ADDRESSES),
+            refreshes: Windows::new(ADDRESSES),
+            registration_limit: registrations,
             registrations: Windows::new(ADDRESSES),
         })
     }
@@ -144,6 +162,7 @@ impl SignIn {
     ///
     /// The store cannot be written.
     pub fn sweep(&self) -> anyhow::Result<()> {
+        self.pending.sweep(self.now());
         self.grants.sweep()?;
         self.clients.sweep(self.now())
     }

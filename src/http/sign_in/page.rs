@@ -19,7 +19,7 @@ pub(super) fn consent(site: &Site, client: &Client, back: &str, id: &str, token:
                 .to_owned()
         }
     };
-    let local = if auth::is_loopback(back) {
+    let local = if auth::is_local(back) {
         "<p class=\"warning\">It runs on your own computer. Go on only if you have just begun to \
          connect an app there: any program on it could pretend to be this one.</p>\n"
     } else {

@@ -2,16 +2,16 @@
 //! nothing else, and of its answer the subject is taken and the rest forgotten, its tokens too.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
 use serde::Deserialize;
-use tokio::sync::Mutex;
 use url::Url;
 
 use crate::auth::{Consented, Expected, Sent, Subject, Untrue, algorithm, signed_in};
-use crate::http::issuer_keys::{IssuerKeys, aside};
-use crate::outward;
+use crate::http::fetched::{Fetched, aside};
+use crate::http::issuer_keys::IssuerKeys;
+use crate::outward::{self, Agent};
 
 /// Google, and how its older tokens spell it.
 const GOOGLE: &str = "https://accounts.google.com";
@@ -42,9 +42,8 @@ pub(super) struct Provider {
     options: ProviderOptions,
     redirect_uri: String,
     expected: Expected,
-    agent: outward::Agent,
-    /// What it says of itself, and when that was fetched.
-    metadata: Mutex<Option<(Instant, Arc<Metadata>)>>,
+    agent: Agent,
+    metadata: Fetched<Metadata>,
     keys: IssuerKeys,
 }
 
@@ -68,10 +67,12 @@ impl Provider {
             issuers,
             audience: options.client_id.clone(),
             algorithms: algorithms.collect::<anyhow::Result<_>>()?,
+            kinds: Vec::new(),
+            scope: None,
         };
         let agent = outward::agent(PATIENCE);
         let keys = IssuerKeys::new(agent.clone());
-        Ok(Provider { options, redirect_uri, expected, agent, metadata: Mutex::default(), keys })
+        Ok(Provider { options, redirect_uri, expected, agent, metadata: Fetched::new(), keys })
     }
 
     /// What people call it.
@@ -125,7 +126,7 @@ impl Provider {
         let read = |keys: &_| signed_in(&token, keys, &self.expected, &consented.nonce, now);
         match self.keys.read(&metadata.jwks_uri, read).await? {
             Ok(subject) => Ok(subject),
-            Err(Untrue::UnknownKey) => {
+            Err(Untrue::UnknownKey | Untrue::Narrow) => {
                 bail!("the ID token is signed by a key that the provider does not name")
             }
             Err(Untrue::Wrong(why)) => bail!("the ID token is not believed: {why}"),
@@ -173,16 +174,15 @@ impl Provider {
     }
 
     async fn metadata(&self) -> anyhow::Result<Arc<Metadata>> {
-        let mut known = self.metadata.lock().await;
-        if let Some((at, metadata)) = &*known
-            && at.elapsed() < METADATA
-        {
-            return Ok(metadata.clone());
-        }
-        let issuer = self.options.issuer.clone();
+        let (agent, issuer) = (self.agent.clone(), self.options.issuer.clone());
+        self.metadata.get(METADATA, move || Metadata::fetch(&agent, &issuer)).await
+    }
+}
+
+impl Metadata {
+    fn fetch(agent: &Agent, issuer: &str) -> anyhow::Result<Metadata> {
         let address = format!("{}/.well-known/openid-configuration", issuer.trim_end_matches('/'));
-        let agent = self.agent.clone();
-        let fetched = aside(move || outward::get_json(&agent, &address, MAX_ANSWER)).await?;
+        let fetched = outward::get_json(agent, &address, MAX_ANSWER)?;
         let metadata: Metadata = serde_json::from_slice(&fetched.body)
             .context("the provider's metadata lacks something")?;
         ensure!(
@@ -201,8 +201,6 @@ impl Provider {
                 "the provider names an address without TLS: {address}"
             );
         }
-        let metadata = Arc::new(metadata);
-        *known = Some((Instant::now(), metadata.clone()));
         Ok(metadata)
     }
 }

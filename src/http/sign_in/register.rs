@@ -6,7 +6,7 @@ use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 
-use super::{REGISTRATIONS, answer, body, fault, too_many};
+use super::{answer, body, fault, too_many};
 use crate::auth::audit::{Entry, Event};
 use crate::auth::{self, Fault, SCOPE};
 use crate::http::Site;
@@ -18,7 +18,8 @@ pub(super) async fn register(State(site): State<Arc<Site>>, request: Request) ->
         Err(error) => return super::failed(&error),
     };
     let address = site.door.address(&request);
-    if let Err(seconds) = sign_in.admit(&sign_in.registrations, REGISTRATIONS, address) {
+    if let Err(seconds) = sign_in.admit(&sign_in.registrations, sign_in.registration_limit, address)
+    {
         return too_many(seconds);
     }
     let (parts, content) = request.into_parts();
@@ -39,14 +40,10 @@ pub(super) async fn register(State(site): State<Arc<Site>>, request: Request) ->
     };
     let registration = auth::registration(&client, SCOPE);
     match super::beside(&site, move |sign_in| sign_in.clients.keep(&client)).await {
-        Ok(true) => {
+        Ok(()) => {
             let id = registration["client_id"].as_str().unwrap_or_default();
             site.door.note(Entry::of(Event::ClientRegistered).with(id), address);
             answer(StatusCode::CREATED, &registration)
-        }
-        Ok(false) => {
-            let why = "too many clients are in use here just now";
-            fault(&Fault::new(503, "temporarily_unavailable", why))
         }
         Err(error) => super::failed(&error),
     }

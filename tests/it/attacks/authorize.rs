@@ -15,7 +15,7 @@ fn keep(house: &House, id: &str, name: &str, redirect_uris: &[&str]) {
         used: None,
         fresh_until: None,
     };
-    assert!(house.store.put_client(&client, 1000).expect("a client"));
+    house.store.put_client(&client, 1000).expect("a client");
 }
 
 #[tokio::test]
@@ -283,7 +283,6 @@ async fn o39_tokens_are_for_this_server_alone() {
         "https://docs.example.com:444/mcp",
         "http://docs.example.com/mcp",
         "mcp",
-        "",
     ] {
         let answer =
             house.open(&mut browser, &authorize(&client, &[("resource", Some(other))])).await;
@@ -452,6 +451,29 @@ async fn o48_errors_are_sent_only_where_a_client_is() {
     ] {
         house.open(&mut browser, &authorize(&client, &change)).await.is_page(400);
     }
+    house.is_well().await;
+}
+
+#[tokio::test]
+async fn o48_whoever_has_just_registered_gets_nobody_sent_on_from_here() {
+    let house = House::new().await;
+    let body =
+        serde_json::json!({ "client_name": "Docs", "redirect_uris": ["https://phish.example/"] });
+    let answer = house.post_json("/register", &body).await;
+    let id = answer.json()["client_id"].as_str().expect("a name").to_owned();
+    let back = ("redirect_uri", Some("https://phish.example/"));
+    for wrong in [("prompt", Some("none")), ("response_type", Some("x")), ("code_challenge", None)]
+    {
+        let address = authorize(&id, &[back, wrong]);
+        house.open(&mut Browser::default(), &address).await.is_page(400);
+    }
+    // A person who is asked, and says no, has seen where that leads.
+    let mut browser = Browser::default();
+    let page = house.open(&mut browser, &authorize(&id, &[back])).await;
+    let (sign_in, token) = page.form();
+    let form = [("sign_in", sign_in.as_str()), ("token", &token), ("answer", "deny")];
+    let answer = house.press(&mut browser, "/consent", &form).await;
+    assert!(answer.header("location").starts_with("https://phish.example/?error=access_denied"));
     house.is_well().await;
 }
 

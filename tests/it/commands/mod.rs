@@ -16,6 +16,7 @@ mod searching;
 pub(crate) mod served;
 pub(crate) mod serving;
 mod settings;
+mod sign_ins;
 mod tls;
 
 use std::process::{Command, Output};

@@ -3,6 +3,7 @@
 mod audit;
 mod calls;
 mod doors;
+mod external;
 mod keys;
 mod limits;
 mod pages;
