@@ -144,7 +144,7 @@ await report.check('a person signs in, through the question, the provider and ba
     assert.match(text, new RegExp(`localhost:${app.address().port}`), 'where they will be sent');
     assert.match(text, /your own computer/, 'that anybody on it could be this app');
     assert.match(text, /nobody has checked/);
-    assert.match(text, /40\/hour/);
+    assert.match(text, /40 calls per hour/);
     await shot(page, `sign-in-question-${colorScheme}`);
     await allow(page);
     await page.waitForURL((url) => url.origin === server.provider.issuer);

@@ -26,17 +26,18 @@ pub(super) fn consent(site: &Site, client: &Client, back: &str, id: &str, token:
         ""
     };
     let provider = escaped(site.door.sign_in().map_or("", |sign_in| sign_in.provider_name()));
-    let limit = escaped(&site.door.person_limit().to_string());
+    let limit = site.door.person_limit().to_string().replacen('/', " calls per ", 1);
     let days = SIGN_IN.as_secs() / (24 * 60 * 60);
     let content = format!(
         "<h1>Let {name} read these docs as you?</h1>\n\
          <p><strong>{name}</strong> asks to use this server in your name. {host}</p>\n\
          <p>It will send you back to <strong class=\"host\">{back}</strong>.</p>\n{local}\
          <h2>What it gets</h2>\n<ul>\n\
-         <li>It may search and read the documentation served here, {limit} calls, which all your \
-         apps share.</li>\n\
-         <li>It gets nothing of your {provider} account: no name, no address. This server asks \
-         {provider} only who you are in its own numbers, and keeps a code made from that.</li>\n\
+         <li>It may search and read the documentation served here: {limit}, shared by all your \
+         apps.</li>\n\
+         <li>It learns nothing about your {provider} account, not even your name or e-mail address. \
+         This server asks {provider} for no more than a number that stands for you, and keeps a \
+         code made from it.</li>\n\
          <li>It ends after {days} days, or when you take this server out of the app.</li>\n</ul>\n\
          <form method=\"post\" action=\"{CONSENT}\">\n\
          <input type=\"hidden\" name=\"sign_in\" value=\"{id}\">\n\
