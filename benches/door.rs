@@ -12,9 +12,12 @@ use std::time::{Duration, Instant};
 use axum::Router;
 use axum::body::Body;
 use axum::http::Request;
-use docent::auth::{Keys, Secret};
+use docent::auth::{Clients, Form, Grants, Keys, People, Secret};
 use docent::corpus::Collection;
-use docent::http::{Door, Options, Patience, Peer, Rules, router, serve, system_clock};
+use docent::http::{
+    Door, Options, Patience, Peer, ProviderOptions, Rules, SignIn, SignInOptions, router, serve,
+    system_clock,
+};
 use docent::index::{Indexer, Progress};
 use docent::mcp::{Docs, Links, Shelf};
 use docent::store::Store;
@@ -45,11 +48,11 @@ async fn main() {
     indexer.catch_up(&Progress::default()).expect("it is built");
     let shelf = Shelf { name: "docs".into(), ..Shelf::default() };
     let docs = Docs::new(indexer.index().clone(), Links::new(vec![shelf], None));
-    let keys = Arc::new(
-        Keys::open(Arc::new(Store::open(data.path()).expect("a store"))).expect("the keys"),
-    );
+    let store = Arc::new(Store::open(data.path()).expect("a store"));
+    let keys = Arc::new(Keys::open(store.clone()).expect("the keys"));
     println!("| figure | value |\n|---|---|");
-    searches(&docs, &keys).await;
+    let (sign_in, token) = signed_in(store, data.path());
+    searches(&docs, &keys, sign_in, &token).await;
     wrong_keys(&docs, &keys).await;
     flood(&docs, &keys).await;
 }
@@ -57,7 +60,70 @@ async fn main() {
 /// Limits that nobody here uses up.
 fn rules(keys: Option<Arc<Keys>>) -> Rules {
     let most = "100000/minute".parse().expect("a limit");
-    Rules { keys, key: most, address: most, ..Rules::default() }
+    Rules { keys, key: most, user: most, address: most, ..Rules::default() }
+}
+
+/// A person's access token, as a client gets it, and where it is looked up.
+fn signed_in(store: Arc<Store>, data: &std::path::Path) -> (Arc<SignIn>, String) {
+    const ORIGIN: &str = "http://localhost";
+    const BACK: &str = "https://app.example/callback";
+    const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+    const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
+    let resource = format!("{ORIGIN}/mcp");
+    let grants =
+        Grants::new(store.clone(), ORIGIN, &resource, &[], Arc::new(std::time::SystemTime::now));
+    let pairs = |pairs: &[(&str, &str)]| {
+        pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    };
+    let client = docent::auth::Client {
+        id: "bench".into(),
+        name: "Bench".into(),
+        redirect_uris: vec![BACK.into()],
+        created: 1,
+        used: None,
+        fresh_until: None,
+    };
+    store.put_client(&client, 10).expect("a store");
+    let asked: Vec<_> = pairs(&[
+        ("response_type", "code"),
+        ("redirect_uri", BACK),
+        ("code_challenge", CHALLENGE),
+        ("code_challenge_method", "S256"),
+    ]);
+    let asked = grants.ask(&asked, &client).expect("a store").expect("it may be asked");
+    let back = url::Url::parse(&grants.approve(&asked, "somebody").expect("a code"));
+    let back = back.expect("an address");
+    let code = back.query_pairs().find(|(name, _)| name == "code").expect("a code").1.into_owned();
+    let form = Form {
+        pairs: pairs(&[
+            ("grant_type", "authorization_code"),
+            ("client_id", "bench"),
+            ("redirect_uri", BACK),
+            ("code", &code),
+            ("code_verifier", VERIFIER),
+        ]),
+    };
+    let tokens = grants.token(&form).expect("a store").expect("tokens");
+    let token = tokens["access_token"].as_str().expect("a token").to_owned();
+    let provider = ProviderOptions {
+        issuer: "https://login.example".into(),
+        client_id: "x".into(),
+        client_secret: "x".into(),
+        algorithms: vec!["RS256".into()],
+    };
+    let wait = Duration::from_secs(1);
+    let sign_in = SignIn::new(SignInOptions {
+        grants,
+        clients: Clients::new(store),
+        people: People::open(data).expect("a key"),
+        provider,
+        apps: Vec::new(),
+        documents: docent::outward::guarded_agent(wait, Arc::new(|_| false), &[]),
+        origin: ORIGIN.into(),
+        registrations: "20/hour".parse().expect("a limit"),
+        clock: system_clock(),
+    });
+    (Arc::new(sign_in.expect("a sign-in")), token)
 }
 
 fn served(docs: &Docs, rules: Rules) -> Router {
@@ -97,14 +163,16 @@ async fn call(
 }
 
 /// What the door adds to a search.
-async fn searches(docs: &Docs, keys: &Arc<Keys>) {
+async fn searches(docs: &Docs, keys: &Arc<Keys>, sign_in: Arc<SignIn>, token: &str) {
     let key = keys.create("bench", None, None, 0).expect("a key").0;
     let open = served(docs, rules(None));
     let closed = served(docs, rules(Some(keys.clone())));
+    let people = served(docs, Rules { sign_in: Some(sign_in), ..rules(Some(keys.clone())) });
     let callers = [
         ("search, from this machine (no door)", &open, "127.0.0.1", None),
         ("search, counted by address", &open, "192.0.2.1", None),
         ("search, with a key", &closed, "192.0.2.1", Some(key.reveal())),
+        ("search, signed in", &people, "192.0.2.1", Some(token)),
     ];
     let mut times = vec![Vec::new(); callers.len()];
     // One after the other in turn, so that whatever else happens happens to all.
@@ -121,7 +189,7 @@ async fn searches(docs: &Docs, keys: &Arc<Keys>) {
         row(name, percentiles(times));
     }
     let base = at(&mut times[0], 0.5);
-    for n in [1, 2] {
+    for n in [1, 2, 3] {
         let added = (at(&mut times[n], 0.5) - base) * 1e3;
         row(&format!("added to the p50, {}", callers[n].0), format!("{added:+.1} µs"));
     }
