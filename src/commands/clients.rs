@@ -24,8 +24,19 @@ pub(super) struct Target {
     pub command: String,
     /// What to pass to the binary so that it speaks MCP on stdin and stdout.
     pub args: Vec<String>,
-    /// Over HTTP the server wants a bearer key.
-    pub key: bool,
+    /// How it comes in over HTTP.
+    pub entrance: Entrance,
+}
+
+/// How a client comes in over HTTP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Entrance {
+    /// As it is.
+    Open,
+    /// With a bearer key.
+    Key,
+    /// With a token, which it fetches itself: it opens a browser, where its user signs in.
+    SignIn,
 }
 
 /// Where clients that read variables find the key: it then stands in no file.
@@ -75,12 +86,25 @@ pub(super) struct UnknownClient(String);
 /// How to connect `client`, for a person to read and paste from.
 pub(super) fn render(client: Client, target: &Target) -> String {
     let mut text = format!("{}\n", client.title());
-    if target.key && !matches!(client, Client::ClaudeAi | Client::ChatGpt) {
-        text.push_str(&format!(
-            "\nOver HTTP the server wants a key, which docent key create makes. Have it in the \
-             variable\n{VARIABLE} when the client starts; where dk_live_… stands, put the key \
-             itself.\n"
-        ));
+    match target.entrance {
+        Entrance::Key if !matches!(client, Client::ClaudeAi | Client::ChatGpt) => {
+            text.push_str(&format!(
+                "\nOver HTTP the server wants a key, which docent key create makes. Have it in the \
+                 variable\n{VARIABLE} when the client starts; where dk_live_… stands, put the key \
+                 itself.\n"
+            ));
+        }
+        Entrance::SignIn => {
+            text.push_str(
+                "\nOver HTTP people sign in, and need no key: when the client connects for the first \
+                 time, a\nbrowser opens.",
+            );
+            text.push_str(
+                &begin_sign_in(client, target)
+                    .map_or("\n".to_owned(), |how| format!(" If none does: {how}\n")),
+            );
+        }
+        Entrance::Open | Entrance::Key => {}
     }
     for step in steps(client, target) {
         text.push_str(&format!("\n{}\n", step.say));
@@ -92,6 +116,23 @@ pub(super) fn render(client: Client, target: &Target) -> String {
         }
     }
     text
+}
+
+/// How to have a client open the browser, where that is known.
+fn begin_sign_in(client: Client, target: &Target) -> Option<String> {
+    let name = target.slug();
+    match client {
+        Client::ClaudeCode => Some(format!("/mcp in a session, {name}, Authenticate.")),
+        Client::ClaudeAi | Client::ClaudeDesktop | Client::ChatGpt => {
+            Some("press Connect beside the name.".to_owned())
+        }
+        Client::Cursor => Some("Cursor Settings, Tools & MCP, Connect.".to_owned()),
+        Client::VsCode => Some("the command \"MCP: List Servers\", the server, Start.".to_owned()),
+        Client::CodexCli => Some(format!("codex mcp login {name}")),
+        Client::GeminiCli => Some(format!("/mcp auth {} in a session.", dashed(&name))),
+        Client::Opencode => Some(format!("opencode mcp auth {name}")),
+        Client::Windsurf | Client::Zed | Client::Inspector => None,
+    }
 }
 
 /// The one line that connects `client` over HTTP: a command, or a link to open. `None` where a
@@ -108,7 +149,7 @@ pub(super) fn one_line(client: Client, target: &Target) -> Option<String> {
         Client::Inspector => vec!["npx", INSPECTOR, "--transport", "http", "--server-url"],
         Client::Cursor => return Some(cursor_link(target)),
         // Their commands are not known to take a header.
-        Client::Opencode | Client::Windsurf | Client::VsCode if target.key => return None,
+        Client::Opencode | Client::Windsurf | Client::VsCode if target.has_key() => return None,
         Client::Opencode => vec!["opencode", "mcp", "add", &name, "--url"],
         Client::Windsurf => vec!["devin", "mcp", "add", "-s", "user", &name],
         Client::VsCode => return Some(shell::line(["code", "--add-mcp", &vscode_json(target)])),
@@ -116,7 +157,7 @@ pub(super) fn one_line(client: Client, target: &Target) -> Option<String> {
     };
     let mut line = shell::line(words.into_iter().chain([target.url.as_str()]));
     match client {
-        _ if !target.key => {}
+        _ if !target.has_key() => {}
         Client::CodexCli => line.push_str(&format!(" --bearer-token-env-var {VARIABLE}")),
         // In double quotes: the shell puts the key in.
         _ => line.push_str(&format!(" --header {SHELL}")),
@@ -238,6 +279,10 @@ impl Target {
         if slug.is_empty() { "docs".to_owned() } else { slug.to_owned() }
     }
 
+    fn has_key(&self) -> bool {
+        self.entrance == Entrance::Key
+    }
+
     fn stdio(&self) -> Entry<'_> {
         Entry {
             command: Some(Command::Program(&self.command)),
@@ -252,7 +297,7 @@ impl Target {
     }
 
     fn headers(&self, bearer: &'static str) -> Option<Headers> {
-        self.key.then(|| BTreeMap::from([("Authorization", bearer)]))
+        self.has_key().then(|| BTreeMap::from([("Authorization", bearer)]))
     }
 }
 
@@ -364,12 +409,15 @@ fn claude_ai(target: &Target) -> Vec<Step> {
 }
 
 fn chatgpt(target: &Target) -> Vec<Step> {
+    let authentication = match target.entrance {
+        Entrance::SignIn => "OAuth",
+        Entrance::Open | Entrance::Key => "No authentication",
+    };
+    let say = format!(
+        "https://chatgpt.com/plugins > + > Add custom MCP server. Authentication: {authentication}."
+    );
     vec![
-        connector(
-            target,
-            "https://chatgpt.com/plugins > + > Add custom MCP server. Authentication: No \
-             authentication.",
-        ),
+        connector(target, &say),
         Step::say(
             "Accounts without the Plugins page: Settings > Apps > Advanced settings > Developer \
              mode, then Create app.",
@@ -394,7 +442,7 @@ fn vscode(target: &Target) -> Vec<Step> {
     let http = Entry { r#type: Some("http"), ..target.http(ASKED) };
     let stdio = Entry { r#type: Some("stdio"), ..target.stdio() };
     let mut steps = Vec::new();
-    if !target.key {
+    if !target.has_key() {
         let link = format!("vscode:mcp/install?{}", percent(&vscode_json(target)));
         steps.push(run("Over HTTP:", one_line(Client::VsCode, target)));
         steps.push(Step::new(
@@ -411,7 +459,7 @@ fn vscode(target: &Target) -> Vec<Step> {
         Step::new("Over stdio, in the same file:", named("servers", &name, stdio)),
         Step::say("The tools are there in Agent mode."),
     ]);
-    if target.key {
+    if target.has_key() {
         let inputs = json!({"inputs": [{
             "type": "promptString",
             "id": "docent-key",
@@ -428,7 +476,7 @@ fn codex(target: &Target) -> Vec<Step> {
     let name = target.slug();
     let http = Entry {
         url: Some(&target.url),
-        bearer_token_env_var: target.key.then_some(VARIABLE),
+        bearer_token_env_var: target.has_key().then_some(VARIABLE),
         ..Entry::default()
     };
     vec![
@@ -525,7 +573,7 @@ fn inspector(target: &Target) -> Vec<Step> {
     let stdio = ["--cli", "--config", "mcp.json", "--server", &name, "--method", "tools/list"];
     let npx = ["npx", INSPECTOR];
     let mut in_terminal = shell::line(npx.into_iter().chain(list));
-    if target.key {
+    if target.has_key() {
         in_terminal.push_str(&format!(" --header {SHELL}"));
     }
     vec![
@@ -539,7 +587,7 @@ fn inspector(target: &Target) -> Vec<Step> {
 /// What to type into a vendor's dialog; their servers, not this machine, open the connection.
 fn connector(target: &Target, say: &str) -> Step {
     let fields = format!("Name  {}\nURL   {}", target.slug(), target.url);
-    if target.key {
+    if target.has_key() {
         let say = format!(
             "{say}\nIt can send no key, so it cannot connect to this server, unless people may sign in."
         );
@@ -647,7 +695,7 @@ mod tests {
             url: "http://127.0.0.1:8080/mcp".into(),
             command: "/opt/docent".into(),
             args: vec!["stdio".into(), "/srv/my docs".into()],
-            key: false,
+            entrance: Entrance::Open,
         }
     }
 
@@ -658,7 +706,7 @@ mod tests {
             url: "https://docs.example.com/mcp?a='b'&c=\"d\"".into(),
             command: r"C:\Program Files\docent\docent.exe".into(),
             args: vec!["stdio".into(), r#"D:\it's "docs""#.into()],
-            key: false,
+            entrance: Entrance::Open,
         }
     }
 
@@ -746,7 +794,7 @@ mod tests {
 
     #[test]
     fn a_key_is_sent_in_the_way_of_each_client_and_stands_in_no_entry() {
-        let keyed = Target { key: true, ..target() };
+        let keyed = Target { entrance: Entrance::Key, ..target() };
         let url = &keyed.url;
         let header = r#"--header "Authorization: Bearer $DOCENT_KEY""#;
         for (client, line) in [
@@ -787,6 +835,22 @@ mod tests {
             assert!(sends || text.contains("It can send no key"), "{text}");
             assert!(!render(client, &target()).contains("DOCENT_KEY"));
         }
+    }
+
+    #[test]
+    fn who_signs_in_needs_no_key_and_is_told_of_the_browser() {
+        let public = Target { url: "https://docs.example.com/mcp".into(), ..target() };
+        let signed_in = Target { entrance: Entrance::SignIn, ..public.clone() };
+        for client in Client::ALL {
+            let text = render(client, &signed_in);
+            assert!(text.contains("browser opens"), "{text}");
+            assert!(!text.contains("DOCENT_KEY") && !text.contains("Bearer"), "{text}");
+            // What is pasted is the same as for a server that is open to everybody.
+            assert_eq!(codes(client, &signed_in), codes(client, &public), "{client}");
+            assert_eq!(one_line(client, &signed_in), one_line(client, &public), "{client}");
+        }
+        assert!(render(Client::CodexCli, &signed_in).contains("codex mcp login docs\n"));
+        assert!(render(Client::ChatGpt, &signed_in).contains("Authentication: OAuth."));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use anyhow::Context;
 
-use super::clients::{self, Client, Target};
+use super::clients::{self, Client, Entrance, Target};
 use super::{collections, shell};
 use crate::config::{Access, Settings, Source};
 use crate::http;
@@ -16,7 +16,8 @@ const SOME_FOLDER: &str = "/path/to/docs";
 
 /// Prints the configuration of one client, or a line for each.
 pub(super) fn run(client: Option<Client>, settings: &Settings, key: bool) -> anyhow::Result<()> {
-    let target = Target { key: key || settings.access.value == Access::Keys, ..target(settings)? };
+    let entrance = if key { Entrance::Key } else { entrance(settings.access.value) };
+    let target = Target { entrance, ..target(settings)? };
     let text = match client {
         None => clients::overview(&target),
         Some(client) => clients::render(client, &target),
@@ -30,8 +31,8 @@ pub(super) fn run(client: Option<Client>, settings: &Settings, key: bool) -> any
 
 /// The line that connects Claude Code, for the welcome of `serve`.
 pub(super) fn claude_code_line(name: String, url: String, access: Access) -> String {
-    let key = access == Access::Keys;
-    let target = Target { name, url, command: String::new(), args: Vec::new(), key };
+    let entrance = entrance(access);
+    let target = Target { name, url, command: String::new(), args: Vec::new(), entrance };
     clients::one_line(Client::ClaudeCode, &target).unwrap_or_default()
 }
 
@@ -52,10 +53,24 @@ pub(super) fn line(settings: &Settings, listen: SocketAddr) -> anyhow::Result<St
         None if told(&settings.listen.source) && listen == settings.listen.value => {}
         None => words.extend(["--listen".to_owned(), listen.to_string()]),
     }
-    if settings.access.value == Access::Keys && !told(&settings.access.source) {
-        words.push("--key".to_owned());
+    if !told(&settings.access.source) {
+        words.extend(match settings.access.value {
+            Access::Open => vec![],
+            Access::Keys => vec!["--key".to_owned()],
+            Access::Google => vec!["--access".to_owned(), "google".to_owned()],
+            Access::External => vec!["--access".to_owned(), "external".to_owned()],
+        });
     }
     Ok(shell::line(words.iter().map(String::as_str)))
+}
+
+/// How clients come in. Where people sign in keys let in as well, but whoever pastes is a person.
+fn entrance(access: Access) -> Entrance {
+    match access {
+        Access::Open => Entrance::Open,
+        Access::Keys => Entrance::Key,
+        Access::Google | Access::External => Entrance::SignIn,
+    }
 }
 
 /// How a server over these docs is called in clients.
@@ -83,7 +98,7 @@ fn target(settings: &Settings) -> anyhow::Result<Target> {
     let web = http::address(settings.public_url.value.as_deref(), settings.listen.value);
     let command = std::env::current_exe()?.to_string_lossy().into_owned();
     let url = format!("{web}/mcp");
-    Ok(Target { name: server_name(&names), url, command, args, key: false })
+    Ok(Target { name: server_name(&names), url, command, args, entrance: Entrance::Open })
 }
 
 /// A path that means the same in every folder.

@@ -50,7 +50,7 @@ pub enum Command {
         /// Docs folder that the stdio configuration names
         #[arg(long, value_name = "DOCS")]
         docs: Option<PathBuf>,
-        /// With a bearer key over HTTP, as a server with access by key wants it
+        /// With a bearer key over HTTP, also where people may sign in
         #[arg(long)]
         key: bool,
     },
@@ -387,7 +387,7 @@ pub struct Flags {
         hide_env_values = true
     )]
     pub public_url: Option<String>,
-    /// Who may come in: open or keys
+    /// Who may come in: open (everybody), keys (who has a key), google (who signs in, and keys), external (who has a token of your authorization server, and keys)
     #[arg(long, global = true, env = "DOCENT_ACCESS", value_name = "MODE", hide_env_values = true)]
     pub access: Option<String>,
     /// File of hashes of keys that let in, besides those in the data folder

@@ -52,8 +52,9 @@ fn a_client_that_nobody_knows_is_told_whatever_the_settings_are() {
     assert!(said.starts_with("docent: unknown client \"emacs\", expected one of: "), "{said}");
 }
 
-/// Runs the line for other clients from a folder of its own; it must know the server.
-fn the_line_works(serve: Command) {
+/// Runs the line for other clients from a folder of its own; it must know the server. What it
+/// prints.
+fn the_line_works(serve: Command) -> String {
     let served = Served::run(serve);
     let claude = served.hears("connect Claude Code:").replace("connect Claude Code:", "");
     let line = served.hears("other clients:").replace("other clients:", "");
@@ -65,6 +66,7 @@ fn the_line_works(serve: Command) {
     assert!(printed.contains(claude.trim()), "{line}: {printed}");
     let stdio = printed.lines().find(|line| line.contains(" stdio ")).expect("the stdio line");
     assert!(!stdio.contains("/path/to/docs"), "{stdio}");
+    printed
 }
 
 #[test]
@@ -76,6 +78,7 @@ fn the_line_that_serve_prints_for_other_clients_works_in_any_folder() {
         command
     };
     the_line_works(serve(&["docs", "--listen", "127.0.0.1:0"]));
+    let public_origin = "http://localhost:1";
     let public = "http://localhost:1/docs";
     the_line_works(serve(&["docs", "--listen", "127.0.0.1:0", "--public-url", public]));
     write(
@@ -91,6 +94,12 @@ fn the_line_that_serve_prints_for_other_clients_works_in_any_folder() {
     let mut keyed = serve(&["docs", "--listen", "127.0.0.1:0"]);
     keyed.env("DOCENT_ACCESS", "keys");
     the_line_works(keyed);
+    // And where people sign in.
+    let mut signed_in = serve(&["docs", "--listen", "127.0.0.1:0", "--public-url", public_origin]);
+    signed_in.env("DOCENT_ACCESS", "google");
+    signed_in.env("DOCENT_CLIENT_ID", "docent").env("DOCENT_CLIENT_SECRET", "of the provider");
+    let printed = the_line_works(signed_in);
+    assert!(printed.contains("browser opens") && !printed.contains("Bearer"), "{printed}");
     write(
         dir.path(),
         "docent.toml",

@@ -1,35 +1,26 @@
 //! `--help` is the reference: complete, and kept word for word.
 
+use clap::CommandFactory;
+use docent::config::Arguments;
 use expect_test::expect_file;
 
 use crate::harness::docent;
 
+/// A command and all below it, as the words to type.
+fn add(words: &str, command: &clap::Command, all: &mut Vec<String>) {
+    all.push(words.to_owned());
+    for below in command.get_subcommands() {
+        add(format!("{words} {}", below.get_name()).trim(), below, all);
+    }
+}
+
 #[test]
 fn help_is_what_it_was() {
     let mut all = String::new();
-    let commands = [
-        "",
-        "serve",
-        "stdio",
-        "index",
-        "search",
-        "eval",
-        "check",
-        "model",
-        "model add",
-        "model list",
-        "model remove",
-        "key",
-        "key create",
-        "key list",
-        "key rotate",
-        "key revoke",
-        "audit",
-        "connect",
-        "config",
-    ];
+    let mut commands = Vec::new();
+    add("", &Arguments::command(), &mut commands);
     for command in commands {
-        let words = [command, "--help"];
+        let words = [command.as_str(), "--help"];
         let output = docent()
             .args(words.iter().flat_map(|words| words.split_whitespace()))
             .env("COLUMNS", "100")

@@ -4,6 +4,7 @@
 mod auditing;
 mod checking;
 mod connecting;
+mod deploying;
 mod empty;
 mod evaluating;
 #[cfg(unix)]
