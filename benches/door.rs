@@ -118,7 +118,7 @@ fn signed_in(store: Arc<Store>, data: &std::path::Path) -> (Arc<SignIn>, String)
         people: People::open(data).expect("a key"),
         provider,
         apps: Vec::new(),
-        documents: docent::outward::guarded_agent(wait, Arc::new(|_| false), &[]),
+        documents: Some(docent::outward::guarded_agent(wait, Arc::new(|_| false), &[])),
         origin: ORIGIN.into(),
         registrations: "20/hour".parse().expect("a limit"),
         clock: system_clock(),

@@ -97,6 +97,12 @@ fn sign_in(settings: &Settings, add: &mut impl FnMut(&str, toml::Value, String))
             add("sign_in.client_id", value, source);
             let (value, source) = text(client_secret, |secret| format!("{secret:?}"));
             add("sign_in.client_secret", value, source);
+            let (value, source) = text(&settings.sign_in.client_secret_file, |path| {
+                path.as_deref().map(|path| path.display().to_string()).unwrap_or_default()
+            });
+            add("sign_in.client_secret_file", value, source);
+            let Setting { value, source } = &settings.sign_in.client_documents;
+            add("sign_in.client_documents", (*value).into(), source.to_string());
             let SignInSettings { algorithms, apps, client_networks, .. } = &settings.sign_in;
             let (value, source) = list(algorithms);
             add("sign_in.algorithms", value, source);

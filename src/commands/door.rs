@@ -71,6 +71,13 @@ pub(super) fn check(settings: &Settings) -> anyhow::Result<()> {
     permit(settings).map(drop)
 }
 
+/// What fetches documents of clients, if that is wanted.
+fn documents(settings: &Settings) -> anyhow::Result<Option<outward::Agent>> {
+    let permit = permit(settings)?;
+    let wanted = settings.sign_in.client_documents.value;
+    Ok(wanted.then(|| outward::guarded_agent(DOCUMENT, permit, &[])))
+}
+
 /// Clients that may register from one address.
 fn registrations(settings: &Settings) -> anyhow::Result<Limit> {
     let Setting { value, source } = &settings.registration_limit;
@@ -112,11 +119,11 @@ fn sign_in(
         provider: ProviderOptions {
             issuer: set.issuer.value.clone(),
             client_id: set.client_id.value.clone(),
-            client_secret: set.client_secret.value.0.clone(),
+            client_secret: set.secret()?,
             algorithms: set.algorithms.value.clone(),
         },
         apps,
-        documents: outward::guarded_agent(DOCUMENT, permit(settings)?, &[]),
+        documents: documents(settings)?,
         origin,
         registrations: registrations(settings)?,
         clock: clock.clone(),

@@ -21,6 +21,7 @@ pub(super) struct SignInFile {
     client_id: Option<String>,
     client_secret: Option<String>,
     client_secret_file: Option<PathBuf>,
+    client_documents: Option<bool>,
     algorithms: Option<Vec<String>>,
     apps: Option<Vec<String>>,
     client_networks: Option<Vec<String>>,
@@ -57,6 +58,11 @@ pub struct SignInSettings {
     pub client_id: Setting<String>,
     /// How the provider knows that it is this server. Default: none.
     pub client_secret: Setting<SecretText>,
+    /// A file that holds it. Default: none.
+    pub client_secret_file: Setting<Option<PathBuf>>,
+    /// Whether clients may be known by a document at an address of their own, which is fetched.
+    /// Default: true.
+    pub client_documents: Setting<bool>,
     /// How ID tokens may be signed. Default: RS256.
     pub algorithms: Setting<Vec<String>>,
     /// Schemes of apps that people may be sent back to, besides `https` and this machine. None given
@@ -85,41 +91,27 @@ pub struct ExternalSettings {
 }
 
 impl SignInSettings {
-    pub(super) fn resolve(
-        file: SignInFile,
-        pick: &Pick<'_>,
-        base: &Path,
-    ) -> anyhow::Result<SignInSettings> {
+    pub(super) fn resolve(file: SignInFile, pick: &Pick<'_>, base: &Path) -> SignInSettings {
         let text = |variable, in_file, default: &str| {
             pick.environment(variable)
                 .unwrap_or_else(|| pick.or_default(in_file, default.to_owned()))
         };
-        let secret_file = pick
+        let client_secret_file = pick
             .environment("DOCENT_CLIENT_SECRET_FILE")
-            .map(|setting| (PathBuf::from(setting.value), setting.source))
-            .or_else(|| Some((base.join(file.client_secret_file?), pick.file_source())));
-        let client_secret = text("DOCENT_CLIENT_SECRET", file.client_secret, "").map(SecretText);
-        let client_secret = match secret_file {
-            Some((path, source)) if client_secret.value.0.is_empty() => {
-                let read = std::fs::read_to_string(&path).with_context(|| {
-                    format!("{source}: cannot read the client secret in {}", path.display())
-                })?;
-                Setting { value: SecretText(read.trim().to_owned()), source }
-            }
-            Some((path, source)) => bail!(
-                "{source}: client_secret_file {} is set, and so is client_secret: keep one",
-                path.display()
-            ),
-            None => client_secret,
-        };
-        Ok(SignInSettings {
+            .map(|setting| setting.map(|path| Some(PathBuf::from(path))))
+            .unwrap_or_else(|| {
+                pick.or_default(file.client_secret_file.map(|path| Some(base.join(path))), None)
+            });
+        SignInSettings {
             issuer: text("DOCENT_ISSUER", file.issuer, GOOGLE),
             client_id: text("DOCENT_CLIENT_ID", file.client_id, ""),
-            client_secret,
+            client_secret: text("DOCENT_CLIENT_SECRET", file.client_secret, "").map(SecretText),
+            client_secret_file,
+            client_documents: pick.or_default(file.client_documents, true),
             algorithms: pick.or_default(file.algorithms, vec!["RS256".to_owned()]),
             apps: pick.or_default(file.apps.map(Some), None),
             client_networks: pick.or_default(file.client_networks, Vec::new()),
-        })
+        }
     }
 
     /// Refuses what nobody could sign in with.
@@ -133,11 +125,37 @@ impl SignInSettings {
             "access = \"google\" needs client_id under [sign_in]: the identity provider gives it out \
              (the manual's page \"Put it in public\" says how)"
         );
+        self.secret()?;
+        check_url("sign_in.issuer", &self.issuer)
+    }
+
+    /// How the provider knows that it is this server.
+    ///
+    /// # Errors
+    ///
+    /// There is none, or two, or its file cannot be read.
+    pub fn secret(&self) -> anyhow::Result<String> {
+        let given = &self.client_secret.value.0;
+        let Setting { value, source } = &self.client_secret_file;
+        let secret = match value {
+            None => given.clone(),
+            Some(path) => {
+                ensure!(
+                    given.is_empty(),
+                    "{source}: client_secret_file {} is set, and so is client_secret: keep one",
+                    path.display()
+                );
+                let read = std::fs::read_to_string(path).with_context(|| {
+                    format!("{source}: cannot read the client secret in {}", path.display())
+                })?;
+                read.trim().to_owned()
+            }
+        };
         ensure!(
-            !self.client_secret.value.0.is_empty(),
+            !secret.is_empty(),
             "access = \"google\" needs client_secret_file under [sign_in], or DOCENT_CLIENT_SECRET"
         );
-        check_url("sign_in.issuer", &self.issuer)
+        Ok(secret)
     }
 }
 

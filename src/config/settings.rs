@@ -229,7 +229,7 @@ impl Settings {
                 })?,
             allowed_hosts: pick.or_default(file.allowed_hosts, Vec::new()),
             allowed_origins: pick.or_default(file.allowed_origins, Vec::new()),
-            sign_in: SignInSettings::resolve(file.sign_in, &pick, &base)?,
+            sign_in: SignInSettings::resolve(file.sign_in, &pick, &base),
             external: ExternalSettings::resolve(file.external, &pick),
             collections,
             docs: docs.map(Path::to_owned),

@@ -95,6 +95,8 @@ fn prepare(connection: &mut Connection) -> anyhow::Result<()> {
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "foreign_keys", true)?;
+    // What is deleted is overwritten: it was told to people that it is gone.
+    connection.pragma_update(None, "secure_delete", true)?;
     // Two processes may find the same old file: one makes the steps, the other sees them made.
     let change = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
     let made: i64 = change.query_row("PRAGMA user_version", [], |row| row.get(0))?;

@@ -291,7 +291,7 @@ fn open(
             algorithms: vec!["RS256".into()],
         },
         apps,
-        documents: documents.clone(),
+        documents: Some(documents.clone()),
         origin: ORIGIN.into(),
         registrations: "20/hour".parse().expect("a limit"),
         clock: clock.clone(),

@@ -96,14 +96,15 @@ async fn fetch(
     if url.origin().ascii_serialization() == sign_in.origin {
         return Ok(None);
     }
+    let Some(documents) = &sign_in.documents else { return Ok(None) };
     let ticks = (sign_in.clock)().ticks;
-    let hosts = &sign_in.documents.hosts;
+    let hosts = &documents.hosts;
     if !hosts.admit(format!("{network} {host}"), FROM_HOST_FOR_ONE, ticks).admitted
         || !hosts.admit(host, FROM_HOST, ticks).admitted
     {
         return Ok(None);
     }
-    let turns = sign_in.documents.turns.clone();
+    let (turns, agent) = (documents.turns.clone(), documents.agent.clone());
     let Ok(turn) = tokio::time::timeout(PATIENCE, turns.acquire_owned()).await else {
         return Ok(None);
     };
@@ -111,7 +112,7 @@ async fn fetch(
     super::beside(site, move |sign_in| {
         // For as long as it is fetched, also if nobody waits for it any more.
         let _turn = turn;
-        let fetched = match outward::get_json(&sign_in.documents.agent, &id, MAX_DOCUMENT) {
+        let fetched = match outward::get_json(&agent, &id, MAX_DOCUMENT) {
             Ok(fetched) => fetched,
             Err(error) => {
                 tracing::info!(error = format!("{error:#}"), "a client's document was not fetched");

@@ -19,7 +19,9 @@ pub(super) fn authorization_server() -> Router<Arc<Site>> {
     let server = || {
         get(|State(site): State<Arc<Site>>| async move {
             match site.sign_in() {
-                Ok(sign_in) => document(&about_server(&sign_in.origin)),
+                Ok(sign_in) => {
+                    document(&about_server(&sign_in.origin, sign_in.documents.is_some()))
+                }
                 Err(error) => super::failed(&error),
             }
         })
@@ -57,7 +59,7 @@ pub(in crate::http) fn protected_resource() -> Router<Arc<Site>> {
         .route(RESOURCE_METADATA, resource())
 }
 
-fn about_server(origin: &str) -> Value {
+fn about_server(origin: &str, takes_documents: bool) -> Value {
     json!({
         "issuer": origin,
         "authorization_endpoint": format!("{origin}{AUTHORIZE}"),
@@ -72,7 +74,7 @@ fn about_server(origin: &str) -> Value {
         "revocation_endpoint_auth_methods_supported": ["none"],
         "code_challenge_methods_supported": ["S256"],
         "authorization_response_iss_parameter_supported": true,
-        "client_id_metadata_document_supported": true,
+        "client_id_metadata_document_supported": takes_documents,
     })
 }
 

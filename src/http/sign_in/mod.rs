@@ -82,8 +82,8 @@ pub struct SignInOptions {
     pub provider: ProviderOptions,
     /// Schemes of apps that people may be sent back to.
     pub apps: Vec<String>,
-    /// Fetches documents of clients.
-    pub documents: Agent,
+    /// Fetches documents of clients; without it only those that register are known.
+    pub documents: Option<Agent>,
     /// Origin of this server as the world knows it.
     pub origin: String,
     /// Clients that may register from one address.
@@ -99,7 +99,7 @@ pub struct SignIn {
     people: People,
     pending: Pending,
     provider: Provider,
-    documents: Documents,
+    documents: Option<Documents>,
     apps: Vec<String>,
     origin: String,
     clock: Clock,
@@ -135,7 +135,7 @@ impl SignIn {
             people,
             pending: Pending::default(),
             provider,
-            documents: Documents::new(documents),
+            documents: documents.map(Documents::new),
             apps,
             origin,
             clock,

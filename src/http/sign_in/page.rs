@@ -38,7 +38,7 @@ pub(super) fn consent(site: &Site, client: &Client, back: &str, id: &str, token:
          <li>It learns nothing about your {provider} account, not even your name or e-mail address. \
          This server asks {provider} for no more than a number that stands for you, and keeps a \
          code made from it.</li>\n\
-         <li>It ends after {days} days, or when you take this server out of the app.</li>\n</ul>\n\
+         <li>It ends after {days} days, or when the app signs you out.</li>\n</ul>\n\
          <form method=\"post\" action=\"{CONSENT}\">\n\
          <input type=\"hidden\" name=\"sign_in\" value=\"{id}\">\n\
          <input type=\"hidden\" name=\"token\" value=\"{token}\">\n\
