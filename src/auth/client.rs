@@ -49,7 +49,7 @@ pub fn registered(
         return Err(unfit("invalid_software_statement", why));
     }
     let redirect_uris = redirect_uris(body, apps)?;
-    let name = name(body)?.unwrap_or_else(|| redirect::shown_host(&redirect_uris[0]));
+    let name = name(body)?.unwrap_or_else(|| short(&redirect::shown_host(&redirect_uris[0])));
     Ok(secret::chance(22).map(|id| Client {
         id,
         name,
@@ -179,17 +179,22 @@ fn name(body: &Map<String, Value>) -> Result<Option<String>, Unfit> {
         .map(|word| word.chars().filter(|c| !is_invisible(*c)).collect::<String>())
         .filter(|word| !word.is_empty())
         .collect();
-    let name: String = words.join(" ").chars().take(MAX_NAME).collect();
-    Ok(Some(name).filter(|name| !name.is_empty()))
+    Ok(Some(short(&words.join(" "))).filter(|name| !name.is_empty()))
 }
 
-/// Format characters of Unicode: marks of direction, joiners, tags, and what has no width.
+fn short(name: &str) -> String {
+    name.chars().take(MAX_NAME).collect()
+}
+
+/// Characters that Unicode counts as not to be shown (`Default_Ignorable_Code_Point`): marks of
+/// direction, joiners, tags, and what has no width.
 fn is_invisible(c: char) -> bool {
     matches!(c,
         '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}'
         | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
         | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}'
-        | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}')
+        | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{1bca0}'..='\u{1bca3}'
+        | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
 }
 
 #[cfg(test)]
@@ -208,10 +213,14 @@ mod tests {
     #[test]
     fn a_name_is_one_short_line_that_shows_what_it_is() {
         assert_eq!(registered_name("  Claude \n Code\t"), "Claude Code");
-        assert_eq!(registered_name("a\u{202e}b\u{200b}c\u{e0041}"), "abc");
+        assert_eq!(registered_name("a\u{202e}b\u{200b}c\u{e0041}\u{1d173}"), "abc");
         assert_eq!(registered_name(&"x".repeat(10_000)).len(), 64);
         assert_eq!(registered_name("\u{200b}"), "a.example");
         assert_eq!(registered_name("<img onerror=x>"), "<img onerror=x>");
+        // Nor is one that has no name shown as more.
+        let host = format!("https://{}.example/", "a".repeat(1000));
+        let body = json!({ "redirect_uris": [host] });
+        assert_eq!(registered(&body, &apps(), 1).unwrap().unwrap().name, "a".repeat(64));
     }
 
     #[test]

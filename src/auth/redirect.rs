@@ -135,6 +135,9 @@ fn is_plain_authority(authority: &str, parsed: &Url) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+    use proptest::sample::select;
+
     use super::*;
 
     fn good(uri: &str) -> bool {
@@ -242,5 +245,50 @@ mod tests {
             "https://a.example/cb?x=1&state=a%26b%0D%0A"
         );
         assert_eq!(location("cursor://a/cb", &[("code", "x")]), "cursor://a/cb?code=x");
+    }
+
+    /// Path and query of an address.
+    const REST: &str = r"((/[a-z.~%20]{0,3}){1,3})?(\?[a-z=&%20]{0,8})?";
+
+    /// The host of an address of this machine, its port, and what follows.
+    fn local() -> impl Strategy<Value = (&'static str, Option<u16>, String)> {
+        (select(&LOOPBACK[..]), proptest::option::of(1..=u16::MAX), REST)
+    }
+
+    fn written((host, port, rest): &(&str, Option<u16>, String)) -> String {
+        let port = port.map(|port| format!(":{port}")).unwrap_or_default();
+        format!("http://{host}{port}{rest}")
+    }
+
+    proptest! {
+        #[test]
+        fn a_port_and_nothing_else_may_differ(one in local(), other in local(), is_near in any::<bool>()) {
+            // By chance alone hardly two would have the same path.
+            let other = if is_near { (other.0, other.1, one.2.clone()) } else { other };
+            let rest = |rest: &str| if rest.is_empty() { "/".to_owned() } else { rest.to_owned() };
+            let (asked, registered) = (written(&one), written(&other));
+            prop_assert!(good(&asked) && good(&registered), "{} {}", asked, registered);
+            let same = (one.0, rest(&one.2)) == (other.0, rest(&other.2));
+            prop_assert_eq!(matches(&registered, &asked), same, "{} {}", asked, registered);
+        }
+
+        #[test]
+        fn parameters_arrive_as_they_were(
+            place in select(vec!["https://a.example", "http://[::1]:8", "cursor://a", "zed:a"]),
+            rest in REST,
+            state in any::<String>(),
+            why in any::<String>(),
+        ) {
+            let uri = format!("{place}{rest}");
+            prop_assert!(good(&uri), "{}", uri);
+            let sent = location(&uri, &[("state", &state), ("error_description", &why)]);
+            prop_assert!(sent.starts_with(&uri) && sent.bytes().all(|byte| byte.is_ascii_graphic()));
+            let pairs = |uri: &str| -> Vec<(String, String)> {
+                Url::parse(uri).unwrap().query_pairs().into_owned().collect()
+            };
+            let mut expected = pairs(&uri);
+            expected.extend([("state".to_owned(), state), ("error_description".to_owned(), why)]);
+            prop_assert_eq!(pairs(&sent), expected);
+        }
     }
 }

@@ -9,7 +9,7 @@ use axum::response::Response;
 use axum::routing::get;
 use serde_json::{Value, json};
 
-use super::{AUTHORIZE, BELOW_ENDPOINT, REGISTER, REVOKE, TOKEN, answer};
+use super::{AUTHORIZE, REGISTER, REVOKE, TOKEN, answer};
 use crate::auth::SCOPE;
 use crate::http::Site;
 
@@ -31,7 +31,7 @@ pub(super) fn authorization_server() -> Router<Arc<Site>> {
         .route("/.well-known/oauth-authorization-server/mcp", server())
         .route("/.well-known/openid-configuration", server())
         .route("/.well-known/openid-configuration/mcp", server())
-        .route(BELOW_ENDPOINT, server())
+        .route("/mcp/.well-known/openid-configuration", server())
 }
 
 /// Where the metadata of the protected resource is (RFC 9728 section 3.1).

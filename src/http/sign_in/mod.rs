@@ -53,9 +53,8 @@ const CALLBACK: &str = "/auth/google/callback";
 const TOKEN: &str = "/token";
 const REVOKE: &str = "/revoke";
 const REGISTER: &str = "/register";
-const WELL_KNOWN: &str = "/.well-known/";
-/// Where a few clients look, below the endpoint.
-const BELOW_ENDPOINT: &str = "/mcp/.well-known/openid-configuration";
+/// Where clients look for what they must know of a server; a few of them below the endpoint.
+const WELL_KNOWN: [&str; 2] = ["/.well-known/", "/mcp/.well-known/"];
 
 /// Largest body of a request here, in bytes.
 const MAX_BODY: usize = 64 * 1024;
@@ -202,13 +201,12 @@ pub(super) fn routes() -> Router<Arc<Site>> {
 
 /// Whether a path is here, and so in front of the door.
 pub(super) fn is_here(path: &str) -> bool {
-    [AUTHORIZE, CONSENT, CALLBACK, TOKEN, REVOKE, REGISTER, BELOW_ENDPOINT].contains(&path)
-        || is_well_known(path)
+    [AUTHORIZE, CONSENT, CALLBACK, TOKEN, REVOKE, REGISTER].contains(&path) || is_well_known(path)
 }
 
 /// Whether a path is where clients look for what they must know of a server (RFC 8615).
 pub(super) fn is_well_known(path: &str) -> bool {
-    path.starts_with(WELL_KNOWN)
+    WELL_KNOWN.iter().any(|place| path.starts_with(place))
 }
 
 /// Whether pages of every origin may ask here and read the answer: there is nothing that a browser

@@ -2,6 +2,7 @@
 
 mod audit;
 mod calls;
+mod dialogues;
 mod doors;
 mod external;
 mod keys;
