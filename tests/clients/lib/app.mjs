@@ -54,8 +54,13 @@ export class App {
   }
 
   /** The status of a search with this token. */
-  async search(token, query = 'berth') {
-    const body = { jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name: 'search', arguments: { query } } };
+  search(token, query = 'berth') {
+    return this.call(token, 'tools/call', { name: 'search', arguments: { query } });
+  }
+
+  /** The status of a call with this token. */
+  async call(token, method, params = {}) {
+    const body = { jsonrpc: '2.0', id: 1, method, params };
     const answer = await fetch(`${this.origin}/mcp`, {
       method: 'POST',
       headers: {
