@@ -15,6 +15,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use axum::Router;
 use axum::extract::Request;
+use axum::http::{HeaderValue, header};
 use axum::response::Response;
 use hyper::body::Incoming;
 use hyper::rt::{Read, ReadBufCursor, Write};
@@ -29,6 +30,7 @@ use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
 use super::client::Peer;
+use super::rest;
 use super::tls::Tls;
 
 /// How long each thing is waited for, and how many connections there may be.
@@ -282,9 +284,16 @@ async fn call(
     request: hyper::Request<Incoming>,
 ) -> Result<Response, Infallible> {
     let _running = server.calls.token();
-    let mut request: Request = request.map(axum::body::Body::new);
+    let (parts, body) = request.into_parts();
+    let (body, rest) = rest::lend(body);
+    let mut request = Request::from_parts(parts, body);
     request.extensions_mut().insert(Peer(peer));
-    server.router.clone().oneshot(request).await
+    let mut response = server.router.clone().oneshot(request).await?;
+    let closes = response.headers().contains_key(header::CONNECTION);
+    if !closes && !rest.discard(server.patience.body).await {
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    Ok(response)
 }
 
 /// A stream that gives up on a peer that does not read: hyper has no time-out for that.

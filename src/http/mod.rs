@@ -2,7 +2,7 @@
 //!
 //! | file | what it decides |
 //! |---|---|
-//! | `accept` | how long a connection is waited for, and how serving ends |
+//! | `accept`, `rest` | how long a connection is waited for, and how serving ends |
 //! | `tls` | with which certificate connections are encrypted |
 //! | `address` | what address clients are told |
 //! | `guard` | which hosts and origins are let in (pure) |
@@ -33,6 +33,7 @@ mod issuer_keys;
 mod link;
 mod pages;
 mod render;
+mod rest;
 mod rpc;
 mod sign_in;
 mod stream;

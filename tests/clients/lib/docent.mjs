@@ -124,6 +124,11 @@ async function serving(docs, program, argumentsFor, { port, env = {} } = {}) {
     url: `${origin}/mcp`,
     docs,
     log: () => fs.readFileSync(log, 'utf8'),
+    /** Ends the server in the middle of whatever it does. */
+    async kill() {
+      child.kill('SIGKILL');
+      await ended;
+    },
     /** Ends the server as an operator does; returns its exit code, or null when it had to be killed. */
     async stop() {
       child.kill('SIGTERM');

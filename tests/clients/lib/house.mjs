@@ -21,7 +21,12 @@ ${settings}
     },
     env,
   );
-  return { ...server, provider: stand };
+  // The provider stays while docent is started again; `close` ends both.
+  const close = async () => {
+    stand.stop();
+    return server.stop();
+  };
+  return { ...server, close, provider: stand };
 }
 
 /** Registers a client; what the server says of it. */

@@ -6,6 +6,8 @@ export class Person {
     this.account = account;
     this.cookies = new Map();
     this.pages = [];
+    /** What must stay between this browser and who gave it: cookies, form tokens, what addresses carry. */
+    this.secrets = new Set();
   }
 
   /** Opens the address that a client sends people to, and signs in; the address they are sent back to in the end. */
@@ -13,13 +15,17 @@ export class Person {
     const home = new URL(address).origin;
     let request = { url: String(address) };
     for (let steps = 0; steps < 20; steps++) {
+      this.#keepSecrets(request);
       const answer = await this.#ask(request);
       const location = answer.headers.get('location');
       if (location) {
         request = { url: new URL(location, request.url).href };
         const { origin } = new URL(request.url);
         // Neither here nor at the provider any more: back at the client.
-        if (origin !== home && !this.#knows(origin)) return new URL(request.url);
+        if (origin !== home && !this.#knows(origin)) {
+          this.#keepSecrets(request);
+          return new URL(request.url);
+        }
         continue;
       }
       const page = await answer.text();
@@ -45,6 +51,11 @@ export class Person {
     return { url: new URL(action, url).href, body: form };
   }
 
+  #keepSecrets({ url, body = [] }) {
+    const secret = ['code', 'state', 'nonce', 'code_challenge', 'token', 'sign_in', 'account'];
+    for (const [name, value] of [...new URL(url).searchParams, ...body]) if (secret.includes(name)) this.secrets.add(value);
+  }
+
   async #ask({ url, body }) {
     const { host } = new URL(url);
     const jar = this.cookies.get(host) ?? new Map();
@@ -55,7 +66,10 @@ export class Person {
       const [pair] = line.split(';');
       const at = pair.indexOf('=');
       if (/max-age=0|expires=thu, 01 jan 1970/i.test(line)) jar.delete(pair.slice(0, at));
-      else jar.set(pair.slice(0, at), pair.slice(at + 1));
+      else {
+        jar.set(pair.slice(0, at), pair.slice(at + 1));
+        this.secrets.add(pair.slice(at + 1));
+      }
     }
     this.cookies.set(host, jar);
     return answer;

@@ -14,12 +14,15 @@ const PAGE = `<!doctype html><html lang="en"><meta name="viewport" content="widt
 <button name="account" value="${ADA}">Ada</button> <button name="account" value="${BOB}">Bob</button>
 <button name="account" value="">Cancel</button></form></html>`;
 
-/** Starts one that sends people back to `callback`; every account chosen on its page is in `seen`. */
+/**
+ * Starts one that sends people back to `callback`. Every account chosen on its page is in `asked`; what docent sent to
+ * exchange a code, and what it got for it, is in `exchanged`.
+ */
 export async function start(port, callback) {
   const issuer = `http://127.0.0.1:${port}`;
   const { privateKey } = crypto.generateKeyPairSync('rsa', { modulusLength: 2048 });
   const key = { ...privateKey.export({ format: 'jwk' }), use: 'sig', alg: 'RS256', kid: 'test-key' };
-  const asked = [];
+  const [asked, exchanged] = [[], []];
   const provider = new Provider(issuer, {
     clients: [
       {
@@ -63,9 +66,10 @@ export async function start(port, callback) {
     grant.addOIDCScope(params.scope);
     return finish({ consent: { grantId: await grant.save() } });
   });
+  provider.on('grant.success', (context) => exchanged.push({ ...context.oidc.params, ...context.body }));
   const server = provider.listen(port, '127.0.0.1');
   await once(server, 'listening');
-  return { issuer, asked, stop: () => server.closeAllConnections() ?? server.close() };
+  return { issuer, asked, exchanged, stop: () => server.closeAllConnections() ?? server.close() };
 }
 
 async function read(request) {

@@ -22,6 +22,8 @@ class Report:
                 yield
         except Exception as error:
             Report.failures += 1
+            while isinstance(error, ExceptionGroup):
+                error = error.exceptions[0]
             why = f"{type(error).__name__}: {error}".replace("\n", "\n     ")
             print(f"FAIL {self.name} {what}\n     {why}", flush=True)
         else:

@@ -6,8 +6,9 @@ use std::path::Path;
 /// The rows by letter, and how many there are of each.
 const ROWS: [(char, u32); 6] = [('d', 23), ('q', 12), ('h', 19), ('n', 5), ('o', 58), ('k', 17)];
 
-/// Rows that real clients and judges hold, in `tests/clients`.
-const BY_CLIENTS: [&str; 0] = [];
+/// Rows that real clients and judges hold, in `tests/clients`: by a check whose name begins with
+/// the row.
+const BY_CLIENTS: [&str; 2] = ["k14", "o54"];
 
 /// Rows that come later: limits are in one process yet, and there is no store beside it that could
 /// be down.
@@ -22,6 +23,21 @@ fn tested(source: &str) -> impl Iterator<Item = String> {
         let is_row = number.len() == 2 && number.bytes().all(|c| c.is_ascii_digit());
         (is_row && ROWS.iter().any(|(it, _)| letter.starts_with(*it))).then(|| row.to_owned())
     })
+}
+
+/// The scripts in a folder and in those below, except those that are hidden.
+fn scripts(folder: &Path) -> String {
+    let mut text = String::new();
+    for entry in std::fs::read_dir(folder).expect("the folder").flatten() {
+        let path = entry.path();
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if path.is_dir() && !name.starts_with('.') {
+            text += &scripts(&path);
+        } else if name.ends_with(".mjs") || name.ends_with(".py") {
+            text += &std::fs::read_to_string(&path).expect("a script");
+        }
+    }
+    text
 }
 
 #[test]
@@ -43,4 +59,10 @@ fn no_row_is_without_a_test() {
     };
     let missing: Vec<_> = rows.difference(&found).filter(|row| !elsewhere(row)).collect();
     assert!(missing.is_empty(), "rows without a test: {missing:?}");
+    let clients = scripts(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients"));
+    for row in BY_CLIENTS {
+        let checks = ["'", "`", "\""].map(|quote| format!("check({quote}{row} "));
+        let held = checks.iter().any(|check| clients.contains(check));
+        assert!(held, "no check of tests/clients is called {row}");
+    }
 }

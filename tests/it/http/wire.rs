@@ -99,6 +99,36 @@ async fn a_call_is_answered_over_a_connection_that_stays() {
     server.done.await.unwrap().unwrap();
 }
 
+/// A call that is refused for its head.
+fn refused(length: usize) -> String {
+    post(&format!("Content-Length: {length}\r\nContent-Encoding: gzip\r\n"), "")
+}
+
+#[tokio::test]
+async fn a_connection_stays_where_a_call_was_refused_before_its_body_came() {
+    let server = docs(Patience::default()).await;
+    let mut stream = server.connect().await;
+    stream.write_all(refused(PING.len()).as_bytes()).await.unwrap();
+    // Time enough for an answer that does not wait for the body.
+    let _ = tokio::time::timeout(SHORT, stream.readable()).await;
+    stream.write_all(PING.as_bytes()).await.unwrap();
+    let last = format!("Content-Length: {}\r\nConnection: close\r\n", PING.len());
+    stream.write_all(post(&last, PING).as_bytes()).await.unwrap();
+    let answers = rest(&mut stream).await;
+    assert_eq!(status(&answers), "415", "{answers}");
+    assert_eq!(answers.matches(r#""result":{}"#).count(), 1, "{answers}");
+}
+
+#[tokio::test]
+async fn a_connection_ends_where_the_body_of_a_refused_call_is_long_or_does_not_come() {
+    let server = docs(hasty()).await;
+    for length in [PING.len(), 256 * 1024 + 1] {
+        let answer = server.send(refused(length)).await;
+        assert_eq!(status(&answer), "415", "{answer}");
+        assert!(answer.contains("connection: close"), "{answer}");
+    }
+}
+
 #[tokio::test]
 async fn a_subscription_outlives_the_time_a_call_has_and_ends_with_the_server() {
     let patience = Patience { call: SHORT, drain: Duration::from_secs(10), ..Patience::default() };
