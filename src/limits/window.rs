@@ -74,7 +74,9 @@ impl Calls {
 
     /// When all will have left the window.
     fn ends(&self) -> Duration {
-        self.times.back().map_or(Duration::ZERO, |time| Duration::from_nanos(*time) + self.limit.per)
+        self.times
+            .back()
+            .map_or(Duration::ZERO, |time| Duration::from_nanos(*time) + self.limit.per)
     }
 }
 
@@ -98,10 +100,8 @@ impl<K: Hash + Eq> Windows<K> {
             let wait = free.saturating_sub(now).max(SWEEP);
             return Verdict { admitted: false, left: 0, wait };
         }
-        let calls = state
-            .callers
-            .entry(caller)
-            .or_insert_with(|| Calls { times: VecDeque::new(), limit });
+        let calls =
+            state.callers.entry(caller).or_insert_with(|| Calls { times: VecDeque::new(), limit });
         calls.limit = limit;
         calls.pass(now);
         let admitted = !calls.used_up();
