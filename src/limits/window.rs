@@ -5,12 +5,18 @@ use std::hash::Hash;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use rustc_hash::FxHashMap;
+use indexmap::IndexMap;
+use rustc_hash::FxBuildHasher;
 
 use super::Limit;
 
 /// How often callers whose windows have passed are looked for, when there is no room.
 const SWEEP: Duration = Duration::from_secs(1);
+/// Callers of whom one is forgotten when there is still no room. Where nine in ten have used up
+/// their limits, four newcomers in five still find a place.
+const SAMPLE: usize = 16;
+/// The golden ratio, as a fraction of 2^64: steps of that size spread evenly over a circle.
+const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
 /// Callers below which nobody looks for those whose windows have passed.
 const FEW: usize = 1024;
 
@@ -35,39 +41,53 @@ pub struct Windows<K> {
 
 #[derive(Debug)]
 struct State<K> {
-    callers: FxHashMap<K, Calls>,
+    callers: IndexMap<K, Calls, FxBuildHasher>,
     /// Callers at which those whose windows have passed are looked for.
     sweep_at: usize,
     /// When that was last done, and when a place is free again.
     swept: Option<(Duration, Duration)>,
+    /// Which caller was looked at last when one had to be forgotten, as a fraction of 2^64 of all.
+    hand: u64,
 }
 
 #[derive(Debug)]
 struct Calls {
     /// Times of the calls that count in nanoseconds, oldest first: half the size of durations.
     times: VecDeque<u64>,
-    per: Duration,
+    /// The limit that held for the last of them.
+    limit: Limit,
 }
 
 impl Calls {
     /// Forgets what left the window.
     fn pass(&mut self, now: Duration) {
-        while self.times.front().is_some_and(|time| Duration::from_nanos(*time) + self.per <= now) {
+        let per = self.limit.per;
+        while self.times.front().is_some_and(|time| Duration::from_nanos(*time) + per <= now) {
             self.times.pop_front();
         }
     }
 
+    /// Whether one more call would be refused.
+    fn used_up(&self) -> bool {
+        self.times.len() >= self.limit.calls as usize
+    }
+
     /// When all will have left the window.
     fn ends(&self) -> Duration {
-        self.times.back().map_or(Duration::ZERO, |time| Duration::from_nanos(*time) + self.per)
+        self.times
+            .back()
+            .map_or(Duration::ZERO, |time| Duration::from_nanos(*time) + self.limit.per)
     }
 }
 
 impl<K: Hash + Eq> Windows<K> {
-    /// Room for so many callers at a time. Where there is none, a new one is told to wait: nobody
-    /// who has used up a limit is forgotten before its window ends.
+    /// Room for so many callers at a time. Where there is none, a new one takes the place of one
+    /// with calls left, which loses the few that were counted: no flood of newcomers keeps another
+    /// out. Nobody who has used up a limit is forgotten before its window ends; where all have, a
+    /// new one is told to wait.
     pub fn new(most: usize) -> Windows<K> {
-        let state = State { callers: FxHashMap::default(), sweep_at: FEW.min(most), swept: None };
+        let callers = IndexMap::default();
+        let state = State { callers, sweep_at: FEW.min(most), swept: None, hand: 0 };
         Windows { most, state: Mutex::new(state) }
     }
 
@@ -75,24 +95,21 @@ impl<K: Hash + Eq> Windows<K> {
     pub fn admit(&self, caller: K, limit: Limit, now: Duration) -> Verdict {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         if !state.callers.contains_key(&caller)
-            && let Some(free) = state.full_until(self.most, now)
+            && let Err(free) = state.make_room(self.most, now)
         {
             let wait = free.saturating_sub(now).max(SWEEP);
             return Verdict { admitted: false, left: 0, wait };
         }
-        let calls = state
-            .callers
-            .entry(caller)
-            .or_insert_with(|| Calls { times: VecDeque::new(), per: limit.per });
-        calls.per = limit.per;
+        let calls =
+            state.callers.entry(caller).or_insert_with(|| Calls { times: VecDeque::new(), limit });
+        calls.limit = limit;
         calls.pass(now);
-        let most = limit.calls as usize;
-        let admitted = calls.times.len() < most;
+        let admitted = !calls.used_up();
         if admitted {
             calls.times.push_back(u64::try_from(now.as_nanos()).unwrap_or(u64::MAX));
         }
         // A limit may have become smaller since: then more than one must leave.
-        let leaves = calls.times.get(calls.times.len().saturating_sub(most));
+        let leaves = calls.times.get(calls.times.len().saturating_sub(limit.calls as usize));
         let leaves = leaves.map_or(now, |time| Duration::from_nanos(*time));
         let left = limit.calls.saturating_sub(calls.times.len() as u32);
         Verdict { admitted, left, wait: (leaves + limit.per).saturating_sub(now) }
@@ -100,18 +117,26 @@ impl<K: Hash + Eq> Windows<K> {
 }
 
 impl<K: Hash + Eq> State<K> {
-    /// When there is room for one more caller, if there is none now.
-    fn full_until(&mut self, most: usize, now: Duration) -> Option<Duration> {
+    /// Makes room for one more caller.
+    ///
+    /// # Errors
+    ///
+    /// Those who are there have used up their limits: when one of them will have left.
+    fn make_room(&mut self, most: usize, now: Duration) -> Result<(), Duration> {
         if self.callers.len() < self.sweep_at {
-            return None;
+            return Ok(());
         }
-        // A flood of new callers must not pay for a look at all of them each.
-        if let Some((swept, free)) = self.swept
-            && self.callers.len() >= most
-            && now < swept + SWEEP
-        {
-            return Some(free);
-        }
+        let free = match self.swept {
+            // A flood of new callers must not pay for a look at all of them each.
+            Some((swept, free)) if self.callers.len() >= most && now < swept + SWEEP => free,
+            _ => self.sweep(most, now),
+        };
+        let has_room = self.callers.len() < most || self.forget_one(now);
+        has_room.then_some(()).ok_or(free)
+    }
+
+    /// Forgets those whose windows have passed; when the next one's will have.
+    fn sweep(&mut self, most: usize, now: Duration) -> Duration {
         self.callers.retain(|_, calls| {
             calls.pass(now);
             !calls.times.is_empty()
@@ -119,7 +144,21 @@ impl<K: Hash + Eq> State<K> {
         self.sweep_at = (2 * self.callers.len()).clamp(FEW.min(most), most);
         let free = self.callers.values().map(Calls::ends).min().unwrap_or(now);
         self.swept = Some((now, free));
-        (self.callers.len() >= most).then_some(free)
+        free
+    }
+
+    /// Forgets one of a few callers: the one with the fewest calls that count, and none if all of
+    /// them have used up their limits.
+    fn forget_one(&mut self, now: Duration) -> bool {
+        let left = (0..SAMPLE).filter_map(|_| {
+            self.hand = self.hand.wrapping_add(STEP);
+            let at = (u128::from(self.hand) * self.callers.len() as u128) >> 64;
+            let (_, calls) = self.callers.get_index_mut(at as usize)?;
+            calls.pass(now);
+            (!calls.used_up()).then_some((calls.times.len(), at as usize))
+        });
+        let fewest = left.min();
+        fewest.is_some_and(|(_, at)| self.callers.swap_remove_index(at).is_some())
     }
 }
 
@@ -220,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn memory_is_bounded_and_nobody_is_forgotten_early() {
+    fn where_all_have_used_up_their_limits_a_newcomer_waits() {
         let windows = Windows::new(2);
         let limit = limit("1/hour");
         assert!(windows.admit(1, limit, at(0)).admitted);
@@ -232,5 +271,37 @@ mod tests {
         assert!(windows.admit(3, limit, HOUR + at(1)).admitted);
         assert!(!windows.admit(2, limit, HOUR + at(1)).admitted);
         assert!(!windows.admit(1, limit, HOUR + at(2)).admitted, "its place was taken");
+    }
+    #[test]
+    fn a_newcomer_takes_the_place_of_one_with_calls_left() {
+        let windows = Windows::new(2);
+        let limit = limit("2/hour");
+        let admitted = |caller, time| windows.admit(caller, limit, at(time)).admitted;
+        assert!(admitted("spent", 0) && admitted("spent", 1) && admitted("once", 2));
+        // Time and again, as long as the place is that of somebody with a call left.
+        for time in 3..100 {
+            assert!(admitted(["new", "newer"][time as usize % 2], time));
+        }
+        assert!(!admitted("spent", 100));
+        assert!(admitted("newer", 101));
+        assert!(!admitted("new", 102), "both have used up their limits");
+        // Whoever has one more call again has a place to lose again, and only then.
+        assert!(!admitted("spent", 3599) && !admitted("new", 3599));
+        assert!(admitted("new", 3600));
+        assert!(!admitted("newer", 3600));
+    }
+
+    #[test]
+    fn the_one_with_the_fewest_calls_is_forgotten() {
+        let windows = Windows::new(SAMPLE);
+        let limit = limit("40/hour");
+        for _ in 0..39 {
+            windows.admit(0, limit, at(0));
+        }
+        for caller in 1..10_000 {
+            assert!(windows.admit(caller, limit, at(1)).admitted);
+            assert!(windows.state.lock().unwrap().callers.len() <= SAMPLE);
+        }
+        assert_eq!(windows.admit(0, limit, at(2)).left, 0);
     }
 }

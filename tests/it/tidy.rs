@@ -47,6 +47,7 @@ const HOMES: &[(&str, &str)] = &[
     ("subtle", "auth"),
     ("getrandom", "auth"),
     ("crc32fast", "auth"),
+    ("indexmap", "limits"),
     ("humantime", "commands"),
     ("redis", "store"),
     ("clap", "config"),

@@ -390,27 +390,49 @@ async fn k07_a_flood_of_strangers_is_cheap_and_keeps_nobody_out() {
 }
 
 #[test]
+fn k08_a_flood_of_callers_frees_none_that_used_up_a_limit_and_keeps_no_other_out() {
+    const MOST: u64 = 2_000;
+    let windows = Windows::new(MOST as usize);
+    let limit: Limit = "2/hour".parse().expect("a limit");
+    let at = Duration::from_secs;
+    // Half of all that are counted have used up their limits, before a flood of others.
+    for caller in 0..MOST / 2 {
+        for _ in 0..2 {
+            assert!(windows.admit(caller, limit, at(0)).admitted);
+        }
+    }
+    for caller in MOST..50_000 {
+        assert!(windows.admit(caller, limit, at(1 + caller / 1000)).admitted, "{caller}");
+    }
+    for caller in 0..MOST / 2 {
+        let verdict = windows.admit(caller, limit, at(300));
+        assert_eq!((verdict.admitted, verdict.wait), (false, at(3300)), "{caller}");
+    }
+    // An hour after they called they come in again.
+    assert!(windows.admit(0, limit, at(3600)).admitted);
+}
+
+#[test]
 fn k08_the_counts_of_callers_are_bounded_and_none_that_counts_is_forgotten() {
     const MOST: usize = 10_000;
     let windows = Windows::new(MOST);
-    let limit: Limit = "2/hour".parse().expect("a limit");
+    let limit: Limit = "1/hour".parse().expect("a limit");
     let at = Duration::from_secs;
-    // One that has used up its limit, before a flood of others.
-    for _ in 0..2 {
-        assert!(windows.admit(0_u64, limit, at(0)).admitted);
+    let mut admitted = 0;
+    for caller in 0..50_000_u64 {
+        admitted += usize::from(windows.admit(caller, limit, at(caller / 1000)).admitted);
     }
-    let mut admitted = 1;
-    for caller in 1..=200_000_u64 {
-        admitted += usize::from(windows.admit(caller, limit, at(1 + caller / 1000)).admitted);
-    }
-    // There is room for so many and no more; the rest is told to wait, whoever it is.
+    // There is room for so many that used up their limits and no more; the rest is told to wait,
+    // whoever it is.
     assert_eq!(admitted, MOST);
-    let verdict = windows.admit(0, limit, at(300));
+    let verdict = windows.admit(999_999, limit, at(300));
     assert_eq!((verdict.admitted, verdict.wait), (false, at(3300)));
-    // Those who are there go on; when their hour has passed others take their places.
-    assert!(windows.admit(1, limit, at(300)).admitted);
-    assert!(windows.admit(0, limit, at(3601)).admitted);
-    assert!(windows.admit(999_999, limit, at(3620)).admitted);
+    for caller in 0..MOST as u64 {
+        let verdict = windows.admit(caller, limit, at(300));
+        assert_eq!((verdict.admitted, verdict.wait), (false, at(3300 + caller / 1000)));
+    }
+    // When their hour has passed others take their places.
+    assert!(windows.admit(999_999, limit, at(3600)).admitted);
 }
 
 #[tokio::test]
