@@ -53,7 +53,7 @@ async fn serve(settings: &Settings) -> anyhow::Result<()> {
     }
     let clock = http::system_clock();
     let rules = door::rules(settings, limits(settings)?, &clock)?;
-    let sign_in = rules.sign_in.clone();
+    let (sign_in, proxies) = (rules.sign_in.clone(), rules.trusted_proxies.clone());
     // Behind a closed door there are no pages for people: hits then name the resource.
     let shown = (settings.access.value == Access::Open).then(|| web.clone());
     let docs = tokio::task::block_in_place(|| {
@@ -80,7 +80,7 @@ async fn serve(settings: &Settings) -> anyhow::Result<()> {
         // Subscriptions get their final result before their streams are cut.
         docs.close();
     };
-    let listening = http::Listening::new(listener, tls);
+    let listening = http::Listening::new(listener, tls).behind(&proxies);
     http::serve(listening, router, options.patience, streams, shutdown).await
 }
 

@@ -6,7 +6,7 @@
 use std::convert::Infallible;
 use std::future::Future;
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -21,6 +21,7 @@ use hyper::body::Incoming;
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
@@ -29,9 +30,10 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
-use super::client::Peer;
+use super::client::{self, Peer};
 use super::rest;
 use super::tls::Tls;
+use crate::limits::{Full, Place, Places};
 
 /// How long each thing is waited for, and how many connections there may be.
 #[derive(Debug, Clone, Copy)]
@@ -52,6 +54,8 @@ pub struct Patience {
     pub drain: Duration,
     /// Connections at a time; more are closed at once.
     pub connections: usize,
+    /// The same for connections from one network: an IPv4 address, or 64 bits of an IPv6 address.
+    pub connections_each: usize,
 }
 
 impl Default for Patience {
@@ -64,6 +68,7 @@ impl Default for Patience {
             write: Duration::from_secs(30),
             drain: Duration::from_secs(10),
             connections: 2048,
+            connections_each: 64,
         }
     }
 }
@@ -74,17 +79,31 @@ const MAX_HEAD: usize = 32 * 1024;
 const MAX_HEADERS: usize = 64;
 /// What streams get to say goodbye after they were told to end.
 const GOODBYE: Duration = Duration::from_secs(1);
+/// The addresses of this machine, where a proxy may stand, or whoever could take all of it anyway.
+const LOOPBACK: [IpNet; 2] = [
+    IpNet::V4(Ipv4Net::new_assert(Ipv4Addr::LOCALHOST, 8)),
+    IpNet::V6(Ipv6Net::new_assert(Ipv6Addr::LOCALHOST, 128)),
+];
 
 /// Where connections come in, and how they are encrypted.
 pub struct Listening {
     socket: TcpListener,
     tls: Option<Tls>,
+    /// From where there may be as many as there is room for.
+    uncounted: Vec<IpNet>,
 }
 
 impl Listening {
     /// Encrypted with TLS if there is a certificate.
     pub fn new(socket: TcpListener, tls: Option<Tls>) -> Listening {
-        Listening { socket, tls }
+        Listening { socket, tls, uncounted: LOOPBACK.to_vec() }
+    }
+
+    /// Behind these proxies: each brings the connections of many, which are not counted as those of
+    /// one network.
+    pub fn behind(mut self, proxies: &[IpNet]) -> Listening {
+        self.uncounted.extend(proxies);
+        self
     }
 }
 
@@ -105,11 +124,13 @@ pub async fn serve(
     streams: CancellationToken,
     shutdown: impl Future<Output = ()>,
 ) -> anyhow::Result<()> {
-    let Listening { socket: listener, tls } = listening.into();
+    let Listening { socket: listener, tls, uncounted } = listening.into();
     let server = Arc::new(Server {
         router,
         tls,
         patience,
+        uncounted,
+        networks: Places::new(patience.connections_each),
         calls: TaskTracker::new(),
         draining: CancellationToken::new(),
         closed: CancellationToken::new(),
@@ -163,12 +184,26 @@ struct Server {
     router: Router,
     tls: Option<Tls>,
     patience: Patience,
+    /// From where connections are not counted.
+    uncounted: Vec<IpNet>,
+    /// The connections of all other networks.
+    networks: Arc<Places<IpNet>>,
     /// Requests whose answer's head is not there yet: streams do not count.
     calls: TaskTracker,
     /// No connection takes another request.
     draining: CancellationToken,
     /// No connection goes on.
     closed: CancellationToken,
+}
+
+impl Server {
+    /// A place among the connections from a peer's network, if those are counted.
+    fn place_of(&self, peer: IpAddr) -> Result<Option<Place<IpNet>>, Full> {
+        // A socket that is open to both families names one address in two forms.
+        let peer = peer.to_canonical();
+        let is_counted = !client::is_trusted(peer, &self.uncounted);
+        is_counted.then(|| self.networks.take(client::network(peer))).transpose()
+    }
 }
 
 async fn accept(
@@ -195,6 +230,22 @@ async fn accept(
             }
         };
         starved = false;
+        let peer = peer.ip();
+        let of_network = match server.place_of(peer) {
+            Ok(place) => place,
+            Err(Full { first }) => {
+                if first {
+                    let limit = server.patience.connections_each;
+                    tracing::warn!(
+                        limit,
+                        %peer,
+                        "too many connections from one network; if it is a proxy, name it in \
+                         trusted_proxies"
+                    );
+                }
+                continue;
+            }
+        };
         let Ok(place) = places.clone().try_acquire_owned() else {
             if !full {
                 tracing::warn!(limit = server.patience.connections, "too many connections");
@@ -203,7 +254,7 @@ async fn accept(
             continue;
         };
         full = false;
-        connections.spawn(connection(server.clone(), stream, peer.ip(), place));
+        connections.spawn(connection(server.clone(), stream, peer, (place, of_network)));
     }
 }
 
@@ -217,7 +268,7 @@ async fn connection(
     server: Arc<Server>,
     stream: TcpStream,
     peer: IpAddr,
-    _place: OwnedSemaphorePermit,
+    _places: (OwnedSemaphorePermit, Option<Place<IpNet>>),
 ) {
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "cannot set TCP_NODELAY");
@@ -368,5 +419,65 @@ impl<S: Write + Unpin> Write for Unread<S> {
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let outcome = Pin::new(&mut self.stream).poll_shutdown(context);
         self.bounded(context, outcome)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    use super::*;
+
+    /// Whether a connection is served, which stays open then.
+    async fn connect(address: std::net::SocketAddr) -> Option<TcpStream> {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        // Whoever is closed at once may not even get to write.
+        let _ = stream.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await;
+        let mut head = [0; 12];
+        stream.read_exact(&mut head).await.is_ok().then_some(stream)
+    }
+
+    /// A server with two connections for each network.
+    async fn listen(change: impl FnOnce(Listening) -> Listening) -> std::net::SocketAddr {
+        let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = socket.local_addr().unwrap();
+        let patience = Patience { connections_each: 2, ..Patience::default() };
+        let listening = change(Listening::from(socket));
+        let served = serve(
+            listening,
+            Router::new(),
+            patience,
+            CancellationToken::new(),
+            std::future::pending(),
+        );
+        tokio::spawn(served);
+        address
+    }
+
+    #[tokio::test]
+    async fn a_network_has_so_many_connections_and_others_have_theirs() {
+        // What is counted here is this machine, which otherwise is not.
+        let address = listen(|listening| Listening { uncounted: Vec::new(), ..listening }).await;
+        let first = connect(address).await.expect("there is room");
+        let _second = connect(address).await.expect("there is room");
+        for _ in 0..10 {
+            assert!(connect(address).await.is_none());
+        }
+        // One that ends makes room, once the server has seen its end.
+        drop(first);
+        let again = async { while connect(address).await.is_none() {} };
+        tokio::time::timeout(Duration::from_secs(20), again).await.expect("there is room again");
+    }
+
+    #[tokio::test]
+    async fn this_machine_and_proxies_have_as_many_as_there_is_room_for() {
+        let proxies = ["127.0.0.1/32".parse().unwrap()];
+        let bare = |listening| Listening { uncounted: Vec::new(), ..listening };
+        for address in [listen(|it| it).await, listen(|it| bare(it).behind(&proxies)).await] {
+            let mut open = Vec::new();
+            for _ in 0..10 {
+                open.push(connect(address).await.expect("there is room"));
+            }
+        }
     }
 }

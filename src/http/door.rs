@@ -19,7 +19,7 @@ use super::sign_in::{RESOURCE_METADATA, SignIn};
 use super::told::{OnLimit, Scope, Told};
 use crate::auth::audit::{Entry, Event, Outcome};
 use crate::auth::{ACCESS, Audit, Caller, Keys, SCOPE, Secret, Untrue};
-use crate::limits::{Limit, Windows};
+use crate::limits::{Full, Limit, Place, Places, Windows};
 use crate::mcp;
 
 /// Callers, and addresses, whose calls are counted at a time.
@@ -29,6 +29,8 @@ const MAX_CREDENTIALS: usize = 8 * 1024;
 /// Methods that are counted: those that bring documents.
 const COUNTED: [&str; 3] = [TOOL_CALL, "resources/read", "prompts/get"];
 const TOOL_CALL: &str = "tools/call";
+/// Streams that a caller may have open at a time.
+pub(super) const STREAMS: usize = 16;
 /// Wrong keys that an address may show before it is told to slow down.
 const WRONG_KEYS: Limit = Limit { calls: 20, per: Duration::from_secs(60) };
 /// Wrong keys, from wherever, that are a flood of which the operator is told.
@@ -85,6 +87,7 @@ pub struct Door {
     callers: Windows<String>,
     addresses: Windows<IpNet>,
     wrong_keys: Windows<IpNet>,
+    streams: Arc<Places<String>>,
     /// Wrong keys of all networks, and what was said of them.
     floods: Windows<&'static str>,
 }
@@ -127,6 +130,16 @@ impl Who {
             Who::Address(_) | Who::Neighbour => None,
         }
     }
+
+    /// Whom streams are counted by; nobody for those of whom nothing is counted.
+    fn counted_as(&self) -> Option<String> {
+        match self {
+            Who::Key(Caller { family, .. }) => Some(family.clone()),
+            Who::Person { id, .. } | Who::Guest { id, .. } => Some(id.clone()),
+            Who::Address(network) => Some(network.to_string()),
+            Who::Neighbour => None,
+        }
+    }
 }
 
 impl Door {
@@ -138,6 +151,7 @@ impl Door {
             callers: Windows::new(CALLERS),
             addresses: Windows::new(CALLERS),
             wrong_keys: Windows::new(CALLERS),
+            streams: Places::new(STREAMS),
             floods: Windows::new(2),
         }
     }
@@ -421,6 +435,15 @@ impl Door {
             (Who::Guest { until, .. }, _, _) => (self.clock)().date < *until,
             _ => true,
         }
+    }
+
+    /// A place for one more stream of this caller, if theirs are counted.
+    ///
+    /// # Errors
+    ///
+    /// As many are open as may be.
+    pub(super) fn stream_of(&self, who: &Who) -> Result<Option<Place<String>>, Full> {
+        who.counted_as().map(|caller| self.streams.take(caller)).transpose()
     }
 
     /// Counts a call, if its method is one that counts.

@@ -15,7 +15,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
 use super::accept::Patience;
-use super::door::{Door, Who};
+use super::door::{Door, STREAMS, Who};
 use super::envelope::{self, Flaw, Id, Message};
 use super::error::{self, Error, Refusal};
 use super::stream;
@@ -27,6 +27,8 @@ pub(super) const MAX_BODY: usize = 256 * 1024;
 /// How much of a body that is too large is still read, so that its sender is done and reads the
 /// answer instead of a broken connection.
 const MAX_DISCARDED: usize = 1024 * 1024;
+/// The method whose answer is a stream.
+const LISTEN: &str = "subscriptions/listen";
 /// Headers that decide something: two of one kind could be read differently by two readers.
 const SINGLE: [HeaderName; 5] = [
     header::CONTENT_TYPE,
@@ -70,9 +72,15 @@ pub(super) async fn answer(
             Some(answer) => ([(header::CONTENT_TYPE, JSON)], answer).into_response(),
             None => {
                 let who = parts.extensions.get::<Who>().cloned();
+                let place = match &who {
+                    Some(who) if method == LISTEN => {
+                        door.stream_of(who).map_err(|_| too_many_streams(id.clone()))?
+                    }
+                    _ => None,
+                };
                 let request = Request::from_parts(parts, Body::from(body));
                 let response = in_json(hand_on(request).await, id).await;
-                stream::held_to(door, who.as_ref(), response)
+                stream::held_to(door, who.as_ref(), place, response)
             }
         };
         if let Some(told) = told {
@@ -84,6 +92,14 @@ pub(super) async fn answer(
         let message = format!("the call took longer than {} s", patience.call.as_secs());
         Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, error::TRANSPORT, message).into())
     })
+}
+
+/// When there is a place again nobody knows: no header says it.
+fn too_many_streams(id: Option<Id>) -> Refusal {
+    let message =
+        format!("you have {STREAMS} streams open, as many as may be; end one of them first");
+    let refusal = Refusal::new(StatusCode::TOO_MANY_REQUESTS, error::TRANSPORT, message);
+    refusal.of(id).with(json!({ "limit": STREAMS, "scope": "streams" }))
 }
 
 /// What `/mcp` answers to methods other than `POST`.

@@ -10,15 +10,22 @@ use axum::response::Response;
 use hyper::body::Frame;
 
 use super::door::{Door, Who};
+use crate::limits::Place;
 
 /// Lets a stream go on only as long as the door lets its caller in. That is asked before each piece;
-/// a stream in which nothing happens says every few seconds that it is there.
-pub(super) fn held_to(door: &Arc<Door>, who: Option<&Who>, response: Response) -> Response {
+/// a stream in which nothing happens says every few seconds that it is there. Its place among those
+/// of the caller is free when it ends, or at once if there is no stream.
+pub(super) fn held_to(
+    door: &Arc<Door>,
+    who: Option<&Who>,
+    place: Option<Place<String>>,
+    response: Response,
+) -> Response {
     let streams = |value: &HeaderValue| value.as_bytes().starts_with(b"text/event-stream");
     match who {
         Some(who) if response.headers().get(header::CONTENT_TYPE).is_some_and(streams) => {
             let (door, who) = (door.clone(), who.clone());
-            response.map(|body| Body::new(Held { body, door, who }))
+            response.map(|body| Body::new(Held { body, door, who, _place: place }))
         }
         _ => response,
     }
@@ -28,6 +35,7 @@ struct Held {
     body: Body,
     door: Arc<Door>,
     who: Who,
+    _place: Option<Place<String>>,
 }
 
 impl HttpBody for Held {

@@ -1,11 +1,14 @@
-//! How much a caller may: exact sliding windows. Pure: whoever asks says what time it is.
+//! How much a caller may: so much in any stretch of time, and so many things at a time. Pure:
+//! whoever asks says what time it is.
 //!
 //! A limit of 40 an hour admits 40 calls in any hour, wherever it begins. Buckets that fill up
 //! again bit by bit (GCRA) admit nearly twice as many in the worst hour, and fixed hours admit
 //! twice as many around their edges.
 
 mod limit;
+mod place;
 mod window;
 
 pub use limit::Limit;
+pub use place::{Full, Place, Places};
 pub use window::{Verdict, Windows};

@@ -21,47 +21,51 @@ pub(super) fn complete(
         _ => Vec::new(),
     };
     let typed = argument.value.to_lowercase();
-    let starts = |value: &&String| value.to_lowercase().starts_with(&typed);
-    let holds = |value: &&String| !starts(value) && value.to_lowercase().contains(&typed);
-    let mut found: Vec<String> = values.iter().filter(starts).cloned().collect();
-    found.extend(values.iter().filter(holds).cloned());
+    let (mut found, mut hold) = (Vec::new(), Vec::new());
+    for value in values {
+        let lower = value.to_lowercase();
+        if lower.starts_with(&typed) {
+            found.push(value);
+        } else if lower.contains(&typed) {
+            hold.push(value);
+        }
+    }
+    found.append(&mut hold);
     let total = found.len();
     found.truncate(CompletionInfo::MAX_VALUES);
     let more = total > found.len();
+    let found = found.into_iter().map(str::to_owned).collect();
     let mut info = CompletionInfo::new(found).unwrap_or_default();
     info.total = u32::try_from(total).ok();
     info.has_more = Some(more);
     info
 }
 
-fn candidates(
-    docs: &Docs,
-    catalog: &Catalog,
+fn candidates<'a>(
+    docs: &'a Docs,
+    catalog: &'a Catalog,
     argument: &ArgumentInfo,
     context: Option<&CompletionContext>,
-) -> Vec<String> {
+) -> Vec<&'a str> {
     let chosen = |name: &str| context.and_then(|context| context.get_argument(name)).cloned();
     let collection = chosen("collection").or_else(|| match docs.collections() {
         [only] => Some(only.name.clone()),
         _ => None,
     });
     match argument.name.as_str() {
-        "collection" => docs.collections().iter().map(|shelf| shelf.name.clone()).collect(),
+        "collection" => docs.collections().iter().map(|shelf| &*shelf.name).collect(),
         "path" => {
             let pages = match &collection {
                 Some(name) => catalog.collection(name),
                 None => catalog.pages(),
             };
-            pages.iter().map(|page| page.path.clone()).collect()
+            pages.iter().map(|page| &*page.path).collect()
         }
         "anchor" => {
             let page =
                 collection.zip(chosen("path")).and_then(|(name, path)| catalog.page(&name, &path));
             let sections = page.map(|page| page.sections.iter()).into_iter().flatten();
-            sections
-                .map(|section| section.anchor.to_string())
-                .filter(|anchor| !anchor.is_empty())
-                .collect()
+            sections.map(|section| &*section.anchor).filter(|anchor| !anchor.is_empty()).collect()
         }
         _ => Vec::new(),
     }

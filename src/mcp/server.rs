@@ -64,8 +64,8 @@ struct Shared {
     changes: broadcast::Sender<Arc<Changes>>,
     problem: ArcSwapOption<String>,
     /// Searches run on the threads that serve, because a hop to others costs more than a search;
-    /// this keeps a burst from taking all of them.
-    permits: Semaphore,
+    /// this keeps a burst from taking all of them. Whatever reads or walks pages takes its turn, too.
+    permits: Arc<Semaphore>,
     closing: CancellationToken,
 }
 
@@ -81,7 +81,7 @@ impl Docs {
             faces: Mutex::default(),
             changes: broadcast::channel(BACKLOG).0,
             problem: ArcSwapOption::empty(),
-            permits: Semaphore::new(cores),
+            permits: Arc::new(Semaphore::new(cores)),
             closing: CancellationToken::new(),
         };
         let level = Arc::new(Mutex::new(LoggingLevel::Warning));
@@ -205,6 +205,21 @@ impl Docs {
     ) -> Option<Result<String, String>> {
         let _permit = self.shared.permits.acquire().await;
         self.call(tool, arguments)
+    }
+
+    /// Does in its turn what may take longer than a search, beside the threads that serve. The turn
+    /// lasts as long as the work does, also if nobody waits for its end any more.
+    async fn beside<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Docs) -> Result<T, ErrorData> + Send + 'static,
+    ) -> Result<T, ErrorData> {
+        let permit = self.shared.permits.clone().acquire_owned().await;
+        let docs = self.clone();
+        let done = tokio::task::spawn_blocking(move || {
+            let _permit = permit;
+            work(&docs)
+        });
+        done.await.map_err(|error| resources::internal(error.into()))?
     }
 
     /// Sends what changed to one client, until it goes or the server does.
@@ -388,7 +403,8 @@ impl ServerHandler for Docs {
         request: Option<PaginatedRequestParams>,
         _: RequestContext<RoleServer>,
     ) -> Result<ListResourcesResult, ErrorData> {
-        resources::list(self, request.and_then(|request| request.cursor).as_deref())
+        let cursor = request.and_then(|request| request.cursor);
+        self.beside(move |docs| resources::list(docs, cursor.as_deref())).await
     }
 
     async fn list_resource_templates(
@@ -404,6 +420,7 @@ impl ServerHandler for Docs {
         request: ReadResourceRequestParams,
         _: RequestContext<RoleServer>,
     ) -> Result<ReadResourceResponse, ErrorData> {
+        let _permit = self.shared.permits.acquire().await;
         Ok(resources::read(self, &request.uri)?.into())
     }
 
@@ -412,7 +429,7 @@ impl ServerHandler for Docs {
         _: Option<PaginatedRequestParams>,
         _: RequestContext<RoleServer>,
     ) -> Result<ListPromptsResult, ErrorData> {
-        prompts::list(self)
+        self.beside(prompts::list).await
     }
 
     async fn get_prompt(
@@ -420,7 +437,8 @@ impl ServerHandler for Docs {
         request: GetPromptRequestParams,
         _: RequestContext<RoleServer>,
     ) -> Result<GetPromptResponse, ErrorData> {
-        Ok(prompts::get(self, &request.name, request.arguments)?.into())
+        let GetPromptRequestParams { name, arguments, .. } = request;
+        self.beside(move |docs| Ok(prompts::get(docs, &name, arguments)?.into())).await
     }
 
     async fn complete(
@@ -428,11 +446,14 @@ impl ServerHandler for Docs {
         request: CompleteRequestParams,
         _: RequestContext<RoleServer>,
     ) -> Result<CompleteResult, ErrorData> {
-        let snapshot = self.snapshot();
-        let catalog = snapshot.catalog().map_err(resources::internal)?;
-        let CompleteRequestParams { r#ref, argument, context, .. } = &request;
-        let info = completion::complete(self, catalog, r#ref, argument, context.as_ref());
-        Ok(CompleteResult::new(info))
+        self.beside(move |docs| {
+            let snapshot = docs.snapshot();
+            let catalog = snapshot.catalog().map_err(resources::internal)?;
+            let CompleteRequestParams { r#ref, argument, context, .. } = &request;
+            let info = completion::complete(docs, catalog, r#ref, argument, context.as_ref());
+            Ok(CompleteResult::new(info))
+        })
+        .await
     }
 
     /// A method that no type of the SDK fits: one that is unknown, or a known one with parameters
@@ -531,5 +552,79 @@ impl ServerHandler for Docs {
                 return Ok(());
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+    use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+
+    use super::*;
+    use crate::index::Indexer;
+
+    fn docs(data: &tempfile::TempDir) -> Docs {
+        let (indexer, _) = Indexer::open(data.path(), &[], "test").unwrap();
+        Docs::new(indexer.index().clone(), Links::new(Vec::new(), None))
+    }
+
+    fn request(id: u32, method: &str, params: Value) -> Value {
+        json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params})
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_reads_or_walks_pages_waits_for_its_turn() {
+        let data = tempfile::tempdir().unwrap();
+        let docs = docs(&data);
+        let (ours, theirs) = tokio::io::duplex(1 << 20);
+        let served = docs.clone();
+        tokio::spawn(async move {
+            crate::mcp::serve_pipe(&served, tokio::io::split(theirs)).await.unwrap();
+        });
+        let (output, mut input) = tokio::io::split(ours);
+        let mut lines = BufReader::new(output).lines();
+        let mut next = async || -> Value {
+            serde_json::from_str(&lines.next_line().await.unwrap().unwrap()).unwrap()
+        };
+        let mut write = async |message: Value| {
+            input.write_all(format!("{message}\n").as_bytes()).await.unwrap();
+        };
+        let hello = json!({"protocolVersion": "2025-11-25", "capabilities": {},
+            "clientInfo": {"name": "t", "version": "1"}});
+        write(request(0, "initialize", hello)).await;
+        assert_eq!(next().await["id"], 0);
+        write(json!({"jsonrpc": "2.0", "method": "notifications/initialized"})).await;
+
+        let shared = docs.shared.clone();
+        let all = u32::try_from(shared.permits.available_permits()).unwrap();
+        let busy = shared.permits.acquire_many(all).await.unwrap();
+        let complete = json!({"ref": {"type": "ref/resource", "uri": "docs:///{collection}"},
+            "argument": {"name": "path", "value": ""}});
+        write(request(1, "completion/complete", complete)).await;
+        write(request(2, "resources/list", json!({}))).await;
+        write(request(3, "resources/read", json!({"uri": "docs:///a/b.md"}))).await;
+        write(request(4, "prompts/list", json!({}))).await;
+        write(request(5, "prompts/get", json!({"name": "ask", "arguments": {"question": "?"}})))
+            .await;
+        // What looks at nothing goes on.
+        write(request(6, "ping", json!({}))).await;
+        assert_eq!(next().await["id"], 6);
+        // The clock stands as long as anybody works: a minute means that all of them wait.
+        let minute = std::time::Duration::from_secs(60);
+        assert!(tokio::time::timeout(minute, next()).await.is_err());
+        drop(busy);
+        let mut answered = BTreeSet::new();
+        for _ in 0..5 {
+            answered.insert(next().await["id"].as_u64().unwrap());
+        }
+        assert_eq!(answered, BTreeSet::from([1, 2, 3, 4, 5]));
+    }
+
+    #[tokio::test]
+    async fn long_work_is_beside_the_threads_that_serve() {
+        let data = tempfile::tempdir().unwrap();
+        let here = std::thread::current().id();
+        let there = docs(&data).beside(|_| Ok(std::thread::current().id())).await.unwrap();
+        assert_ne!(here, there);
     }
 }

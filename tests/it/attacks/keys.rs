@@ -5,16 +5,19 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use axum::Router;
 use axum::body::Body;
+use axum::http::Request;
 use docent::auth::{Keys, Secret};
 use docent::http::{Door, Now, Peer, Rules};
 use docent::limits::{Limit, Windows};
 use docent::store::{KeyLimit, Store};
-use serde_json::json;
+use serde_json::{Value, json};
 use tempfile::TempDir;
+use tower::ServiceExt;
 
 use super::oracle::Oracle;
-use crate::http::{Answer, PING, call, request};
+use crate::http::{Answer, PING, Server, call, request};
 
 /// When it is: seconds since 1970, and seconds of the clock that never goes back.
 const BEGIN: u64 = 1_000_000;
@@ -292,7 +295,7 @@ async fn k05_of_a_hundred_parallel_calls_at_the_edge_one_is_admitted() {
         let call = call().header("authorization", bearer(&key));
         let call = call.body(Body::from(SEARCH)).expect("a request");
         running.spawn(async move {
-            let answer = tower::ServiceExt::oneshot(router, call).await.expect("an answer");
+            let answer = router.oneshot(call).await.expect("an answer");
             answer.status().as_u16()
         });
     }
@@ -435,10 +438,8 @@ fn k08_the_counts_of_callers_are_bounded_and_none_that_counts_is_forgotten() {
     assert!(windows.admit(999_999, limit, at(3600)).admitted);
 }
 
-#[tokio::test]
-async fn k16_a_key_that_is_revoked_ends_its_streams_and_its_next_call() {
-    let closed = Closed::new();
-    let key = closed.key(None);
+/// A stream of changes.
+fn listening() -> Request<Body> {
     let body = json!({"jsonrpc": "2.0", "id": "l", "method": "subscriptions/listen", "params": {
     "notifications": {"resourcesListChanged": true},
     "_meta": {
@@ -446,14 +447,84 @@ async fn k16_a_key_that_is_revoked_ends_its_streams_and_its_next_call() {
         "io.modelcontextprotocol/clientInfo": {"name": "t", "version": "1"},
         "io.modelcontextprotocol/clientCapabilities": {},
     }}});
-    let listen = call()
-        .header("authorization", bearer(&key))
+    call()
         .header("mcp-protocol-version", "2026-07-28")
         .header("mcp-method", "subscriptions/listen")
         .body(Body::from(body.to_string()))
-        .expect("a request");
+        .expect("a request")
+}
+
+#[tokio::test]
+async fn k07_a_caller_has_so_many_streams_and_no_more() {
+    let closed = Closed::new();
+    let open = Server::new();
+    let (key, other) = (closed.key(None), closed.key(None));
+    let successor = closed.keys.rotate(key.id(), 3600, None, BEGIN).expect("it is there").secret;
+    let listen = async |router: &Router, key: Option<&Secret>, peer: &str| {
+        let mut asked = listening();
+        if let Some(key) = key {
+            let shown = bearer(key).parse().expect("a header");
+            asked.headers_mut().insert("authorization", shown);
+        }
+        asked.extensions_mut().insert(Peer(peer.parse().expect("an address")));
+        router.clone().oneshot(asked).await.expect("an answer")
+    };
+    // A key and its successor are one caller wherever they are; so is one network without any.
+    let (closed_router, open_router) = (&closed.oracle.server.router, &open.router);
+    for (router, key, again, other) in [
+        (
+            closed_router,
+            (Some(&key), "127.0.0.1"),
+            (Some(&successor), "192.0.2.7"),
+            (Some(&other), "127.0.0.1"),
+        ),
+        (open_router, (None, "2001:db8::1"), (None, "2001:db8::2"), (None, "2001:db8:0:1::1")),
+    ] {
+        let mut streams = Vec::new();
+        for _ in 0..16 {
+            let stream = listen(router, key.0, key.1).await;
+            assert_eq!(stream.status(), 200);
+            streams.push(stream);
+        }
+        for (key, peer) in [key, again] {
+            let refused = listen(router, key, peer).await;
+            assert_eq!(refused.status(), 429);
+            let body = axum::body::to_bytes(refused.into_body(), 4096).await.expect("a body");
+            let body: Value = serde_json::from_slice(&body).expect("JSON");
+            let message = "you have 16 streams open, as many as may be; end one of them first";
+            let data = json!({"limit": 16, "scope": "streams"});
+            let error = json!({"code": -32000, "message": message, "data": data});
+            assert_eq!(body, json!({"jsonrpc": "2.0", "error": error, "id": "l"}));
+        }
+        assert_eq!(listen(router, other.0, other.1).await.status(), 200);
+        streams.pop();
+        streams.push(listen(router, again.0, again.1).await);
+        assert_eq!(streams[15].status(), 200);
+        assert_eq!(listen(router, key.0, key.1).await.status(), 429);
+    }
+    // What is no stream takes no place, and this machine has as many as it wants.
+    for n in 0..20 {
+        let mut broken = listening();
+        broken.headers_mut().insert("mcp-method", "ping".parse().expect("a header"));
+        broken.extensions_mut().insert(Peer("192.0.2.1".parse().expect("an address")));
+        assert_eq!(open.ask(broken).await.status, 400, "{n}");
+    }
+    let mut streams = Vec::new();
+    for _ in 0..20 {
+        streams.push(listen(open_router, None, "127.0.0.1").await);
+        assert_eq!(streams.last().expect("it").status(), 200);
+    }
+    assert_eq!(listen(open_router, None, "192.0.2.1").await.status(), 200);
+}
+
+#[tokio::test]
+async fn k16_a_key_that_is_revoked_ends_its_streams_and_its_next_call() {
+    let closed = Closed::new();
+    let key = closed.key(None);
+    let mut listen = listening();
+    listen.headers_mut().insert("authorization", bearer(&key).parse().expect("a header"));
     let router = closed.oracle.server.router.clone();
-    let response = tower::ServiceExt::oneshot(router, listen).await.expect("an answer");
+    let response = router.oneshot(listen).await.expect("an answer");
     assert_eq!(response.status(), 200);
     let mut body = response.into_body();
     let mut next = async || {
