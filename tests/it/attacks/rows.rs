@@ -59,6 +59,10 @@ fn no_row_is_without_a_test() {
     };
     let missing: Vec<_> = rows.difference(&found).filter(|row| !elsewhere(row)).collect();
     assert!(missing.is_empty(), "rows without a test: {missing:?}");
+}
+
+#[test]
+fn rows_that_clients_hold_have_a_check_there() {
     let clients = scripts(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients"));
     for row in BY_CLIENTS {
         let checks = ["'", "`", "\""].map(|quote| format!("check({quote}{row} "));
