@@ -39,7 +39,7 @@ const REFRESH: &str = "dk_rt_";
 /// How long a code is good for, and an access token, and a sign-in as a whole.
 const CODE: Duration = Duration::from_secs(60);
 const ACCESS_TOKEN: Duration = Duration::from_secs(60 * 60);
-/// Seconds that a sign-in lasts.
+/// How long a sign-in lasts, however often it is refreshed.
 pub const SIGN_IN: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 /// How long the answer to a refresh is given again to whoever asks again: several processes of one
 /// client share a token, and of some an answer is lost.
@@ -105,7 +105,7 @@ pub struct Form {
     pub pairs: Vec<(String, String)>,
 }
 
-/// An answer of the token endpoint: status and JSON.
+/// An answer of the token endpoint: the JSON of RFC 6749 section 5.1, or a refusal.
 pub type Answer = Result<serde_json::Value, Fault>;
 
 /// A refusal of the token endpoint (RFC 6749 section 5.2).

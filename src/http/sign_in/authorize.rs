@@ -2,13 +2,13 @@
 //! time. One client of ours at the identity provider stands for all clients here, so that nobody
 //! but this page tells people who is asking.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, header};
 use axum::response::Response;
-use std::net::IpAddr;
 
 use super::{AUTHORIZATIONS, body, cookie, documents, page, pairs, see_other};
 use crate::auth::audit::{Entry, Event};
