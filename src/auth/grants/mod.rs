@@ -22,9 +22,10 @@ use oauth_as::{
     ErrorResponse, ScopeSet, ServerConfig, Storage, TokenRequest, UserApproval,
     ValidatedAuthorizationRequest,
 };
+use rustc_hash::FxHashMap;
 use url::Url;
 
-use super::{pkce, redirect};
+use super::{pkce, redirect, seal};
 use crate::store::{Client, Store};
 use records::Records;
 
@@ -46,6 +47,8 @@ pub const SIGN_IN: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 const RETRY: Duration = Duration::from_secs(120);
 /// Longest `state` that is handed back, in bytes.
 const MAX_STATE: usize = 2048;
+/// Tokens that are remembered at a time.
+const MOST_KNOWN: usize = 10_000;
 
 /// Where the time comes from.
 pub type Time = Arc<dyn Fn() -> SystemTime + Send + Sync>;
@@ -62,6 +65,16 @@ pub struct Grants {
     turn: Mutex<()>,
     /// The library has just found that something was used again.
     reused: Arc<AtomicBool>,
+    known: Mutex<Known>,
+}
+
+/// Tokens that were looked up since anybody has written: whatever is written may have ended one.
+#[derive(Default)]
+struct Known {
+    /// Of the store when these were looked up.
+    version: i64,
+    /// By their hashes, and when they end.
+    tokens: FxHashMap<[u8; 32], (Grant, SystemTime)>,
 }
 
 /// A request for a code that may be shown to a person.
@@ -144,6 +157,7 @@ impl Grants {
         Grants {
             server: server.with_event_sink(Box::new(Reuse(reused.clone()))),
             reused,
+            known: Mutex::default(),
             time,
             issuer: issuer.to_owned(),
             resource: resource.to_owned(),
@@ -326,11 +340,29 @@ impl Grants {
     /// The store cannot be read.
     pub fn whose(&self, token: &str) -> anyhow::Result<Option<Grant>> {
         let Some(token) = token.strip_prefix(ACCESS) else { return Ok(None) };
+        // The version first: what is written in between is looked up again.
+        let (version, hash) = (self.server.store().store.version()?, seal::hash(token));
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.version != version || known.tokens.len() >= MOST_KNOWN {
+            *known = Known { version, tokens: FxHashMap::default() };
+        }
+        if let Some((grant, ends)) = known.tokens.get(&hash) {
+            return Ok(((self.time)() < *ends).then(|| grant.clone()));
+        }
+        drop(known);
         let found = at_once(self.server.introspect(token))?.map_err(|error| anyhow!("{error}"))?;
-        Ok(found.filter(|token| token.resource == [self.resource.as_str()]).and_then(|token| {
-            let person = token.subject.clone()?;
-            Some(Grant { person, client: token.client_id.to_string() })
-        }))
+        let found = found.filter(|token| token.resource == [self.resource.as_str()]);
+        let Some((token, person)) =
+            found.and_then(|token| Some((token.clone(), token.subject.clone()?)))
+        else {
+            return Ok(None);
+        };
+        let grant = Grant { person, client: token.client_id.to_string() };
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.version == version {
+            known.tokens.insert(hash, (grant.clone(), token.expires_at));
+        }
+        Ok(Some(grant))
     }
 
     /// Forgets what has ended.
