@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use axum::Router;
 use axum::body::Body;
 use axum::http::Request;
-use docent::auth::{Clients, Form, Grants, Keys, People, Secret};
+use docent::auth::{Clients, Grants, Keys, Parameters, People, Secret};
 use docent::corpus::Collection;
 use docent::http::{
     Door, Options, Patience, Peer, ProviderOptions, Rules, SignIn, SignInOptions, router, serve,
@@ -72,9 +72,6 @@ fn signed_in(store: Arc<Store>, data: &std::path::Path) -> (Arc<SignIn>, String)
     let resource = format!("{ORIGIN}/mcp");
     let grants =
         Grants::new(store.clone(), ORIGIN, &resource, &[], Arc::new(std::time::SystemTime::now));
-    let pairs = |pairs: &[(&str, &str)]| {
-        pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
-    };
     let client = docent::auth::Client {
         id: "bench".into(),
         name: "Bench".into(),
@@ -84,7 +81,7 @@ fn signed_in(store: Arc<Store>, data: &std::path::Path) -> (Arc<SignIn>, String)
         fresh_until: None,
     };
     store.put_client(&client, 10).expect("a store");
-    let asked: Vec<_> = pairs(&[
+    let asked = Parameters::from_iter([
         ("response_type", "code"),
         ("redirect_uri", BACK),
         ("code_challenge", CHALLENGE),
@@ -94,15 +91,13 @@ fn signed_in(store: Arc<Store>, data: &std::path::Path) -> (Arc<SignIn>, String)
     let back = url::Url::parse(&grants.approve(&asked, "somebody").expect("a code"));
     let back = back.expect("an address");
     let code = back.query_pairs().find(|(name, _)| name == "code").expect("a code").1.into_owned();
-    let form = Form {
-        pairs: pairs(&[
-            ("grant_type", "authorization_code"),
-            ("client_id", "bench"),
-            ("redirect_uri", BACK),
-            ("code", &code),
-            ("code_verifier", VERIFIER),
-        ]),
-    };
+    let form = Parameters::from_iter([
+        ("grant_type", "authorization_code"),
+        ("client_id", "bench"),
+        ("redirect_uri", BACK),
+        ("code", &code),
+        ("code_verifier", VERIFIER),
+    ]);
     let tokens = grants.token(&form).expect("a store").expect("tokens");
     let token = tokens["access_token"].as_str().expect("a token").to_owned();
     let provider = ProviderOptions {

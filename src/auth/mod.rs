@@ -5,7 +5,7 @@
 //! | `keys`, `secret`, `listed`, `watched` | bearer keys of agents |
 //! | `audit` | what is written down of all that |
 //! | `client`, `clients`, `redirect` | which programs people may sign in with, and where they are sent back to |
-//! | `grants`, `pkce`, `seal` | what a sign-in is good for, and how it is kept |
+//! | `grants`, `parameters`, `pkce`, `seal` | what a sign-in is good for, and how it is kept |
 //! | `pending` | sign-ins that have begun |
 //! | `identity`, `person` | who signed in |
 
@@ -16,6 +16,7 @@ mod grants;
 mod identity;
 mod keys;
 pub mod listed;
+mod parameters;
 mod pending;
 mod person;
 mod pkce;
@@ -30,12 +31,13 @@ pub use client::{
     registered,
 };
 pub use clients::Clients;
-pub use grants::{ACCESS, Answer, Asked, Fault, Form, Grant, Grants, SCOPE, SIGN_IN, Time, Unfit};
+pub use grants::{ACCESS, Answer, Asked, Fault, Grant, Grants, SCOPE, SIGN_IN, Time, Unfit};
 pub use identity::{
     Expected, KeySet, Subject, Untrue, algorithm, calling, is_plausible, signed_in,
 };
 pub use keys::{Caller, Denied, Keys, Rotated};
 pub use listed::{Listed, Origin};
+pub use parameters::Parameters;
 pub use pending::{Consented, Lost, PATIENCE as PENDING_SECONDS, Pending, Sent, Shown};
 pub use person::People;
 pub use redirect::{APPS, check as check_redirect, is_local, matches, shown_host};

@@ -10,9 +10,9 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, header};
 use axum::response::Response;
 
-use super::{AUTHORIZATIONS, body, cookie, documents, page, pairs, see_other};
+use super::{AUTHORIZATIONS, body, cookie, documents, page, see_other};
 use crate::auth::audit::{Entry, Event};
-use crate::auth::{Client, Lost, Shown, Unfit};
+use crate::auth::{Client, Lost, Parameters, Shown, Unfit};
 use crate::http::{Site, client};
 
 /// Longest query that is looked at, in bytes.
@@ -35,9 +35,8 @@ async fn ask(site: &Arc<Site>, query: &str, address: IpAddr) -> anyhow::Result<R
     if query.len() > MAX_QUERY {
         return Ok(page::refused(site, "The request is too long."));
     }
-    let pairs = pairs(query.as_bytes());
-    let mut names = pairs.iter().filter(|(name, _)| name == "client_id");
-    let (Some((_, id)), None) = (names.next(), names.next()) else {
+    let parameters = Parameters::parse(query.as_bytes());
+    let Some(id) = parameters.one("client_id") else {
         return Ok(page::refused(site, "The request does not say which app it comes from."));
     };
     let client = match documents::client(site, id, client::network(address)).await? {
@@ -45,7 +44,8 @@ async fn ask(site: &Arc<Site>, query: &str, address: IpAddr) -> anyhow::Result<R
         Err(why) => return Ok(page::refused(site, &why)),
     };
     let shown_client = client.clone();
-    let asked = super::beside(site, move |sign_in| sign_in.grants.ask(&pairs, &client)).await?;
+    let asked =
+        super::beside(site, move |sign_in| sign_in.grants.ask(&parameters, &client)).await?;
     match asked {
         Ok(asked) => {
             let back = asked.redirect_uri().to_owned();
@@ -91,14 +91,10 @@ async fn answer(
         return Ok(page::elsewhere(site));
     }
     let form = match body(headers, content, "application/x-www-form-urlencoded").await {
-        Ok(form) => pairs(&form),
+        Ok(form) => Parameters::parse(&form),
         Err(response) => return Ok(response),
     };
-    let field = |name: &str| {
-        let mut values = form.iter().filter(|(at, _)| at == name);
-        let (value, more) = (values.next(), values.next());
-        value.filter(|_| more.is_none()).map_or("", |(_, value)| value.as_str())
-    };
+    let field = |name| form.one(name).unwrap_or_default();
     let (id, now) = (field("sign_in"), sign_in.now());
     let name = cookie::name(&sign_in.origin, id);
     let browser = cookie::value(headers, &name).unwrap_or_default();

@@ -7,9 +7,9 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, header};
 use axum::response::Response;
 
-use super::{cookie, page, pairs, see_other};
+use super::{cookie, page, see_other};
 use crate::auth::audit::{Entry, Event, Outcome};
-use crate::auth::{Consented, Lost};
+use crate::auth::{Consented, Lost, Parameters};
 use crate::http::Site;
 
 /// Longest query that is looked at, in bytes.
@@ -35,12 +35,8 @@ async fn come(
     if query.len() > MAX_QUERY {
         return Ok(page::refused(site, "The request is too long."));
     }
-    let pairs = pairs(query.as_bytes());
-    let one = |name: &str| {
-        let mut values = pairs.iter().filter(|(at, _)| at == name);
-        let (value, more) = (values.next(), values.next());
-        value.filter(|_| more.is_none()).map(|(_, value)| value.as_str())
-    };
+    let parameters = Parameters::parse(query.as_bytes());
+    let one = |name| parameters.one(name);
     let Some(state) = one("state") else {
         return Ok(page::refused(
             site,
@@ -59,7 +55,7 @@ async fn come(
         let refused = Entry::of(Event::SignedIn).outcome(Outcome::Refused(reason));
         site.door.note(refused.with(&client), address);
     };
-    let mut response = if sign_in.provider.is_foreign(one("iss")) {
+    let mut response = if sign_in.provider.is_foreign(parameters.all("iss")) {
         note("another provider");
         refused(site, &consented)?
     } else {

@@ -278,10 +278,6 @@ fn closing(mut response: Response) -> Response {
     response
 }
 
-fn pairs(form: &[u8]) -> Vec<(String, String)> {
-    url::form_urlencoded::parse(form).into_owned().collect()
-}
-
 /// An answer in JSON that nobody keeps.
 fn answer(status: StatusCode, body: &Value) -> Response {
     let mut response = (status, axum::Json(body)).into_response();

@@ -106,8 +106,8 @@ impl Provider {
     }
 
     /// Whether an answer says that it comes from another issuer (RFC 9207).
-    pub(super) fn is_foreign(&self, issuer: Option<&str>) -> bool {
-        issuer.is_some_and(|issuer| issuer != self.options.issuer)
+    pub(super) fn is_foreign<'a>(&self, mut issuers: impl Iterator<Item = &'a str>) -> bool {
+        issuers.any(|issuer| issuer != self.options.issuer)
     }
 
     /// Who came back with this code, at this time (seconds since 1970).

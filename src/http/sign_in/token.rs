@@ -8,9 +8,9 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use serde_json::json;
 
-use super::{REFRESHES, REFUSED_TOKENS, SignIn, answer, body, fault, pairs, too_many};
+use super::{REFRESHES, REFUSED_TOKENS, SignIn, answer, body, fault, too_many};
 use crate::auth::audit::{Entry, Event, Outcome};
-use crate::auth::{Answer, Fault, Form};
+use crate::auth::{Answer, Fault, Parameters};
 use crate::http::{Site, client};
 
 /// `POST /token` (OAuth 2.1 section 3.2).
@@ -20,7 +20,7 @@ pub(super) async fn token(State(site): State<Arc<Site>>, request: Request) -> Re
         Ok(form) => form,
         Err(response) => return response,
     };
-    let client = form.client().to_owned();
+    let client = form.one("client_id").unwrap_or_default().to_owned();
     match super::beside(&site, move |sign_in| tokens(sign_in, &form)).await {
         Ok(Ok(tokens)) => answer(StatusCode::OK, &tokens),
         Ok(Err(refused)) => {
@@ -34,7 +34,7 @@ pub(super) async fn token(State(site): State<Arc<Site>>, request: Request) -> Re
     }
 }
 
-fn tokens(sign_in: &SignIn, form: &Form) -> anyhow::Result<Answer> {
+fn tokens(sign_in: &SignIn, form: &Parameters) -> anyhow::Result<Answer> {
     if let Some(family) = sign_in.grants.family(form)? {
         let ticks = (sign_in.clock)().ticks;
         if !sign_in.refreshes.admit(family, REFRESHES, ticks).admitted {
@@ -61,7 +61,7 @@ pub(super) async fn revoke(State(site): State<Arc<Site>>, request: Request) -> R
         Ok(form) => form,
         Err(response) => return response,
     };
-    let client = form.client().to_owned();
+    let client = form.one("client_id").unwrap_or_default().to_owned();
     match super::beside(&site, move |sign_in| sign_in.grants.revoke(&form)).await {
         Ok(Ok(revoked)) => {
             if revoked {
@@ -74,7 +74,7 @@ pub(super) async fn revoke(State(site): State<Arc<Site>>, request: Request) -> R
     }
 }
 
-async fn form(site: &Arc<Site>, request: Request, address: IpAddr) -> Result<Form, Response> {
+async fn form(site: &Arc<Site>, request: Request, address: IpAddr) -> Result<Parameters, Response> {
     let sign_in = site.sign_in().map_err(|error| super::failed(&error))?;
     let (network, ticks) = (client::network(address), (sign_in.clock)().ticks);
     if let Some(wait) = sign_in.refused_tokens.used_up(&network, REFUSED_TOKENS, ticks) {
@@ -82,5 +82,5 @@ async fn form(site: &Arc<Site>, request: Request, address: IpAddr) -> Result<For
     }
     let (parts, content) = request.into_parts();
     let form = body(&parts.headers, content, "application/x-www-form-urlencoded").await?;
-    Ok(Form { pairs: pairs(&form) })
+    Ok(Parameters::parse(&form))
 }

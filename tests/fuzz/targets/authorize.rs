@@ -6,11 +6,10 @@
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, UNIX_EPOCH};
 
-use docent::auth::{APPS, Client, Grants, Unfit};
+use docent::auth::{APPS, Client, Grants, Parameters, Unfit};
 use docent::store::Store;
 use libfuzzer_sys::fuzz_target;
 use tempfile::TempDir;
-use url::form_urlencoded::parse;
 use url::{Position, Url};
 
 const ISSUER: &str = "https://docs.example.com";
@@ -50,11 +49,8 @@ fn added(back: &str, sent: &str) -> Vec<(String, String)> {
 
 fuzz_target!(|text: &str| {
     let (uri, query) = text.split_once('\n').unwrap_or((text, ""));
-    let pairs: Vec<(String, String)> = parse(query.as_bytes()).into_owned().collect();
-    let one = |name: &str| {
-        let mut values = pairs.iter().filter(|(at, _)| at == name).map(|(_, value)| value.as_str());
-        values.next().filter(|value| !value.is_empty() && values.next().is_none())
-    };
+    let parameters = Parameters::parse(query.as_bytes());
+    let one = |name| parameters.one(name);
     let back = one("redirect_uri").unwrap_or(uri);
     let is_told = |sent: &str, code: Option<&str>| {
         let mut told = added(back, sent).into_iter();
@@ -68,7 +64,7 @@ fuzz_target!(|text: &str| {
         assert_eq!(told.collect::<Vec<_>>(), rest, "{sent}");
     };
     let (grants, _) = &*GRANTS;
-    match grants.ask(&pairs, &client(&[uri])).expect("the store") {
+    match grants.ask(&parameters, &client(&[uri])).expect("the store") {
         Ok(asked) => {
             assert_eq!(asked.redirect_uri(), back);
             is_told(&grants.refuse(&asked, "access_denied", "&=#\r\n"), Some("access_denied"));

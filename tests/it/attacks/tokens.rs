@@ -1,7 +1,7 @@
 //! O: codes and tokens: used twice, by another, too late, for too much, in the wrong place.
 
 use axum::body::Body;
-use docent::auth::{Form, Grants};
+use docent::auth::{Grants, Parameters};
 use docent::store::Revocation;
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use serde_json::json;
@@ -236,14 +236,14 @@ async fn o16_a_token_for_another_is_none_here() {
     let known = house.store.client(&client).expect("a store").expect("a client");
     let address = crate::people::authorize(&client, &[("resource", Some(resource))]);
     let query = address.split_once('?').expect("a query").1;
-    let pairs: Vec<_> = url::form_urlencoded::parse(query.as_bytes()).into_owned().collect();
-    let asked = other.ask(&pairs, &known).expect("a store").expect("it may be asked");
+    let asked = Parameters::parse(query.as_bytes());
+    let asked = other.ask(&asked, &known).expect("a store").expect("it may be asked");
     let back = other.approve(&asked, "somebody").expect("a code");
     let back = url::Url::parse(&back).expect("an address");
     let code = back.query_pairs().find(|(name, _)| name == "code").expect("a code").1.into_owned();
     let form = exchange(&client, &code);
-    let pairs = form.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-    let tokens = other.token(&Form { pairs }).expect("a store").expect("tokens");
+    let form = form.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let tokens = other.token(&form).expect("a store").expect("tokens");
     let token = tokens["access_token"].as_str().expect("a token");
     assert!(other.whose(token).expect("a store").is_some());
     assert_eq!(house.search(token).await.error(), (401, "invalid_token".into()));
