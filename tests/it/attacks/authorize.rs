@@ -421,12 +421,14 @@ async fn o47_every_answer_to_a_client_says_once_who_gives_it() {
     let mut browser = Browser::default();
     let refused = house.open(&mut browser, &authorize(&client, &[("response_type", None)])).await;
     assert_eq!(refused.query()["iss"], ORIGIN);
-    let sent = house.agree(&mut browser, &authorize(&client, &[])).await;
     // One of another issuer is none: the provider's name is checked where it says it.
-    let other =
-        format!("/auth/google/callback?code=good&state={}&iss=https://evil.example", sent["state"]);
-    let answer = house.open(&mut browser, &other).await.query();
-    assert_eq!((answer["error"].as_str(), answer["iss"].as_str()), ("server_error", ORIGIN));
+    let ours = &house.provider.issuer;
+    for other in ["iss=https://evil.example", "iss=", &format!("iss={ours}&iss={ours}.evil")] {
+        let sent = house.agree(&mut browser, &authorize(&client, &[])).await;
+        let other = format!("/auth/google/callback?code=good&state={}&{other}", sent["state"]);
+        let answer = house.open(&mut browser, &other).await.query();
+        assert_eq!((answer["error"].as_str(), answer["iss"].as_str()), ("server_error", ORIGIN));
+    }
     let sent = house.agree(&mut browser, &authorize(&client, &[])).await;
     let answer = house.come_back(&mut browser, &sent["state"]).await.query();
     assert!(answer.contains_key("code"));
