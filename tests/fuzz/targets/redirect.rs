@@ -35,7 +35,10 @@ fn checked(uri: &str) -> Option<Url> {
     } else {
         assert!(APPS.contains(&url.scheme()), "{uri}");
         let shown = shown_host(uri);
-        assert!(shown.starts_with(&format!("{}:", url.scheme())) && uri.starts_with(&shown), "{uri}");
+        assert!(
+            shown.starts_with(&format!("{}:", url.scheme())) && uri.starts_with(&shown),
+            "{uri}"
+        );
     }
     Some(url)
 }
