@@ -156,8 +156,9 @@ impl Entry {
     }
 }
 
-/// As much of an address as is kept: 24 bits of IPv4, 48 of IPv6.
-fn network(address: IpAddr) -> String {
+/// As much of an address as is kept: 24 bits of IPv4, 48 of IPv6. One customer of a provider may have
+/// all of it.
+pub fn network(address: IpAddr) -> String {
     match address.to_canonical() {
         IpAddr::V4(address) => {
             let [a, b, c, _] = address.octets();

@@ -7,6 +7,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use anyhow::Context;
 
 use super::key;
+use super::serve::has_listed_keys;
 use crate::auth::watched::others_write;
 use crate::auth::{APPS, Audit, Clients, Grants, Keys, People, algorithm};
 use crate::config::{Access, Setting, Settings};
@@ -87,11 +88,12 @@ fn registrations(settings: &Settings) -> anyhow::Result<Limit> {
 /// Where keys and sign-ins are kept. A server whose keys come with its settings does without.
 fn store(settings: &Settings) -> anyhow::Result<Store> {
     let dir = &settings.data_dir.value;
-    let has_listed_keys = settings.keys_file.value.is_some() || settings.key_hash.value.is_some();
     match Store::open(dir) {
         // What was revoked in a file that is there must not be forgotten, and who signed in either.
         Err(error)
-            if has_listed_keys && settings.access.value != Access::Google && !Store::is_in(dir) =>
+            if has_listed_keys(settings)
+                && settings.access.value != Access::Google
+                && !Store::is_in(dir) =>
         {
             tracing::warn!("{error:#}; the audit log ends with this process");
             Store::in_memory()

@@ -62,12 +62,6 @@ pub(super) fn network(address: IpAddr) -> IpNet {
     IpNet::new(address, bits).map_or(IpNet::from(address), |net| net.trunc())
 }
 
-/// Where an address is, coarsely: what one customer of a provider may have many networks of.
-pub(super) fn site(address: IpAddr) -> IpNet {
-    let bits = if address.is_ipv4() { 24 } else { 48 };
-    IpNet::new(address, bits).map_or(IpNet::from(address), |net| net.trunc())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

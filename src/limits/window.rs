@@ -72,6 +72,14 @@ impl Calls {
         self.times.len() >= self.limit.calls as usize
     }
 
+    /// Until one more call will be admitted than now. A limit may have become smaller since: then
+    /// more than one must leave.
+    fn wait(&self, now: Duration) -> Duration {
+        let at = self.times.len().saturating_sub(self.limit.calls as usize);
+        let leaves = self.times.get(at).map_or(now, |time| Duration::from_nanos(*time));
+        (leaves + self.limit.per).saturating_sub(now)
+    }
+
     /// When all will have left the window.
     fn ends(&self) -> Duration {
         self.times
@@ -108,23 +116,17 @@ impl<K: Hash + Eq> Windows<K> {
         if admitted {
             calls.times.push_back(u64::try_from(now.as_nanos()).unwrap_or(u64::MAX));
         }
-        // A limit may have become smaller since: then more than one must leave.
-        let leaves = calls.times.get(calls.times.len().saturating_sub(limit.calls as usize));
-        let leaves = leaves.map_or(now, |time| Duration::from_nanos(*time));
         let left = limit.calls.saturating_sub(calls.times.len() as u32);
-        Verdict { admitted, left, wait: (leaves + limit.per).saturating_sub(now) }
+        Verdict { admitted, left, wait: calls.wait(now) }
     }
-}
 
-impl<K: Hash + Eq> Windows<K> {
     /// How long a caller has to wait whose limit is used up; nothing is counted.
     pub fn used_up(&self, caller: &K, limit: Limit, now: Duration) -> Option<Duration> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let calls = state.callers.get_mut(caller)?;
+        calls.limit = limit;
         calls.pass(now);
-        let most = limit.calls as usize;
-        let leaves = calls.times.get(calls.times.len().checked_sub(most)?)?;
-        Some((Duration::from_nanos(*leaves) + limit.per).saturating_sub(now))
+        calls.used_up().then(|| calls.wait(now))
     }
 }
 

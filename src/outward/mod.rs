@@ -3,7 +3,7 @@
 
 mod guard;
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
@@ -14,6 +14,12 @@ use ureq::typestate::AgentScope;
 use ureq::unversioned::transport::DefaultConnector;
 
 pub use guard::{Permit, is_public};
+
+/// What this machine trusts: behind a company's proxy that is more than the public list.
+static TRUSTED: LazyLock<Vec<Certificate<'static>>> = LazyLock::new(|| {
+    let found = rustls_native_certs::load_native_certs().certs;
+    found.iter().map(|certificate| Certificate::from_der(certificate).to_owned()).collect()
+});
 
 /// An agent for files that somebody chose to download: it goes where it is sent. `silence` is how
 /// long an answer is waited for, `whole` how long a file may take in all.
@@ -103,10 +109,8 @@ fn config(silence: Duration, whole: Duration) -> ConfigBuilder<AgentScope> {
 }
 
 fn trusting(silence: Duration, whole: Duration, roots: &[Vec<u8>]) -> ConfigBuilder<AgentScope> {
-    // What this machine trusts: behind a company's proxy that is more than the public list.
-    let trusted = rustls_native_certs::load_native_certs().certs;
-    let trusted = trusted.iter().map(|it| it.as_ref()).chain(roots.iter().map(Vec::as_slice));
-    let trusted = trusted.map(|it| Certificate::from_der(it).to_owned()).collect();
+    let roots = roots.iter().map(|root| Certificate::from_der(root).to_owned());
+    let trusted = TRUSTED.iter().cloned().chain(roots).collect();
     let tls = TlsConfig::builder()
         .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
         .root_certs(RootCerts::Specific(Arc::new(trusted)))

@@ -146,8 +146,8 @@ impl House {
     }
 
     /// Sends a form, as a program does.
-    pub(crate) async fn form(&self, path: &str, form: &[(&str, &str)]) -> Answer {
-        self.ask(form_request(path, form).body(Body::from(encoded(form))).expect("a request")).await
+    pub(crate) async fn form(&self, path: &str, form: &[(&str, impl AsRef<str>)]) -> Answer {
+        self.ask(form_request(path).body(Body::from(encoded(form))).expect("a request")).await
     }
 
     /// Opens an address in a browser.
@@ -164,9 +164,9 @@ impl House {
         &self,
         browser: &mut Browser,
         path: &str,
-        form: &[(&str, &str)],
+        form: &[(&str, impl AsRef<str>)],
     ) -> Answer {
-        let request = browser.of(form_request(path, form));
+        let request = browser.of(form_request(path));
         let request = request.header("sec-fetch-site", "same-origin").header("origin", "null");
         let answer = self.ask(request.body(Body::from(encoded(form))).expect("a request")).await;
         browser.keep(&answer);
@@ -226,8 +226,7 @@ impl House {
 
     /// Exchanges a code.
     pub(crate) async fn exchange(&self, client: &str, code: &str) -> Answer {
-        let form = exchange(client, code);
-        self.form("/token", &form.iter().map(|(n, v)| (*n, v.as_str())).collect::<Vec<_>>()).await
+        self.form("/token", &exchange(client, code)).await
     }
 
     /// A person signs in with a client.
@@ -368,12 +367,12 @@ pub(crate) fn request(method: &str, path: &str) -> axum::http::request::Builder 
         .extension(Peer(peer))
 }
 
-fn form_request(path: &str, _: &[(&str, &str)]) -> axum::http::request::Builder {
+fn form_request(path: &str) -> axum::http::request::Builder {
     request("POST", path).header("content-type", "application/x-www-form-urlencoded")
 }
 
 /// A form as it is sent.
-pub(crate) fn encoded(form: &[(&str, &str)]) -> String {
+pub(crate) fn encoded(form: &[(&str, impl AsRef<str>)]) -> String {
     url::form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish()
 }
 

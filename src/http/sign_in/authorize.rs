@@ -11,7 +11,7 @@ use axum::http::{HeaderMap, header};
 use axum::response::Response;
 
 use super::{AUTHORIZATIONS, body, cookie, documents, page, see_other};
-use crate::auth::audit::{Entry, Event};
+use crate::auth::audit::{self, Entry, Event};
 use crate::auth::{Client, Lost, Parameters, Shown, Unfit};
 use crate::http::{Site, client};
 
@@ -49,7 +49,7 @@ async fn ask(site: &Arc<Site>, query: &str, address: IpAddr) -> anyhow::Result<R
     match asked {
         Ok(asked) => {
             let back = asked.redirect_uri().to_owned();
-            let place = client::site(address).to_string();
+            let place = audit::network(address);
             let begun = sign_in.pending.begin(asked, place, sign_in.now())?;
             let [id, token, browser] = begun;
             site.door.note(Entry::of(Event::SignInBegan).with(&shown_client.id), address);

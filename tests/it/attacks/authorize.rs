@@ -148,10 +148,7 @@ async fn o04_an_app_on_this_machine_takes_any_port() {
             ]
             .map(|(name, value)| (name, value.to_owned()));
             let house = &house;
-            async move {
-                let form: Vec<_> = form.iter().map(|(n, v)| (*n, v.as_str())).collect();
-                house.form("/token", &form).await
-            }
+            async move { house.form("/token", &form).await }
         };
         assert_eq!(exchange("http://localhost:2/callback").await.error().0, 400);
         assert_eq!(exchange(&back).await.status, 200);
@@ -210,7 +207,6 @@ async fn o06_no_code_without_a_challenge_and_no_token_without_its_verifier() {
     };
     for wrong in [None, Some(""), Some("wrong"), Some(&long[..43]), Some(&long[..])] {
         let form = form(wrong);
-        let form: Vec<_> = form.iter().map(|(n, v)| (*n, v.as_str())).collect();
         let answer = house.form("/token", &form).await;
         assert_eq!(answer.error(), (400, "invalid_grant".into()), "{wrong:?}");
     }
@@ -302,7 +298,6 @@ async fn o39_tokens_are_for_this_server_alone() {
     let code = house.code(&client).await;
     let mut form = crate::people::exchange(&client, &code);
     form.push(("resource", "https://other.example/mcp".into()));
-    let form: Vec<_> = form.iter().map(|(n, v)| (*n, v.as_str())).collect();
     assert_eq!(house.form("/token", &form).await.error(), (400, "invalid_target".into()));
     house.exchange(&client, &code).await.tokens();
     house.is_well().await;

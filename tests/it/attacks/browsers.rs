@@ -7,7 +7,7 @@ use crate::people::{BACK, Browser, House, ORIGIN, authorize, encoded, request};
 /// A form of the consent page, sent with these headers besides.
 async fn send(
     house: &House,
-    form: &[(&str, &str)],
+    form: &[(&str, impl AsRef<str>)],
     cookies: &Browser,
     headers: &[(&str, &str)],
 ) -> crate::people::Answer {
@@ -49,11 +49,9 @@ async fn o20_only_the_page_that_was_shown_can_be_agreed_to() {
         (allow(&id, ""), &browser, here.to_vec()),
     ] {
         let form = plain(&form);
-        let form: Vec<_> = form.iter().map(|(n, v)| (*n, v.as_str())).collect();
         send(&house, &form, cookies, &headers).await.is_page(403);
     }
     for form in [allow("", &token), allow("nobody", &token)] {
-        let form: Vec<_> = form.iter().map(|(n, v)| (*n, v.as_str())).collect();
         send(&house, &form, &browser, &here).await.is_page(400);
     }
     let twice =
