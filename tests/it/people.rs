@@ -48,7 +48,7 @@ pub(crate) struct House {
     pub(crate) sign_in: Arc<SignIn>,
     seconds: Arc<AtomicU64>,
     router: Router,
-    documents: Agent,
+    documents: Option<Agent>,
     _folder: Mutex<Folder>,
     docs: docent::mcp::Docs,
 }
@@ -75,11 +75,12 @@ pub(crate) struct Browser(pub(crate) BTreeMap<String, String>);
 impl House {
     /// A server that fetches documents of clients from the public internet alone.
     pub(crate) async fn new() -> House {
-        House::fetching(guarded_agent(Duration::from_secs(5), Arc::new(|_| false), &[])).await
+        let agent = guarded_agent(Duration::from_secs(5), Arc::new(|_| false), &[]);
+        House::fetching(Some(agent)).await
     }
 
-    /// One that fetches documents of clients by this agent.
-    pub(crate) async fn fetching(documents: Agent) -> House {
+    /// One that fetches documents of clients by this agent, if at all.
+    pub(crate) async fn fetching(documents: Option<Agent>) -> House {
         let seconds = Arc::new(AtomicU64::new(1_800_000_000));
         let provider = Provider::start(1_800_000_000).await;
         let data = tempfile::tempdir().expect("a folder");
@@ -264,7 +265,7 @@ fn open(
     provider: &Provider,
     seconds: &Arc<AtomicU64>,
     docs: &docent::mcp::Docs,
-    documents: &Agent,
+    documents: &Option<Agent>,
 ) -> (Router, Arc<Store>, Arc<Keys>, Arc<SignIn>) {
     let hand = seconds.clone();
     let clock: Clock = Arc::new(move || {
@@ -290,7 +291,7 @@ fn open(
             algorithms: vec!["RS256".into()],
         },
         apps,
-        documents: Some(documents.clone()),
+        documents: documents.clone(),
         origin: ORIGIN.into(),
         registrations: "20/hour".parse().expect("a limit"),
         clock: clock.clone(),

@@ -99,12 +99,8 @@ impl Documents {
     /// A server that fetches documents from here, and waits a second for each.
     async fn house(&self) -> House {
         let here = |address: IpAddr| address.is_loopback();
-        House::fetching(guarded_agent(
-            Duration::from_secs(1),
-            Arc::new(here),
-            std::slice::from_ref(&self.root),
-        ))
-        .await
+        let roots = std::slice::from_ref(&self.root);
+        House::fetching(Some(guarded_agent(Duration::from_secs(1), Arc::new(here), roots))).await
     }
 
     fn url(&self, path: &str) -> String {
@@ -312,6 +308,27 @@ async fn o36_a_document_that_changed_is_read_again_and_people_are_asked_again() 
     // Who was signed in stays so; nothing of that sends anybody anywhere.
     assert_eq!(house.search(&tokens.access).await.status, 200);
     assert_eq!(house.refresh(&id, &tokens.refresh).await.status, 200);
+    house.is_well().await;
+}
+
+#[tokio::test]
+async fn a_document_that_cannot_be_had_just_now_keeps_nobody_out_for_a_day() {
+    let documents = Documents::start().await;
+    let house = documents.house().await;
+    let id = documents.serve("/app", |_| {});
+    let tokens = house.tokens(&id).await;
+    documents.reply("/app", Reply::Whole(status("503 Service Unavailable", "", b"")));
+    for (after, good) in [(300, true), (24 * 60 * 60 - 1, true), (1, false)] {
+        house.pass(after);
+        let asked = documents.asked.load(Ordering::Relaxed);
+        let page = house.open(&mut Browser::default(), &authorize(&id, &[])).await;
+        assert_eq!(page.status, if good { 200 } else { 400 }, "{after}: {}", page.text);
+        assert_eq!(documents.asked.load(Ordering::Relaxed), asked + 1);
+    }
+    // Who is signed in stays so.
+    assert_eq!(house.refresh(&id, &tokens.refresh).await.status, 200);
+    documents.serve("/app", |_| {});
+    assert_eq!(house.open(&mut Browser::default(), &authorize(&id, &[])).await.status, 200);
     house.is_well().await;
 }
 

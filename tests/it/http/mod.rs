@@ -5,6 +5,7 @@ mod calls;
 mod dialogues;
 mod doors;
 mod external;
+mod floors;
 mod keys;
 mod limits;
 mod pages;
