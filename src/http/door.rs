@@ -1,7 +1,6 @@
-//! Who may call, and how much. Behind a closed door are those who show a bearer key; an open one
+//! Lets in who may call, and counts. Behind a closed door are those who show a bearer key; an open one
 //! lets in everybody, each address within a limit.
 
-use std::borrow::Cow;
 use std::hash::Hash;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -13,12 +12,12 @@ use ipnet::IpNet;
 
 use super::client::{self, Peer};
 use super::clock::Clock;
-use super::error::{self, Challenge, Error, Refusal};
+use super::error::{self, Error, Refusal};
 use super::external::External;
-use super::sign_in::{RESOURCE_METADATA, SignIn};
+use super::rules::Rules;
 use super::told::{OnLimit, Scope, Told};
 use crate::auth::audit::{Entry, Event, Outcome};
-use crate::auth::{ACCESS, Audit, Caller, Keys, SCOPE, Secret, Untrue};
+use crate::auth::{ACCESS, Caller, Keys, Secret, Untrue};
 use crate::limits::{Full, Limit, Place, Places, Windows};
 use crate::mcp;
 
@@ -38,51 +37,9 @@ const FLOOD: Limit = Limit { calls: 1000, per: Duration::from_secs(60) };
 /// How often that is said.
 const ALARM: Limit = Limit { calls: 1, per: Duration::from_secs(60) };
 
-/// Who may call, and how much.
-#[derive(Clone)]
-pub struct Rules {
-    /// Who shows one of these comes in.
-    pub keys: Option<Arc<Keys>>,
-    /// Who signed in here comes in.
-    pub sign_in: Option<Arc<SignIn>>,
-    /// Who signed in elsewhere comes in. Without any of the three, everybody does.
-    pub external: Option<Arc<External>>,
-    /// Where it is noted who was refused.
-    pub audit: Option<Arc<Audit>>,
-    /// Limit of a key without one of its own.
-    pub key: Limit,
-    /// Limit of a person who signed in, whatever they use.
-    pub user: Limit,
-    /// Limit of an address that calls without a key, this machine's own apart; behind a closed
-    /// door, of its attempts.
-    pub address: Limit,
-    /// How a call over its limit is answered.
-    pub on_limit: OnLimit,
-    /// Proxies whose word on the client's address counts.
-    pub trusted_proxies: Vec<IpNet>,
-}
-
-/// Everybody may call, with the default limits.
-impl Default for Rules {
-    fn default() -> Rules {
-        let minute = Duration::from_secs(60);
-        Rules {
-            keys: None,
-            sign_in: None,
-            external: None,
-            audit: None,
-            key: Limit { calls: 60, per: minute },
-            user: Limit { calls: 40, per: 60 * minute },
-            address: Limit { calls: 120, per: minute },
-            on_limit: OnLimit::default(),
-            trusted_proxies: Vec::new(),
-        }
-    }
-}
-
 /// The door of a server, with the counts of those who came through it.
 pub struct Door {
-    rules: Rules,
+    pub(super) rules: Rules,
     clock: Clock,
     callers: Windows<String>,
     addresses: Windows<IpNet>,
@@ -156,48 +113,6 @@ impl Door {
         }
     }
 
-    /// Whether only some may come in.
-    pub(super) fn is_closed(&self) -> bool {
-        let Rules { keys, sign_in, external, .. } = &self.rules;
-        keys.is_some() || sign_in.is_some() || external.is_some()
-    }
-
-    /// Where people sign in, if they do so here.
-    pub(super) fn sign_in(&self) -> Option<&Arc<SignIn>> {
-        self.rules.sign_in.as_ref()
-    }
-
-    /// Who gives out the tokens that are shown here, if anybody does.
-    pub(super) fn issuer(&self) -> Option<&str> {
-        let Rules { sign_in, external, .. } = &self.rules;
-        let ours = sign_in.as_ref().map(|sign_in| sign_in.origin());
-        ours.or(external.as_ref().map(|external| external.issuer()))
-    }
-
-    /// The address of this server, where clients learn from it who gives out tokens.
-    fn origin(&self) -> Option<&str> {
-        let Rules { sign_in, external, .. } = &self.rules;
-        let ours = sign_in.as_ref().map(|sign_in| sign_in.origin());
-        ours.or(external.as_ref().map(|external| external.origin()))
-    }
-
-    /// Limit of a person who signed in.
-    pub(super) fn person_limit(&self) -> Limit {
-        self.rules.user
-    }
-
-    /// Whom people sign in with, for people.
-    pub(super) fn provider_name(&self) -> Option<String> {
-        let Rules { sign_in, external, .. } = &self.rules;
-        let ours = sign_in.as_ref().map(|sign_in| sign_in.provider_name().to_owned());
-        ours.or(external.as_ref().map(|external| external.issuer().to_owned()))
-    }
-
-    /// Whether keys let anybody in.
-    pub(super) fn takes_keys(&self) -> bool {
-        self.rules.keys.is_some()
-    }
-
     /// The address that a request comes from.
     pub(super) fn address(&self, request: &Request) -> IpAddr {
         let peer = Peer::of(request.extensions());
@@ -221,25 +136,6 @@ impl Door {
         self.rules.on_limit == OnLimit::ToolResult && method == TOOL_CALL
     }
 
-    /// What the operator should see at start.
-    pub(super) fn describe(&self) -> String {
-        let Rules { keys, sign_in, external, key, user, address, .. } = &self.rules;
-        let mut ways = Vec::new();
-        if let Some(sign_in) = sign_in {
-            ways.push(format!("signed in with {}, {user} each", sign_in.provider_name()));
-        }
-        if let Some(external) = external {
-            ways.push(format!("with a token of {}, {user} each", external.issuer()));
-        }
-        if keys.is_some() {
-            ways.push(format!("with a bearer key, {key} each unless the key says otherwise"));
-        }
-        if ways.is_empty() {
-            ways.push(format!("everybody, {address} from an address that is not this machine's"));
-        }
-        format!("callers: {}", ways.join("; "))
-    }
-
     /// Finds out who is calling, and says so in the request's extensions. A page for people counts
     /// as a call; whether anything else does, its body says.
     ///
@@ -249,7 +145,7 @@ impl Door {
     pub(super) async fn enter(&self, request: &mut Request, is_page: bool) -> Result<(), Error> {
         let peer = Peer::of(request.extensions());
         let address = self.address(request);
-        let who = if self.is_closed() {
+        let who = if self.rules.is_closed() {
             let shown = bearer(request.headers());
             self.bearer(shown.map(|shown| shown.map(str::to_owned)), address).await?
         } else if peer.is_loopback() && !client::is_trusted(peer, &self.rules.trusted_proxies) {
@@ -269,7 +165,7 @@ impl Door {
         let network = client::network(address);
         let Some(shown) = shown else {
             self.attempt(network)?;
-            return Err(self.challenge(false).into());
+            return Err(self.rules.challenge(false).into());
         };
         let date = (self.clock)().date;
         let token = shown.unwrap_or_default();
@@ -284,7 +180,7 @@ impl Door {
             self.note(refused, address);
             // Tokens end every hour, and their bearers come to learn it: this is no guessing.
             self.attempt(network)?;
-            return Err(self.challenge(true).into());
+            return Err(self.rules.challenge(true).into());
         }
         if let Some(external) = external.as_ref().filter(|_| Secret::parse(&token).is_none()) {
             return self.guest(external, &token, date, address).await;
@@ -307,7 +203,7 @@ impl Door {
         // A right key comes in from wherever wrong ones are tried: nobody can lock it out.
         let told = self.told(Scope::WrongKeys, WRONG_KEYS, &self.wrong_keys, network);
         told.or_refused(None)?;
-        Err(self.challenge(true).into())
+        Err(self.rules.challenge(true).into())
     }
 
     /// Somebody with a token of another authorization server.
@@ -330,12 +226,12 @@ impl Door {
             }
             Ok(Err(Untrue::Narrow)) => {
                 refused("scope")?;
-                Err(self.narrow().into())
+                Err(self.rules.narrow().into())
             }
             Ok(Err(untrue)) => {
                 tracing::debug!(?untrue, "a token is not believed");
                 refused("not believed")?;
-                Err(self.challenge(true).into())
+                Err(self.rules.challenge(true).into())
             }
             // It was logged where it was asked for, once.
             Err(error) => {
@@ -353,62 +249,6 @@ impl Door {
         let told = self.told(Scope::Address, self.rules.address, &self.addresses, network);
         told.or_refused(None)?;
         Ok(())
-    }
-
-    /// What somebody learns who has to say who they are: every way in.
-    fn challenge(&self, shown: bool) -> Challenge {
-        let Rules { keys, sign_in, external, .. } = &self.rules;
-        let mut header = match self.origin() {
-            None => "Bearer realm=\"docent\"".to_owned(),
-            Some(origin) => {
-                let scope = self.scope().map(|scope| format!(", scope=\"{scope}\""));
-                let scope = scope.unwrap_or_default();
-                format!("Bearer resource_metadata=\"{origin}{RESOURCE_METADATA}\"{scope}")
-            }
-        };
-        let mut ways: Vec<Cow<'static, str>> = Vec::new();
-        if let Some(sign_in) = sign_in {
-            let provider = sign_in.provider_name();
-            ways.push(format!("sign in with {provider}, as your client offers").into());
-        }
-        if let Some(external) = external {
-            ways.push(format!("sign in at {}", external.issuer()).into());
-        }
-        if keys.is_some() {
-            ways.push(
-                "send a key as \"Authorization: Bearer dk_live_…\", which whoever runs the server \
-                 makes with docent key create"
-                    .into(),
-            );
-        }
-        let mut message = format!("this server wants to know who calls: {}", ways.join("; or "));
-        if shown {
-            header += ", error=\"invalid_token\"";
-            message = format!("what was sent is not valid, or not any more; {message}");
-        }
-        let code = if shown { "invalid_token" } else { "missing_token" };
-        Challenge { status: StatusCode::UNAUTHORIZED, header, code, message }
-    }
-
-    /// What somebody learns whose token is good and does not allow enough (RFC 6750 section 3.1).
-    fn narrow(&self) -> Challenge {
-        let Challenge { header, .. } = self.challenge(false);
-        let scope = self.scope().unwrap_or_default();
-        Challenge {
-            status: StatusCode::FORBIDDEN,
-            header: format!("{header}, error=\"insufficient_scope\""),
-            code: "insufficient_scope",
-            message: format!("the token does not allow {scope}, which calls need here"),
-        }
-    }
-
-    /// What a token must allow, if anything.
-    pub(super) fn scope(&self) -> Option<&str> {
-        match (&self.rules.sign_in, &self.rules.external) {
-            (Some(_), _) => Some(SCOPE),
-            (None, Some(external)) => external.scope(),
-            (None, None) => None,
-        }
     }
 
     /// Says that very many wrong keys come: whoever has many networks is held off in none of them.

@@ -6,7 +6,7 @@
 //! | `tls` | with which certificate connections are encrypted |
 //! | `address` | what address clients are told |
 //! | `guard` | which hosts and origins are let in (pure) |
-//! | `door`, `client`, `told` | who may call, and how much |
+//! | `door`, `rules`, `client`, `told` | who may call, and how much |
 //! | `sign_in` | how people sign in |
 //! | `external`, `issuer_keys`, `fetched` | tokens that others give out |
 //! | `stream` | how long a caller is told of changes |
@@ -35,6 +35,7 @@ mod pages;
 mod render;
 mod rest;
 mod rpc;
+mod rules;
 mod sign_in;
 mod stream;
 mod tls;
@@ -60,9 +61,10 @@ pub use accept::{Listening, Patience, serve, stopped};
 pub use address::address;
 pub use client::{Peer, read_network as network};
 pub use clock::{Clock, Now, system_clock};
-pub use door::{Door, Rules};
+pub use door::Door;
 pub use external::{External, ExternalOptions};
 pub use guard::check as check_guard;
+pub use rules::Rules;
 pub use sign_in::{ProviderOptions, SignIn, SignInOptions};
 pub use tls::Tls;
 pub use told::OnLimit;
@@ -111,7 +113,7 @@ impl Options {
 /// What the operator should see at start: where to connect, and who is let in.
 pub fn describe(options: &Options) -> anyhow::Result<Vec<String>> {
     let mut lines = vec![format!("endpoint: {}{ENDPOINT}", options.address())];
-    lines.push(options.door.describe());
+    lines.push(options.door.rules.describe());
     lines.extend(options.guard()?.describe());
     Ok(lines)
 }
@@ -154,10 +156,10 @@ fn routes(
     };
     let site = Arc::new(Site::new(options)?);
     let mut routes = Router::new();
-    if site.door.sign_in().is_some() {
+    if site.door.rules.sign_in.is_some() {
         routes = routes.merge(sign_in::routes());
     }
-    if site.door.issuer().is_some() {
+    if site.door.rules.issuer().is_some() {
         routes = routes.merge(sign_in::protected_resource());
     }
 
@@ -219,7 +221,7 @@ impl Site {
     ///
     /// They do not sign in here, and so there is no way to whoever asks.
     fn sign_in(&self) -> anyhow::Result<&Arc<SignIn>> {
-        self.door.sign_in().context("nobody signs in here")
+        self.door.rules.sign_in.as_ref().context("nobody signs in here")
     }
 
     /// Lets a request through the door; else the answer. What tells people and programs how to come
@@ -230,9 +232,9 @@ impl Site {
         match request.uri().path() {
             "/" | "/style.css" if reads => return None,
             ENDPOINT if is_person => return None,
-            path if self.door.issuer().is_some() && sign_in::is_here(path) => return None,
+            path if self.door.rules.issuer().is_some() && sign_in::is_here(path) => return None,
             // Where nobody signs in clients must learn just that, and not that they have to.
-            path if sign_in::is_well_known(path) && self.door.is_closed() => {
+            path if sign_in::is_well_known(path) && self.door.rules.is_closed() => {
                 return self
                     .door
                     .attempt(self.door.network(request))
@@ -268,7 +270,7 @@ async fn let_in(State(site): State<Arc<Site>>, mut request: Request, next: Next)
     let hosts = values(headers, &HOST);
     let authority = uri.authority().map(|authority| authority.as_str());
     // Programs on every page may sign people in here, and a form looks at its origin itself.
-    let signs_in = site.door.issuer().is_some() && sign_in::is_here(uri.path());
+    let signs_in = site.door.rules.issuer().is_some() && sign_in::is_here(uri.path());
     let is_for_programs = signs_in && sign_in::is_for_programs(uri.path());
     let decision = site.guard.check_host(&hosts, authority).and_then(|()| {
         let any_origin = is_for_programs || (signs_in && sign_in::is_form(uri.path()));
