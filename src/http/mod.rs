@@ -73,6 +73,7 @@ use crate::mcp::{self, Docs};
 use door::Who;
 use error::{Error, Refusal};
 use guard::{Denied, Guard};
+use sign_in::Asker;
 
 /// Path of the MCP endpoint.
 const ENDPOINT: &str = "/mcp";
@@ -224,15 +225,14 @@ impl Site {
         self.door.rules.sign_in.as_ref().context("nobody signs in here")
     }
 
-    /// Lets a request through the door; else the answer. What tells people and programs how to come
-    /// in is in front of it.
+    /// Lets a request through the door; else the answer. What tells people how to come in is in front
+    /// of it.
     async fn enter(&self, request: &mut Request) -> Option<Response> {
         let reads = [Method::GET, Method::HEAD].contains(request.method());
         let is_person = reads && rpc::takes_html(request.headers());
         match request.uri().path() {
             "/" | "/style.css" if reads => return None,
             ENDPOINT if is_person => return None,
-            path if self.door.rules.issuer().is_some() && sign_in::is_here(path) => return None,
             // Where nobody signs in clients must learn just that, and not that they have to.
             path if sign_in::is_well_known(path) && self.door.rules.is_closed() => {
                 return self
@@ -269,12 +269,11 @@ async fn let_in(State(site): State<Arc<Site>>, mut request: Request, next: Next)
     let (uri, headers) = (request.uri(), request.headers());
     let hosts = values(headers, &HOST);
     let authority = uri.authority().map(|authority| authority.as_str());
-    // Programs on every page may sign people in here, and a form looks at its origin itself.
-    let signs_in = site.door.rules.issuer().is_some() && sign_in::is_here(uri.path());
-    let is_for_programs = signs_in && sign_in::is_for_programs(uri.path());
-    let decision = site.guard.check_host(&hosts, authority).and_then(|()| {
-        let any_origin = is_for_programs || (signs_in && sign_in::is_form(uri.path()));
-        if any_origin { Ok(()) } else { site.guard.check_origin(&values(headers, &ORIGIN)) }
+    // Where people sign in is in front of the door.
+    let asker = site.door.rules.issuer().and_then(|_| sign_in::asker(uri.path()));
+    let decision = site.guard.check_host(&hosts, authority).and_then(|()| match asker {
+        Some(Asker::Program | Asker::Form) => Ok(()),
+        Some(Asker::Person) | None => site.guard.check_origin(&values(headers, &ORIGIN)),
     });
     if let Err(denied) = decision {
         return refuse(&denied).into_response();
@@ -282,20 +281,19 @@ async fn let_in(State(site): State<Arc<Site>>, mut request: Request, next: Next)
     let is_call = uri.path() == ENDPOINT;
     let origin = headers.get(ORIGIN).cloned();
     let is_preflight = request.method() == Method::OPTIONS;
-    let mut response = if is_call && is_preflight {
-        cors::preflight(headers)
-    } else if is_for_programs && is_preflight {
-        sign_in::preflight()
-    } else {
-        match site.enter(&mut request).await {
+    let mut response = match asker {
+        _ if is_call && is_preflight => cors::preflight(headers),
+        Some(Asker::Program) if is_preflight => sign_in::preflight(),
+        Some(_) => next.run(request).await,
+        None => match site.enter(&mut request).await {
             None => next.run(request).await,
             Some(refused) => refused,
-        }
+        },
     };
-    if is_call {
-        cors::share(origin, response.headers_mut());
-    } else if is_for_programs {
-        sign_in::share(response.headers_mut());
+    match asker {
+        _ if is_call => cors::share(origin, response.headers_mut()),
+        Some(Asker::Program) => sign_in::share(response.headers_mut()),
+        _ => {}
     }
     response
 }

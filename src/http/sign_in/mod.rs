@@ -199,25 +199,31 @@ pub(super) fn routes() -> Router<Arc<Site>> {
         .merge(metadata::authorization_server())
 }
 
-/// Whether a path is here, and so in front of the door.
-pub(super) fn is_here(path: &str) -> bool {
-    [AUTHORIZE, CONSENT, CALLBACK, TOKEN, REVOKE, REGISTER].contains(&path) || is_well_known(path)
+/// Who asks at a path here, which is in front of the door.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Asker {
+    /// A person's browser.
+    Person,
+    /// A form in a person's browser, whose origin is looked at here.
+    Form,
+    /// Programs. Pages of every origin may ask too and read the answer: there is nothing that a
+    /// browser would add of its own accord.
+    Program,
+}
+
+/// Who asks at a path; none if the path is not here.
+pub(super) fn asker(path: &str) -> Option<Asker> {
+    match path {
+        AUTHORIZE | CALLBACK => Some(Asker::Person),
+        CONSENT => Some(Asker::Form),
+        TOKEN | REVOKE | REGISTER => Some(Asker::Program),
+        path => is_well_known(path).then_some(Asker::Program),
+    }
 }
 
 /// Whether a path is where clients look for what they must know of a server (RFC 8615).
 pub(super) fn is_well_known(path: &str) -> bool {
     WELL_KNOWN.iter().any(|place| path.starts_with(place))
-}
-
-/// Whether pages of every origin may ask here and read the answer: there is nothing that a browser
-/// would add of its own accord. The pages for people are not among them.
-pub(super) fn is_for_programs(path: &str) -> bool {
-    is_here(path) && ![AUTHORIZE, CONSENT, CALLBACK].contains(&path)
-}
-
-/// Whether the request comes from a form, which has looked at its origin itself.
-pub(super) fn is_form(path: &str) -> bool {
-    path == CONSENT
 }
 
 /// Lets pages of every origin ask and read.
