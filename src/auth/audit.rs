@@ -125,6 +125,16 @@ impl Entry {
         Entry { who: id, ..Entry::of(Event::KeyShown).outcome(denied) }
     }
 
+    /// What happened.
+    pub fn event(&self) -> Event {
+        self.event
+    }
+
+    /// Whether it was refused.
+    pub fn is_refused(&self) -> bool {
+        self.outcome != Outcome::Done
+    }
+
     /// With another outcome.
     pub fn outcome(self, outcome: impl Into<Outcome>) -> Entry {
         Entry { outcome: outcome.into(), ..self }

@@ -20,6 +20,8 @@ const COARSE: u64 = 60 * 60;
 pub struct Caller {
     /// The key that was shown.
     pub id: String,
+    /// What it is called.
+    pub name: String,
     /// What calls are counted by: a key and those that followed it are one caller.
     pub family: String,
     /// A limit of its own.
@@ -114,6 +116,7 @@ impl Keys {
         }
         Ok(Ok(Caller {
             id: key.id.clone(),
+            name: key.name.clone(),
             family: key.family.clone(),
             limit: key.limit,
             scope: key.scope.clone(),

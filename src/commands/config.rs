@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use super::{collections, serve};
 use crate::auth::APPS;
 use crate::config::{
-    Access, CollectionSettings, ExternalSettings, OnLimit, Setting, Settings, SignInSettings,
+    Access, CollectionSettings, ExternalSettings, OnLimit, OwnerSettings, Setting, Settings,
+    SignInSettings,
 };
 
 /// Prints the settings as TOML with the origin behind each value, then what `serve` would refuse
@@ -62,6 +63,7 @@ fn show(settings: &Settings, names: Vec<String>) -> anyhow::Result<String> {
     let (value, source) = list(&settings.trusted_proxies);
     add("trusted_proxies", value, source);
     sign_in(settings, &mut add);
+    owner(&settings.owner, &mut add);
     let (value, source) = text(&settings.log, |log| format!("{log:?}").to_lowercase());
     add("log", value, source);
     let (value, source) = text(&settings.watch, |watch| format!("{watch:?}").to_lowercase());
@@ -83,6 +85,23 @@ fn show(settings: &Settings, names: Vec<String>) -> anyhow::Result<String> {
         out.push_str(&toml::to_string(&collection)?);
     }
     Ok(out)
+}
+
+/// What the owner of the docs learns.
+fn owner(settings: &OwnerSettings, add: &mut impl FnMut(&str, toml::Value, String)) {
+    let OwnerSettings { usage, queries, people, keep, feedback, metrics, telemetry } = settings;
+    add("usage.enabled", usage.value.into(), usage.source.to_string());
+    let (value, source) = text(queries, |queries| format!("{queries:?}").to_lowercase());
+    add("usage.queries", value, source);
+    add("usage.people", people.value.into(), people.source.to_string());
+    let (value, source) = text(keep, Clone::clone);
+    add("usage.keep", value, source);
+    add("feedback.enabled", feedback.value.into(), feedback.source.to_string());
+    let (value, source) =
+        text(metrics, |address| address.map(|address| address.to_string()).unwrap_or_default());
+    add("metrics.listen", value, source);
+    let (value, source) = text(telemetry, |address| address.clone().unwrap_or_default());
+    add("telemetry.endpoint", value, source);
 }
 
 /// How people sign in, where they do.

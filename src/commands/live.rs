@@ -6,11 +6,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::bail;
 
+use super::observe::Observed;
 use super::{collections, index};
 use crate::config::{Settings, WatchMode};
 use crate::corpus::{Collection, Watch};
 use crate::index::{Follow, Held, Index, Indexer, News, OpenError, Unwritable};
 use crate::mcp::{Docs, Links};
+use crate::usage::Metrics;
 
 /// What happens when another process holds the index.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -27,7 +29,9 @@ pub(super) fn start(
     command: &'static str,
     web: Option<String>,
     second: Second,
+    observed: &Arc<Observed>,
 ) -> anyhow::Result<Docs> {
+    let owner = observed.owner(settings);
     let collections = collections::collections(settings)?;
     let data_dir = &settings.data_dir.value;
     match Indexer::open(data_dir, &collections, command) {
@@ -37,11 +41,9 @@ pub(super) fn start(
                 None => index::fill(&mut indexer, &collections)?,
             }
             indexer.index().embed_in_background()?;
-            let docs = Docs::new(
-                indexer.index().clone(),
-                Links::new(collections::shelves(&collections), web),
-            );
-            let follow = follow(settings, &docs, &collections);
+            let links = Links::new(collections::shelves(&collections), web);
+            let docs = Docs::of(indexer.index().clone(), links, owner);
+            let follow = follow(settings, &docs, &collections, observed.metrics());
             std::thread::Builder::new().name("follow".into()).spawn(move || follow.run(indexer))?;
             Ok(docs)
         }
@@ -57,9 +59,9 @@ pub(super) fn start(
                 index
             });
             index.embed_in_background()?;
-            let docs =
-                Docs::new(index.clone(), Links::new(collections::shelves(&collections), web));
-            let follow = follow(settings, &docs, &collections);
+            let links = Links::new(collections::shelves(&collections), web);
+            let docs = Docs::of(index.clone(), links, owner);
+            let follow = follow(settings, &docs, &collections, observed.metrics());
             std::thread::Builder::new()
                 .name("follow".into())
                 .spawn(move || follow.run_beside(index, &collections, command))?;
@@ -89,8 +91,13 @@ fn wait_for(data_dir: &Path, collections: &[Collection]) -> anyhow::Result<Index
     }
 }
 
-fn follow(settings: &Settings, docs: &Docs, collections: &[Collection]) -> Follow {
-    let docs = docs.clone();
+fn follow(
+    settings: &Settings,
+    docs: &Docs,
+    collections: &[Collection],
+    metrics: &Arc<Metrics>,
+) -> Follow {
+    let (docs, metrics) = (docs.clone(), metrics.clone());
     // Paths of this machine are for the log; clients know the collections by their names.
     let mut names = vec![(settings.data_dir.value.clone(), "the data folder")];
     names.extend(collections.iter().map(|c| (c.root.clone(), c.name.as_str())));
@@ -99,6 +106,7 @@ fn follow(settings: &Settings, docs: &Docs, collections: &[Collection]) -> Follo
     let followed = AtomicBool::new(false);
     let tell = move |news| match news {
         News::Moved(report) => {
+            metrics.reloaded("changed");
             let changes = &report.changes;
             tracing::info!(
                 added = changes.added.len(),
@@ -123,11 +131,13 @@ fn follow(settings: &Settings, docs: &Docs, collections: &[Collection]) -> Follo
             let before = docs.problem();
             docs.set_problem(Some(sentence.clone()));
             if before != Some(sentence) {
+                metrics.reloaded("failed");
                 tracing::error!("{problem}; serving what is indexed");
             }
         }
         News::Damaged(reason) => {
             if docs.problem().is_none() {
+                metrics.reloaded("damaged");
                 docs.set_problem(Some(
                     "The index is damaged and is being made again; answers may lack something."
                         .into(),

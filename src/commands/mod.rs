@@ -13,6 +13,7 @@ mod key;
 mod live;
 mod log;
 mod model;
+mod observe;
 mod once;
 mod sarif;
 mod search;
@@ -21,6 +22,7 @@ mod shell;
 mod sign_in;
 mod stdio;
 mod times;
+mod usage;
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -73,6 +75,7 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> Result<ExitCode, Failur
         Command::Model(action) => model::run(&settings(action.docs())?, action),
         Command::Key(action) => key::run(&settings(action.docs())?, action),
         Command::SignIn(action) => sign_in::run(&settings(action.docs())?, action),
+        Command::Usage(asked) => usage::run(&settings(asked.whose.docs.as_deref())?, asked),
         Command::Audit(asked) => audit::run(&settings(asked.whose.docs.as_deref())?, asked),
         Command::Connect { client, docs, key } => {
             // A name nobody knows is told first, whatever the settings are.

@@ -7,10 +7,12 @@ use anyhow::{Context, bail, ensure};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use super::{collections, connect, door, key, live, log};
+use super::observe::Observed;
+use super::{collections, connect, door, key, live, log, observe};
 use crate::config::{Access, OnLimit, Setting, Settings};
 use crate::http;
 use crate::limits::Limit;
+use crate::mcp::Docs;
 
 /// Runs until it is told to stop.
 pub(super) fn run(settings: &Settings) -> anyhow::Result<()> {
@@ -27,6 +29,7 @@ pub(super) fn check(settings: &Settings) -> anyhow::Result<()> {
     door::check(settings)?;
     limits(settings)?;
     tls(settings)?;
+    observe::check(settings)?;
     key::listed(settings)?;
     ensure!(
         settings.access.value != Access::Open || !has_listed_keys(settings),
@@ -46,6 +49,10 @@ async fn serve(settings: &Settings) -> anyhow::Result<()> {
     // The port first: nobody should wait for an index to learn that it is taken.
     let listener = listen(settings.listen.value).await?;
     let address = listener.local_addr()?;
+    let for_metrics = match settings.owner.metrics.value {
+        Some(address) => Some(listen(address).await.context("metrics.listen")?),
+        None => None,
+    };
     let web = http::address(settings.public_url.value.as_deref(), address);
     let tls = tls(settings)?;
     for concern in tls.iter().flat_map(http::Tls::concerns).chain(proxy_missing(settings)) {
@@ -54,10 +61,11 @@ async fn serve(settings: &Settings) -> anyhow::Result<()> {
     let clock = http::system_clock();
     let rules = door::rules(settings, limits(settings)?, &clock)?;
     let (sign_in, proxies) = (rules.sign_in.clone(), rules.trusted_proxies.clone());
+    let observed = observe::start(settings, rules.metrics.clone())?;
     // Behind a closed door there are no pages for people: hits then name the resource.
     let shown = (settings.access.value == Access::Open).then(|| web.clone());
     let docs = tokio::task::block_in_place(|| {
-        live::start(settings, "serve", shown, live::Second::Refuse)
+        live::start(settings, "serve", shown, live::Second::Refuse, &observed)
     })?;
     let options = http::Options {
         docs: docs.clone(),
@@ -71,6 +79,9 @@ async fn serve(settings: &Settings) -> anyhow::Result<()> {
     let streams = CancellationToken::new();
     let router = http::router(&options, streams.clone())?;
     welcome(settings, &options, &web, &connect::line(settings, address)?)?;
+    if let Some(listener) = for_metrics {
+        serve_metrics(listener, &observed, &docs)?;
+    }
     if let Some(sign_in) = sign_in {
         tokio::spawn(door::sweep(sign_in));
     }
@@ -81,7 +92,30 @@ async fn serve(settings: &Settings) -> anyhow::Result<()> {
         docs.close();
     };
     let listening = http::Listening::new(listener, tls).behind(&proxies);
-    http::serve(listening, router, options.patience, streams, shutdown).await
+    let listening = listening.counted_in(observed.metrics().clone());
+    let served = http::serve(listening, router, options.patience, streams, shutdown).await;
+    tokio::task::block_in_place(|| observed.close());
+    served
+}
+
+/// Serves the numbers beside the docs, until the process ends.
+fn serve_metrics(
+    listener: TcpListener,
+    observed: &Arc<Observed>,
+    docs: &Docs,
+) -> anyhow::Result<()> {
+    eprintln!("  metrics: http://{}/metrics", listener.local_addr()?);
+    let (docs, gauges) = (docs.clone(), observed.clone());
+    let router = http::metrics_router(observed.metrics().clone(), move || gauges.gauges(&docs));
+    let patience = http::Patience { connections: 64, ..http::Patience::default() };
+    tokio::spawn(async move {
+        let never = std::future::pending();
+        let streams = CancellationToken::new();
+        if let Err(error) = http::serve(listener, router, patience, streams, never).await {
+            tracing::error!("metrics are not served any more: {error:#}");
+        }
+    });
+    Ok(())
 }
 
 pub(super) fn has_listed_keys(settings: &Settings) -> bool {

@@ -43,6 +43,8 @@ pub enum Command {
     SignIn(SignInAction),
     /// Show who came to the door, from which network, and with what outcome
     Audit(AuditArguments),
+    /// Show what was asked, what was not found, who calls, how fast
+    Usage(UsageArguments),
     /// Print ready-to-paste configuration for MCP clients
     Connect {
         /// Client to print for; all of them without it
@@ -329,6 +331,23 @@ pub struct AuditArguments {
     #[arg(long, value_name = "TIME", default_value = "7d")]
     pub since: String,
     /// Print a JSON object a line
+    #[arg(long)]
+    pub json: bool,
+    /// Where the docs of the server are
+    #[command(flatten)]
+    pub whose: Whose,
+}
+
+/// Arguments of `docent usage`.
+#[derive(Debug, Args)]
+pub struct UsageArguments {
+    /// How far to look back: 7d, 12h, 30m
+    #[arg(long, value_name = "TIME", default_value = "7d")]
+    pub since: String,
+    /// Write a page with charts, which needs nothing else
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+    /// Print the report for machines
     #[arg(long)]
     pub json: bool,
     /// Where the docs of the server are

@@ -6,6 +6,7 @@ use anyhow::{Context, anyhow};
 use serde::Deserialize;
 
 use super::door::{ExternalFile, SignInFile};
+use super::owner::{FeedbackFile, MetricsFile, TelemetryFile, UsageFile};
 
 /// The file as it is written; unknown keys are errors that name the key.
 #[derive(Debug, Default, Deserialize)]
@@ -31,6 +32,14 @@ pub(super) struct File {
     pub(super) tls: Tls,
     #[serde(default)]
     pub(super) limits: Limits,
+    #[serde(default)]
+    pub(super) usage: UsageFile,
+    #[serde(default)]
+    pub(super) feedback: FeedbackFile,
+    #[serde(default)]
+    pub(super) metrics: MetricsFile,
+    #[serde(default)]
+    pub(super) telemetry: TelemetryFile,
     #[serde(default)]
     pub(super) collections: Vec<CollectionSettings>,
 }

@@ -6,12 +6,15 @@
 mod arguments;
 mod door;
 mod file;
+mod owner;
 mod settings;
 
 pub use arguments::{
     AddArguments, Arguments, AuditArguments, CheckArguments, Command, Docs, Ended, EvalArguments,
     Flags, IndexArguments, KeyAction, Lifetime, ModelAction, SearchArguments, SignInAction,
+    UsageArguments,
 };
 pub use door::{ExternalSettings, SecretText, SignInSettings};
 pub use file::CollectionSettings;
+pub use owner::{OwnerSettings, Queries};
 pub use settings::{Access, LogFormat, OnLimit, Setting, Settings, Source, WatchMode};

@@ -12,6 +12,7 @@ use clap::parser::ValueSource;
 use super::arguments::Flags;
 use super::door::{self, ExternalSettings, SignInSettings};
 use super::file::{CollectionSettings, File};
+use super::owner::OwnerSettings;
 
 /// Where a value comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -138,6 +139,8 @@ pub struct Settings {
     pub sign_in: SignInSettings,
     /// An authorization server that somebody else runs.
     pub external: ExternalSettings,
+    /// What the owner of the docs learns.
+    pub owner: OwnerSettings,
     /// The collections, paths resolved; none if nobody named a folder.
     pub collections: Vec<CollectionSettings>,
     /// The docs folder of the command line, which stands in place of the file's collections.
@@ -231,6 +234,13 @@ impl Settings {
             allowed_origins: pick.or_default(file.allowed_origins, Vec::new()),
             sign_in: SignInSettings::resolve(file.sign_in, &pick, &base),
             external: ExternalSettings::resolve(file.external, &pick),
+            owner: OwnerSettings::resolve(
+                file.usage,
+                file.feedback,
+                file.metrics,
+                file.telemetry,
+                &pick,
+            )?,
             collections,
             docs: docs.map(Path::to_owned),
             file: path,
@@ -288,7 +298,7 @@ impl<T> Setting<T> {
         Setting { value: map(self.value), source: self.source }
     }
 
-    fn try_map<U>(
+    pub(super) fn try_map<U>(
         self,
         name: &str,
         map: impl FnOnce(T) -> anyhow::Result<U>,

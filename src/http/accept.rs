@@ -34,6 +34,7 @@ use super::client::{self, Peer};
 use super::rest;
 use super::tls::Tls;
 use crate::limits::{Full, Place, Places};
+use crate::usage::Metrics;
 
 /// How long each thing is waited for, and how many connections there may be.
 #[derive(Debug, Clone, Copy)]
@@ -91,12 +92,18 @@ pub struct Listening {
     tls: Option<Tls>,
     /// From where there may be as many as there is room for.
     uncounted: Vec<IpNet>,
+    metrics: Arc<Metrics>,
 }
 
 impl Listening {
     /// Encrypted with TLS if there is a certificate.
     pub fn new(socket: TcpListener, tls: Option<Tls>) -> Listening {
-        Listening { socket, tls, uncounted: LOOPBACK.to_vec() }
+        Listening { socket, tls, uncounted: LOOPBACK.to_vec(), metrics: Arc::default() }
+    }
+
+    /// Counted here.
+    pub fn counted_in(self, metrics: Arc<Metrics>) -> Listening {
+        Listening { metrics, ..self }
     }
 
     /// Behind these proxies: each brings the connections of many, which are not counted as those of
@@ -124,12 +131,13 @@ pub async fn serve(
     streams: CancellationToken,
     shutdown: impl Future<Output = ()>,
 ) -> anyhow::Result<()> {
-    let Listening { socket: listener, tls, uncounted } = listening.into();
+    let Listening { socket: listener, tls, uncounted, metrics } = listening.into();
     let server = Arc::new(Server {
         router,
         tls,
         patience,
         uncounted,
+        metrics,
         networks: Places::new(patience.connections_each),
         calls: TaskTracker::new(),
         draining: CancellationToken::new(),
@@ -186,6 +194,7 @@ struct Server {
     patience: Patience,
     /// From where connections are not counted.
     uncounted: Vec<IpNet>,
+    metrics: Arc<Metrics>,
     /// The connections of all other networks.
     networks: Arc<Places<IpNet>>,
     /// Requests whose answer's head is not there yet: streams do not count.
@@ -234,6 +243,7 @@ async fn accept(
         let of_network = match server.place_of(peer) {
             Ok(place) => place,
             Err(Full { first }) => {
+                server.metrics.refused("network");
                 if first {
                     let limit = server.patience.connections_each;
                     tracing::warn!(
@@ -247,6 +257,7 @@ async fn accept(
             }
         };
         let Ok(place) = places.clone().try_acquire_owned() else {
+            server.metrics.refused("full");
             if !full {
                 tracing::warn!(limit = server.patience.connections, "too many connections");
             }
@@ -270,6 +281,7 @@ async fn connection(
     peer: IpAddr,
     _places: (OwnedSemaphorePermit, Option<Place<IpNet>>),
 ) {
+    let _connected = server.metrics.connected();
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "cannot set TCP_NODELAY");
     }

@@ -19,7 +19,7 @@ use super::told::{OnLimit, Scope, Told};
 use crate::auth::audit::{Entry, Event, Outcome};
 use crate::auth::{ACCESS, Caller, Keys, Secret, Untrue};
 use crate::limits::{Full, Limit, Place, Places, Windows};
-use crate::mcp;
+use crate::mcp::{self, CallerKind};
 
 /// Callers, and addresses, whose calls are counted at a time.
 const CALLERS: usize = 100_000;
@@ -88,8 +88,18 @@ impl Who {
         }
     }
 
+    /// What the owner of the docs may be told of this caller: no address.
+    pub(super) fn as_caller(&self) -> mcp::Caller {
+        let (kind, who) = match self {
+            Who::Key(Caller { name, .. }) => (CallerKind::Key, Some(name.clone())),
+            Who::Person { id, .. } | Who::Guest { id, .. } => (CallerKind::User, Some(id.clone())),
+            Who::Address(_) | Who::Neighbour => (CallerKind::Anonymous, None),
+        };
+        mcp::Caller { kind, who, client: None }
+    }
+
     /// Whom streams are counted by; nobody for those of whom nothing is counted.
-    fn counted_as(&self) -> Option<String> {
+    pub(super) fn counted_as(&self) -> Option<String> {
         match self {
             Who::Key(Caller { family, .. }) => Some(family.clone()),
             Who::Person { id, .. } | Who::Guest { id, .. } => Some(id.clone()),
@@ -126,6 +136,7 @@ impl Door {
 
     /// Notes what happened, from this address.
     pub(super) fn note(&self, entry: Entry, address: IpAddr) {
+        self.rules.metrics.at_the_door(entry.event().name(), entry.is_refused());
         if let Some(audit) = &self.rules.audit {
             audit.note(entry.from(address));
         }
@@ -315,7 +326,11 @@ impl Door {
         windows: &Windows<K>,
         caller: K,
     ) -> Told {
-        Told { scope, limit, verdict: windows.admit(caller, limit, (self.clock)().ticks) }
+        let verdict = windows.admit(caller, limit, (self.clock)().ticks);
+        if !verdict.admitted {
+            self.rules.metrics.limited(scope.name());
+        }
+        Told { scope, limit, verdict }
     }
 }
 

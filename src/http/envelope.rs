@@ -4,6 +4,9 @@
 use std::borrow::Cow;
 
 use serde::de::{Deserialize, Deserializer, IgnoredAny, Visitor};
+use serde_json::value::RawValue;
+
+use crate::mcp::Client;
 
 /// Deeper than any message, and than what the parser behind takes (128).
 const MAX_DEPTH: usize = 100;
@@ -36,6 +39,47 @@ pub(super) struct Message<'a> {
     pub(super) id: Option<Id>,
     /// None for an answer.
     pub(super) method: Option<Cow<'a, str>>,
+    /// What its parameters say of the call.
+    pub(super) about: About,
+}
+
+/// What the parameters of a request say of the call, as far as it is of use outside of the protocol.
+/// What is of a wrong type is not there: it is for others to refuse.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct About {
+    /// `name`: of a tool or a prompt.
+    pub(super) name: Option<String>,
+    /// Who calls, in `_meta` or, where a revision shakes hands, in its `initialize`.
+    pub(super) client: Option<Client>,
+    /// `traceparent` of W3C Trace Context, in `_meta` (SEP-414).
+    pub(super) trace: Option<String>,
+}
+
+/// `_meta`, as far as it is read here.
+#[derive(Default, serde::Deserialize)]
+struct Meta<'a> {
+    #[serde(rename = "io.modelcontextprotocol/clientInfo", borrow)]
+    client: Option<&'a RawValue>,
+    #[serde(borrow)]
+    traceparent: Option<&'a RawValue>,
+}
+
+#[derive(serde::Deserialize)]
+struct ClientInfo<'a> {
+    #[serde(borrow)]
+    name: Cow<'a, str>,
+    #[serde(borrow, default)]
+    version: Cow<'a, str>,
+}
+
+/// What a piece of JSON says, if it is of that type.
+fn of<'a, T: Deserialize<'a>>(raw: &'a RawValue) -> Option<T> {
+    serde_json::from_str(raw.get()).ok()
+}
+
+fn client(raw: &RawValue) -> Option<Client> {
+    let ClientInfo { name, version } = of(raw)?;
+    Client::new(&name, &version)
 }
 
 /// The members of a message, each at most once (serde refuses a second one).
@@ -47,7 +91,7 @@ struct Envelope<'a> {
     id: Option<Id>,
     #[serde(borrow)]
     method: Option<Cow<'a, str>>,
-    params: Option<Container>,
+    params: Option<About>,
     result: Option<IgnoredAny>,
     error: Option<IgnoredAny>,
 }
@@ -73,8 +117,8 @@ pub(super) fn check(body: &[u8]) -> Result<Message<'_>, Flaw> {
     if envelope.method.is_some() == answers {
         return Err(Flaw::Shape("a message has a `method`, or a `result` or `error`".into()));
     }
-    let _ = envelope.params;
-    Ok(Message { id: envelope.id, method: envelope.method })
+    let about = envelope.params.unwrap_or_default();
+    Ok(Message { id: envelope.id, method: envelope.method, about })
 }
 
 /// How deep brackets nest outside of texts.
@@ -138,15 +182,13 @@ fn required<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Id>, D:
     deserializer.deserialize_any(Ids).map(Some)
 }
 
-/// An object whose content does not matter here, except that no name in it may stand twice:
-/// the tool's name is in there, and two readers could take different ones.
-struct Container;
-
-impl<'de> Deserialize<'de> for Container {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Container, D::Error> {
+/// An object of which no name may stand twice: the tool's name is in there, and two readers could
+/// take different ones.
+impl<'de> Deserialize<'de> for About {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<About, D::Error> {
         struct Members;
         impl<'de> Visitor<'de> for Members {
-            type Value = Container;
+            type Value = About;
 
             fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 f.write_str("an object")
@@ -155,10 +197,22 @@ impl<'de> Deserialize<'de> for Container {
             fn visit_map<A: serde::de::MapAccess<'de>>(
                 self,
                 mut map: A,
-            ) -> Result<Container, A::Error> {
+            ) -> Result<About, A::Error> {
+                let mut about = About::default();
                 let mut names: Vec<Cow<'de, str>> = Vec::new();
                 while let Some(Name(name)) = map.next_key()? {
-                    map.next_value::<IgnoredAny>()?;
+                    match &*name {
+                        "name" => about.name = of(map.next_value()?),
+                        "clientInfo" => about.client = client(map.next_value()?),
+                        "_meta" => {
+                            let meta: Meta<'_> = of(map.next_value()?).unwrap_or_default();
+                            about.client = meta.client.and_then(client).or(about.client);
+                            about.trace = meta.traceparent.and_then(of);
+                        }
+                        _ => {
+                            map.next_value::<IgnoredAny>()?;
+                        }
+                    }
                     if names.contains(&name) {
                         return Err(serde::de::Error::custom("a member of `params` stands twice"));
                     }
@@ -167,7 +221,7 @@ impl<'de> Deserialize<'de> for Container {
                         names.push(name);
                     }
                 }
-                Ok(Container)
+                Ok(about)
             }
         }
         deserializer.deserialize_map(Members)
@@ -207,6 +261,30 @@ mod tests {
         let notification = br#"{"jsonrpc":"2.0","method":"notifications/initialized","more":[1]}"#;
         assert_eq!(id(notification), Ok(None));
         assert_eq!(id(br#"{"jsonrpc":"2.0","id":3,"result":{}}"#), Ok(Some(Id::Number(3))));
+    }
+
+    #[test]
+    fn what_parameters_say_of_a_call_is_read_and_never_a_flaw() {
+        let about = |params: &str| {
+            let body = format!(r#"{{"jsonrpc":"2.0","id":1,"method":"m","params":{params}}}"#);
+            check(body.as_bytes()).map(|message| message.about)
+        };
+        let call = r#"{"name":"se\u0061rch","arguments":{"name":"x"},"_meta":{"traceparent":"00-a",
+            "io.modelcontextprotocol/clientInfo":{"name":"Claude","version":"1.2","title":"t"}}}"#;
+        let client = Client::new("Claude", "1.2");
+        let trace = Some("00-a".to_owned());
+        let name = Some("search".to_owned());
+        assert_eq!(about(call), Ok(About { name, client: client.clone(), trace }));
+        let hello =
+            r#"{"protocolVersion":"2025-11-25","clientInfo":{"name":"Claude\n","version":"1.2"}}"#;
+        assert_eq!(about(hello), Ok(About { client, ..About::default() }));
+        for odd in [
+            r#"{"name":7,"_meta":[],"clientInfo":"x"}"#,
+            r#"{"_meta":{"traceparent":{},"io.modelcontextprotocol/clientInfo":{"version":1}}}"#,
+            r#"{"_meta":null}"#,
+        ] {
+            assert_eq!(about(odd), Ok(About::default()), "{odd}");
+        }
     }
 
     #[test]

@@ -12,6 +12,8 @@
 //! | `stream` | how long a caller is told of changes |
 //! | `cors` | what browsers are told |
 //! | `rpc`, `envelope` | which bodies are calls |
+//! | `introduced`, `trace` | what is known of a call besides: its program, its trace |
+//! | `metrics` | what Prometheus reads |
 //! | `pages`, `html`, `render`, `link` | what people see |
 //! | `health` | what orchestrators see |
 //! | `error` | what refusals and failures look like |
@@ -29,8 +31,10 @@ mod fetched;
 mod guard;
 mod health;
 mod html;
+mod introduced;
 mod issuer_keys;
 mod link;
+mod metrics;
 mod pages;
 mod render;
 mod rest;
@@ -40,9 +44,11 @@ mod sign_in;
 mod stream;
 mod tls;
 mod told;
+mod trace;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Instant;
 
 use anyhow::Context;
 use axum::Router;
@@ -56,6 +62,7 @@ use axum::routing::{get, post};
 use rmcp::ServerHandler;
 use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
+use tracing::Instrument;
 
 pub use accept::{Listening, Patience, serve, stopped};
 pub use address::address;
@@ -64,6 +71,7 @@ pub use clock::{Clock, Now, system_clock};
 pub use door::Door;
 pub use external::{External, ExternalOptions};
 pub use guard::check as check_guard;
+pub use metrics::metrics_router;
 pub use rules::Rules;
 pub use sign_in::{ProviderOptions, SignIn, SignInOptions};
 pub use tls::Tls;
@@ -142,18 +150,16 @@ fn routes(
     cancel: CancellationToken,
 ) -> anyhow::Result<Router> {
     let service = Arc::new(mcp::http_service(handler, cancel.clone()));
-    let (patience, door) = (options.patience, options.door.clone());
+    let desk = Arc::new(rpc::Desk::new(options.patience, options.door.clone()));
     let call = move |request: Request| async move {
         // Who came through a closed door has docs of their own.
         let scope = request.extensions().get().and_then(Who::scope);
-        let own = plain.as_ref().zip(scope).map(|(docs, scope)| docs.within(&scope));
-        let hand_on = async |request| match &own {
-            Some(own) => {
-                mcp::http_service(own.clone(), cancel).handle(request).await.map(Body::new)
-            }
+        let docs = plain.map(|docs| scope.map_or(docs.clone(), |scope| docs.within(&scope)));
+        let hand_on = async |request, docs: Option<Docs>| match docs {
+            Some(docs) => mcp::http_service(docs, cancel).handle(request).await.map(Body::new),
             None => service.handle(request).await.map(Body::new),
         };
-        rpc::answer(request, patience, own.as_ref().or(plain.as_ref()), &door, hand_on).await
+        desk.answer(request, docs, hand_on).await
     };
     let site = Arc::new(Site::new(options)?);
     let mut routes = Router::new();
@@ -179,8 +185,9 @@ fn routes(
         // list knows, and there is nothing to learn here.
         .route("/healthz", get(health::up))
         .route("/readyz", get(health::ready))
-        // Outermost: whatever panics inside is one answer of 500, and the process lives.
+        // Whatever panics inside is one answer of 500, and the process lives.
         .layer(CatchPanicLayer::custom(error::panicked))
+        .layer(middleware::from_fn(named))
         .with_state(site))
 }
 
@@ -261,6 +268,22 @@ impl Site {
     fn start(&self) -> String {
         "Docs".to_owned()
     }
+}
+
+/// Gives each request an id, which stands in the log and in the answer.
+async fn named(request: Request, next: Next) -> Response {
+    let id = trace::request_id();
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let answered = async {
+        let started = Instant::now();
+        let response = next.run(request).await;
+        let ms = started.elapsed().as_secs_f64() * 1000.0;
+        tracing::debug!(%method, path, status = response.status().as_u16(), ms, "answered");
+        response
+    };
+    let mut response = answered.instrument(trace::request(&id)).await;
+    response.headers_mut().insert(trace::REQUEST_ID, id);
+    response
 }
 
 /// Lets requests in by host and origin, answers preflights, and shares answers with pages of

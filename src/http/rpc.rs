@@ -10,16 +10,20 @@ use std::time::Duration;
 
 use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::Request;
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
+use tracing::Instrument;
 
 use super::accept::Patience;
 use super::door::{Door, STREAMS, Who};
-use super::envelope::{self, Flaw, Id, Message};
+use super::envelope::{self, About, Flaw, Id, Message};
 use super::error::{self, Error, Refusal};
+use super::introduced::Introduced;
 use super::stream;
 use super::told::Told;
+use super::trace;
 use crate::mcp::{self, Docs, Headers};
 
 /// Largest body taken; a call is a few hundred bytes.
@@ -27,6 +31,8 @@ pub(super) const MAX_BODY: usize = 256 * 1024;
 /// How much of a body that is too large is still read, so that its sender is done and reads the
 /// answer instead of a broken connection.
 const MAX_DISCARDED: usize = 1024 * 1024;
+/// The method with which older revisions begin, and in which they say who calls.
+const HANDSHAKE: &str = "initialize";
 /// The method whose answer is a stream.
 const LISTEN: &str = "subscriptions/listen";
 /// Headers that decide something: two of one kind could be read differently by two readers.
@@ -38,33 +44,88 @@ const SINGLE: [HeaderName; 5] = [
     HeaderName::from_static("mcp-name"),
 ];
 
-/// Checks a call, answers it if it is plain, else hands it on and gives errors the form that
-/// clients read.
-pub(super) async fn answer(
-    request: Request,
+/// Where calls are answered.
+pub(super) struct Desk {
     patience: Patience,
-    plain: Option<&Docs>,
-    door: &Arc<Door>,
-    hand_on: impl AsyncFnOnce(Request) -> Response,
-) -> Result<Response, Error> {
-    let call = async {
-        let (mut parts, body) = request.into_parts();
-        check_headers(&parts.headers)?;
-        if !takes_both(&parts.headers) {
-            parts.headers.insert(header::ACCEPT, BOTH);
+    door: Arc<Door>,
+    introduced: Introduced,
+}
+
+/// A call whose outside is well.
+struct Call<'a> {
+    parts: Parts,
+    body: Bytes,
+    id: Option<Id>,
+    method: &'a str,
+    /// The docs, as far as they are for the caller, if it is the docs that are called.
+    docs: Option<Docs>,
+}
+
+impl Desk {
+    pub(super) fn new(patience: Patience, door: Arc<Door>) -> Desk {
+        Desk { patience, door, introduced: Introduced::default() }
+    }
+
+    /// Checks a call, answers it if it is plain, else hands it on and gives errors the form that
+    /// clients read. The docs are handed on with it where they are not the same for everybody.
+    pub(super) async fn answer(
+        &self,
+        request: Request,
+        docs: Option<Docs>,
+        hand_on: impl AsyncFnOnce(Request, Option<Docs>) -> Response,
+    ) -> Result<Response, Error> {
+        let patience = self.patience;
+        let call = async {
+            let (mut parts, body) = request.into_parts();
+            check_headers(&parts.headers)?;
+            if !takes_both(&parts.headers) {
+                parts.headers.insert(header::ACCEPT, BOTH);
+            }
+            let body = read(body, patience.body).await?;
+            let Message { id, method, about } = envelope::check(&body).map_err(flawed)?;
+            let method = method.unwrap_or_default();
+            let span = trace::call(&method, &about, &parts.headers);
+            let docs = docs.map(|docs| self.observed(docs, &parts, &method, about));
+            let call = Call { parts, body: body.clone(), id, method: &method, docs };
+            self.settle(call, hand_on).instrument(span).await
+        };
+        tokio::time::timeout(patience.call, call).await.unwrap_or_else(|_| {
+            let message = format!("the call took longer than {} s", patience.call.as_secs());
+            Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, error::TRANSPORT, message).into())
+        })
+    }
+
+    /// The docs with who calls them, if anybody wants to know.
+    fn observed(&self, docs: Docs, parts: &Parts, method: &str, about: About) -> Docs {
+        if !docs.is_observed() {
+            return docs;
         }
-        let body = read(body, patience.body).await?;
-        let Message { id, method } = envelope::check(&body).map_err(flawed)?;
-        let method = method.unwrap_or_default();
-        let told = parts.extensions.get::<Who>().and_then(|who| door.count(who, &method));
-        if let (Some(told), Some(id)) = (&told, &id)
-            && !told.verdict.admitted
-            && door.tells_model(&method)
-        {
-            return over_limit(told, id, &parts.headers);
+        let who = parts.extensions.get::<Who>();
+        let is_handshake = method == HANDSHAKE;
+        let client = self.introduced.client(who, &parts.headers, about.client, is_handshake);
+        let mut caller = who.map(Who::as_caller).unwrap_or_default();
+        caller.client = client;
+        docs.called_by(Arc::new(caller))
+    }
+
+    /// Counts a call, and has it answered.
+    async fn settle(
+        &self,
+        call: Call<'_>,
+        hand_on: impl AsyncFnOnce(Request, Option<Docs>) -> Response,
+    ) -> Result<Response, Error> {
+        let (door, Call { parts, body, id, method, docs }) = (&self.door, call);
+        let told = parts.extensions.get::<Who>().and_then(|who| door.count(who, method));
+        if let Some(told) = told.as_ref().filter(|told| !told.verdict.admitted) {
+            if let Some(docs) = &docs {
+                docs.refused(told.scope.name());
+            }
+            if let (Some(id), true) = (&id, door.tells_model(method)) {
+                return over_limit(told, id, &parts.headers);
+            }
         }
         let told = told.map(|told| told.or_refused(id.as_ref())).transpose()?;
-        let answer = match plain {
+        let answer = match &docs {
             Some(docs) => docs.answer_plainly(&repeated(&parts.headers), &body).await,
             None => None,
         };
@@ -79,7 +140,7 @@ pub(super) async fn answer(
                     _ => None,
                 };
                 let request = Request::from_parts(parts, Body::from(body));
-                let response = in_json(hand_on(request).await, id).await;
+                let response = in_json(hand_on(request, docs).await, id).await;
                 stream::held_to(door, who.as_ref(), place, response)
             }
         };
@@ -87,11 +148,7 @@ pub(super) async fn answer(
             response.headers_mut().extend(told.headers());
         }
         Ok(response)
-    };
-    tokio::time::timeout(patience.call, call).await.unwrap_or_else(|_| {
-        let message = format!("the call took longer than {} s", patience.call.as_secs());
-        Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, error::TRANSPORT, message).into())
-    })
+    }
 }
 
 /// When there is a place again nobody knows: no header says it.

@@ -14,6 +14,7 @@ use super::sign_in::{RESOURCE_METADATA, SignIn};
 use super::told::OnLimit;
 use crate::auth::{Audit, Keys, SCOPE};
 use crate::limits::Limit;
+use crate::usage::Metrics;
 
 /// Who may call, and how much.
 #[derive(Clone)]
@@ -37,6 +38,8 @@ pub struct Rules {
     pub on_limit: OnLimit,
     /// Proxies whose word on the client's address counts.
     pub trusted_proxies: Vec<IpNet>,
+    /// Where it is counted who was refused.
+    pub metrics: Arc<Metrics>,
 }
 
 /// Everybody may call, with the default limits.
@@ -53,6 +56,7 @@ impl Default for Rules {
             address: Limit { calls: 120, per: minute },
             on_limit: OnLimit::default(),
             trusted_proxies: Vec::new(),
+            metrics: Arc::default(),
         }
     }
 }

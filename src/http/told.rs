@@ -32,7 +32,7 @@ pub(super) enum Scope {
 }
 
 impl Scope {
-    fn name(self) -> &'static str {
+    pub(super) fn name(self) -> &'static str {
         match self {
             Scope::Key => "key",
             Scope::Person => "user",

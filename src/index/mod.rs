@@ -93,4 +93,7 @@ pub struct Hits {
     pub hits: Vec<Hit>,
     /// The question's terms, for cutting passages.
     pub terms: QueryTerms,
+    /// Share of the question, by rarity of its words, that stands on the page of the best hit: 0 to 1;
+    /// 1 where that hit means what is asked, in whatever words.
+    pub coverage: f32,
 }

@@ -78,6 +78,15 @@ fn said_by_heading(candidates: &Candidates, rarities: &[f32], at: usize) -> f32 
     of_question / all * (of_heading / terms).min(1.0)
 }
 
+/// Share of the question, by rarity, whose words stand on the page of a section: 0 to 1.
+pub(super) fn coverage(candidates: &Candidates, rarities: &[f32], section: &Scored) -> f32 {
+    let all: f32 = rarities.iter().sum();
+    let counts = candidates.in_pages.iter().map(|counts| counts[section.page]);
+    let held: f32 =
+        counts.zip(rarities).filter(|(count, _)| *count > 0.0).map(|(_, rarity)| rarity).sum();
+    if all > 0.0 { held / all } else { 0.0 }
+}
+
 /// Reading order decides between equals.
 fn sort(scored: &mut [Scored]) {
     scored.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.address.cmp(&b.address)));

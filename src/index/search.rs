@@ -7,7 +7,7 @@ use tantivy::collector::TopDocs;
 use super::meaning::{Asked, Near};
 use super::query::Group;
 use super::rank::{CODE_WORDS, DEPTH, LEAST_DEPTH, LEG, MOST_LOOKED_AT, OWN, RELATED, Weights};
-use super::score::{Scored, in_turn, mix, rarity, scored};
+use super::score::{Scored, coverage, in_turn, mix, rarity, scored};
 use super::snapshot::Snapshot;
 use super::{Hit, Hits, QueryTerms, Search};
 
@@ -33,7 +33,7 @@ impl Snapshot {
         }
         let terms = QueryTerms::of(&search.query, &self.stamp().languages);
         if terms.terms().is_empty() || search.limit == 0 {
-            return Ok(Hits { hits: Vec::new(), terms });
+            return Ok(Hits { hits: Vec::new(), terms, coverage: 0.0 });
         }
         let asked = if is_code(&search.query) { None } else { self.meaning.ask(&search.query) };
         self.reading(|| {
@@ -44,26 +44,30 @@ impl Snapshot {
             terms.rarities = terms.groups.iter().map(rarity).collect();
             // Meaning alone holds no phrase.
             let first = asked.as_ref().filter(|_| terms.phrases.is_empty());
-            let mut hits = self.best(&terms, search, weights, first)?;
+            let (mut hits, mut coverage) = self.best(&terms, search, weights, first)?;
             if !terms.phrases.is_empty() && hits.len() < search.limit {
                 // Behind those that hold what is quoted come those that hold its words.
                 let words = QueryTerms { phrases: Vec::new(), ..terms.clone() };
-                let more = self.best(&words, search, weights, asked.as_ref())?;
+                let (more, of_words) = self.best(&words, search, weights, asked.as_ref())?;
+                if hits.is_empty() {
+                    coverage = of_words;
+                }
                 let more: Vec<Hit> = more.into_iter().filter(|hit| !shows(&hits, hit)).collect();
                 hits.extend(more);
                 hits.truncate(search.limit);
             }
-            Ok(Hits { hits, terms })
+            Ok(Hits { hits, terms, coverage })
         })
     }
 
+    /// The hits, and how much of the question the first one holds.
     fn best(
         &self,
         terms: &QueryTerms,
         search: &Search,
         weights: &Weights,
         asked: Option<&Asked>,
-    ) -> anyhow::Result<Vec<Hit>> {
+    ) -> anyhow::Result<(Vec<Hit>, f32)> {
         let depth = (search.limit * DEPTH).max(LEAST_DEPTH);
         let find = |least| {
             let query = terms.query(self, search, least);
@@ -87,12 +91,16 @@ impl Snapshot {
         }
         let candidates = self.candidates(&terms.groups, &addresses)?;
         let mut scored = scored(&candidates, &terms.rarities, weights);
-        if let Some(near) = near {
+        if let Some(near) = &near {
             mix(&mut scored, |address| near.of(self, address));
         }
+        let coverage = scored.first().map_or(0.0, |best| {
+            let means_it = near.and_then(|near| near.of(self, best.address)) >= Some(RELATED);
+            if means_it { 1.0 } else { coverage(&candidates, &terms.rarities, best) }
+        });
         let list = in_turn(scored, search.limit * MOST_LOOKED_AT);
         let list = list.into_iter().map(|Scored { score, address, .. }| (address, score));
-        self.distinct(list, search.limit, terms)
+        Ok((self.distinct(list, search.limit, terms)?, coverage))
     }
 }
 

@@ -290,6 +290,12 @@ impl Snapshot {
         self.generation
     }
 
+    /// Size of the index on the disk in bytes; 0 where nobody knows.
+    pub fn bytes(&self) -> u64 {
+        let sizes = self.searcher.space_usage();
+        sizes.map_or(0, |sizes| sizes.total().get_bytes())
+    }
+
     /// How far the sections are embedded, if there is a model.
     pub fn embedded(&self) -> Option<Embedded> {
         self.meaning.embedded()

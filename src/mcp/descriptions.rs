@@ -7,7 +7,7 @@ use rmcp::model::{Tool, ToolAnnotations};
 use serde_json::Value;
 
 use super::scope::Scope;
-use super::{Shelf, fetch, outline, search};
+use super::{Shelf, feedback, fetch, outline, search};
 use crate::index::Snapshot;
 
 /// What is inside, how to ask, what comes back; 2 KB at the most, because some clients cut there.
@@ -69,7 +69,7 @@ fn steps(scope: &Scope) -> String {
 }
 
 /// The tools of a scope, in the order clients show them.
-pub(super) fn tools(shelves: &[Shelf], scope: &Scope) -> Vec<Tool> {
+pub(super) fn tools(shelves: &[Shelf], scope: &Scope, hears: bool) -> Vec<Tool> {
     let names: Vec<&str> =
         shelves.iter().map(|shelf| shelf.title.as_deref().unwrap_or(&shelf.name)).collect();
     let mut about: String =
@@ -116,6 +116,21 @@ pub(super) fn tools(shelves: &[Shelf], scope: &Scope) -> Vec<Tool> {
             outline::output_schema(),
         ),
     ];
+    if hears {
+        let mut heard = tool(
+            feedback::NAME,
+            "Tell the authors of the docs",
+            "Tells those who write the documentation that a page is wrong, stale, or that something is missing: \
+             one call for one problem, after search and fetch have shown it. One sentence in English; \
+             no names, addresses, keys or other personal data, nothing of your user's own work. Does not change the docs."
+                .to_owned(),
+            feedback::input_schema(),
+            feedback::output_schema(),
+        );
+        let annotations = heard.annotations.take().unwrap_or_default();
+        heard.annotations = Some(annotations.read_only(false).idempotent(false));
+        tools.push(heard);
+    }
     tools.retain(|tool| scope.has(&tool.name));
     tools
 }

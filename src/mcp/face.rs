@@ -20,11 +20,18 @@ pub(super) struct Face {
 }
 
 impl Face {
-    /// For callers of a scope; of the links and of the index only what they see counts.
-    pub(super) fn new(scope: Scope, links: &Links, snapshot: &Snapshot, cache: CacheScope) -> Face {
+    /// For callers of a scope; of the links and of the index only what they see counts. Whether they
+    /// may say something of the docs is the owner's wish.
+    pub(super) fn new(
+        scope: Scope,
+        links: &Links,
+        snapshot: &Snapshot,
+        cache: CacheScope,
+        feedback: bool,
+    ) -> Face {
         let links = links.only(|name| scope.shows(name));
         let instructions = descriptions::instructions(links.shelves(), snapshot, &scope);
-        let tools = descriptions::tools(links.shelves(), &scope);
+        let tools = descriptions::tools(links.shelves(), &scope, feedback);
         let title = match links.shelves() {
             [only] => format!("{} docs", only.title.as_ref().unwrap_or(&only.name)),
             _ => "docent".to_owned(),

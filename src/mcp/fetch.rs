@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::ToolError;
+use super::account::Account;
 use super::arguments::{Arguments, shorten};
 use super::links::Target;
 use super::search::breadcrumb;
@@ -105,7 +106,11 @@ pub(super) fn output_schema() -> Value {
 }
 
 /// Runs the tool.
-pub(super) fn call(docs: &Docs, given: Option<JsonObject>) -> Result<String, ToolError> {
+pub(super) fn call(
+    docs: &Docs,
+    given: Option<JsonObject>,
+    account: &mut Account,
+) -> Result<String, ToolError> {
     let mut arguments = Arguments::new(NAME, ARGUMENTS, ALIASES, given)?;
     let id = arguments.text("id")?.ok_or_else(|| {
         ToolError("fetch needs \"id\": a page or page#section, as search gives it".into())
@@ -113,8 +118,11 @@ pub(super) fn call(docs: &Docs, given: Option<JsonObject>) -> Result<String, Too
     let budget = arguments.number("max_tokens", 200..=20_000, DEFAULT_TOKENS)? as usize;
     let cursor = arguments.text("cursor")?.filter(|cursor| !cursor.is_empty());
     let snapshot = docs.snapshot();
+    // Until it is found.
+    account.query = Some(id.clone());
     let (target, page) = find(docs, &snapshot, &id)?;
     let sections = named(docs, &snapshot, &target, page)?;
+    account.read(docs, &target);
     let place = match cursor {
         None => Place { section: 0, offset: 0 },
         Some(cursor) => Place::parse(&cursor, &target, page, &sections).ok_or_else(|| {

@@ -3,10 +3,12 @@
 //! Everything here reads [`index`](crate::index) snapshots; nothing opens a file. Document text
 //! appears in content fields only, never in descriptions, instructions or names.
 
+mod account;
 mod arguments;
 mod completion;
 mod descriptions;
 mod face;
+mod feedback;
 mod fetch;
 mod instead;
 mod links;
@@ -21,17 +23,19 @@ mod server;
 mod transport;
 mod versions;
 
+pub use account::{Account, Caller, CallerKind, Client, Feedback, Observer, Outcome, RESOURCE};
 pub use links::Links;
 pub(crate) use links::PATH;
 pub(crate) use plain::{Headers, tool_error};
 pub use scope::Scope;
 pub use search::DEFAULT_TOKENS as SEARCH_TOKENS;
-pub use server::Docs;
+pub use server::{Docs, Owner};
 pub(crate) use transport::revisions;
 pub use transport::{http_service, serve_pipe, serve_stdio};
 
-/// Names of the tools, in the order clients show them.
-pub const TOOLS: [&str; 3] = [search::NAME, fetch::NAME, outline::NAME];
+/// Names of the tools, in the order clients show them. The last is there only where the owner of the
+/// docs wants it.
+pub const TOOLS: [&str; 4] = [search::NAME, fetch::NAME, outline::NAME, feedback::NAME];
 
 /// A collection, as clients are told of it.
 #[derive(Debug, Clone, Default)]

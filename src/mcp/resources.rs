@@ -7,6 +7,7 @@ use rmcp::model::{
 };
 use serde_json::json;
 
+use super::account::Account;
 use super::fetch;
 use super::links::SCHEME;
 use super::prompts;
@@ -102,7 +103,12 @@ pub(super) fn templates(docs: &Docs) -> ListResourceTemplatesResult {
 
 /// A page or section, whole. URIs are looked up, never joined to a path; whatever is not there is
 /// answered alike.
-pub(super) fn read(docs: &Docs, uri: &str) -> Result<ReadResourceResult, ErrorData> {
+pub(super) fn read(
+    docs: &Docs,
+    uri: &str,
+    account: &mut Account,
+) -> Result<ReadResourceResult, ErrorData> {
+    account.query = Some(super::arguments::shorten(uri));
     let unknown = || {
         let message =
             "there is no such resource; resources/list and the tool search say what there is";
@@ -115,6 +121,7 @@ pub(super) fn read(docs: &Docs, uri: &str) -> Result<ReadResourceResult, ErrorDa
     let catalog = snapshot.catalog().map_err(internal)?;
     let (target, page) = docs.links().find(catalog, uri).ok_or_else(unknown)?;
     let sections = fetch::named(docs, &snapshot, &target, page).map_err(|_| unknown())?;
+    account.read(docs, &target);
     let mut text = String::new();
     for section in &sections {
         if !text.is_empty() {
@@ -122,6 +129,7 @@ pub(super) fn read(docs: &Docs, uri: &str) -> Result<ReadResourceResult, ErrorDa
         }
         text.push_str(section.text.trim());
     }
+    account.tokens = sections.iter().map(|section| section.tokens as usize).sum();
     let contents = ResourceContents::text(text, uri).with_mime_type(MIME);
     Ok(ReadResourceResult::new(vec![contents])
         .with_ttl_ms(TTL_MS)

@@ -6,13 +6,14 @@ use rmcp::model::JsonObject;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::account::Account;
 use super::arguments::{Arguments, shorten};
 use super::instead::Instead;
 use super::notices::Notices;
 use super::server::Docs;
 use super::{Shelf, ToolError, versions};
 use crate::corpus::tokens;
-use crate::index::{Hit, Passage, QueryTerms, Search, SectionRecord, Snapshot, nearest};
+use crate::index::{Hit, Hits, Passage, QueryTerms, Search, SectionRecord, Snapshot, nearest};
 
 /// Name of the tool.
 pub(super) const NAME: &str = "search";
@@ -54,6 +55,8 @@ const LINE: usize = 40;
 /// questions over Docker and FastAPI, this shows 0.58 with 6 hits in 1,000 tokens and 0.81 with 20
 /// hits in 3,000, where shares that fall evenly from hit to hit showed 0.54 and 0.50.
 const SHARE: usize = 60;
+/// Hits that the owner of the docs is told of.
+const NOTED: usize = 10;
 /// Tokens of what is said about cuts.
 const NOTICE: usize = 40;
 
@@ -169,11 +172,16 @@ fn choices(shelves: &[Shelf]) -> Vec<(&'static str, Vec<String>)> {
 }
 
 /// Runs the tool.
-pub(super) fn call(docs: &Docs, given: Option<JsonObject>) -> Result<String, ToolError> {
+pub(super) fn call(
+    docs: &Docs,
+    given: Option<JsonObject>,
+    account: &mut Account,
+) -> Result<String, ToolError> {
     let mut arguments = Arguments::new(NAME, ARGUMENTS, ALIASES, given)?;
     let query = arguments
         .text("query")?
         .ok_or_else(|| ToolError("search needs \"query\": what to look for, in words".into()))?;
+    account.query = Some(query.clone());
     let limit = arguments.number("limit", 1..=20, DEFAULT_LIMIT)? as usize;
     let budget = arguments.number("max_tokens", 200..=20_000, DEFAULT_TOKENS)? as usize;
     let snapshot = docs.snapshot();
@@ -187,6 +195,7 @@ pub(super) fn call(docs: &Docs, given: Option<JsonObject>) -> Result<String, Too
     }
     let mut found = snapshot.search(&search)?;
     versions::newest_first(&mut found.hits, shelves);
+    enter(docs, account, &search, &found);
     let mut notices = Notices::new(docs);
     notices.corrected(&found.terms, &found.hits);
     notices.unheld(&found.terms);
@@ -196,6 +205,18 @@ pub(super) fn call(docs: &Docs, given: Option<JsonObject>) -> Result<String, Too
     }
     notices.unknown(&found.terms);
     Ok(fit(docs, &found.hits, &found.terms, budget, notices)?)
+}
+
+/// Enters what was found into the account of the call.
+fn enter(docs: &Docs, account: &mut Account, search: &Search, found: &Hits) {
+    let records = || found.hits.iter().map(|hit| &hit.record);
+    let best = records().next().map(|record| record.collection.clone());
+    account.collection = search.collection.clone().or(best);
+    account.results = Some(found.hits.len());
+    account.coverage = Some(found.coverage);
+    let ids = records().map(|it| docs.links().id(&it.collection, &it.path, &it.anchor));
+    account.ids = ids.take(NOTED).collect();
+    account.corrected = found.terms.corrected().to_vec();
 }
 
 /// An answer without hits, with as much of what to try instead as fits; JSON.

@@ -2,7 +2,9 @@
 #![expect(deprecated, reason = "clients before 2026-07-28 log and subscribe this way")]
 
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use arc_swap::ArcSwapOption;
 use rmcp::model::{
@@ -18,13 +20,15 @@ use rmcp::model::{
 use rmcp::service::{NotificationContext, RequestContext, SubscriptionContext};
 use rmcp::{ErrorData, Peer, RoleServer, ServerHandler};
 use rustc_hash::FxHashMap;
-use tokio::sync::{Semaphore, broadcast};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast};
 use tokio_util::sync::CancellationToken;
 
+use super::account::{Account, Caller, CallerKind, Client, Feedback, Observer, Outcome, RESOURCE};
 use super::face::Face;
 use super::links::Links;
 use super::scope::Scope;
-use super::{Shelf, ToolError, completion, fetch, outline, prompts, resources, search};
+use super::{Shelf, ToolError, completion, feedback, fetch, outline, prompts, resources, search};
+use crate::corpus::tokens;
 use crate::index::{Changes, Index, Snapshot};
 
 /// What a list is good for that only a restart changes.
@@ -47,6 +51,8 @@ const DROPPED_METHODS: [&str; 4] =
 pub struct Docs {
     shared: Arc<Shared>,
     face: Arc<Face>,
+    /// Who calls, where that is known before the call.
+    caller: Arc<Caller>,
     /// Whether the transport can send notices outside of a request: stdio can, plain HTTP not.
     push: bool,
     /// Resources that the one client on stdio subscribed to (revisions before 2026-07-28).
@@ -55,8 +61,18 @@ pub struct Docs {
     level: Arc<Mutex<LoggingLevel>>,
 }
 
+/// What the owner of the docs wants to know.
+#[derive(Clone, Default)]
+pub struct Owner {
+    /// Is told of every call; nobody if there is none.
+    pub observer: Option<Arc<dyn Observer>>,
+    /// Whether agents may say what they think of a page.
+    pub feedback: bool,
+}
+
 struct Shared {
     index: Arc<Index>,
+    owner: Owner,
     /// Of everything.
     links: Links,
     /// Those of the scopes that were met.
@@ -66,6 +82,8 @@ struct Shared {
     /// Searches run on the threads that serve, because a hop to others costs more than a search;
     /// this keeps a burst from taking all of them. Whatever reads or walks pages takes its turn, too.
     permits: Arc<Semaphore>,
+    /// Calls that wait for their turn.
+    waiting: AtomicUsize,
     closing: CancellationToken,
 }
 
@@ -73,20 +91,29 @@ impl Docs {
     /// A server over an index. Descriptions and instructions are made here and never change
     /// while it runs, so that clients may cache them.
     pub fn new(index: Arc<Index>, links: Links) -> Docs {
-        let face = Face::new(Scope::default(), &links, &index.snapshot(), CacheScope::Public);
+        Docs::of(index, links, Owner::default())
+    }
+
+    /// The same, with an owner who wants to know something.
+    pub fn of(index: Arc<Index>, links: Links, owner: Owner) -> Docs {
+        let (scope, cache) = (Scope::default(), CacheScope::Public);
+        let face = Face::new(scope, &links, &index.snapshot(), cache, owner.feedback);
         let cores = std::thread::available_parallelism().map_or(1, |n| n.get());
         let shared = Shared {
             index,
+            owner,
             links,
             faces: Mutex::default(),
             changes: broadcast::channel(BACKLOG).0,
             problem: ArcSwapOption::empty(),
             permits: Arc::new(Semaphore::new(cores)),
+            waiting: AtomicUsize::new(0),
             closing: CancellationToken::new(),
         };
         let level = Arc::new(Mutex::new(LoggingLevel::Warning));
         let (shared, face) = (Arc::new(shared), Arc::new(face));
-        Docs { shared, face, push: false, subscribed: Arc::default(), level }
+        let (caller, subscribed) = (Arc::default(), Arc::default());
+        Docs { shared, face, caller, push: false, subscribed, level }
     }
 
     /// The same docs for a caller who came through a closed door, and may see and do this much of
@@ -95,13 +122,59 @@ impl Docs {
         let mut faces = self.shared.faces.lock().unwrap_or_else(PoisonError::into_inner);
         let known = faces.get(scope).cloned();
         let face = known.unwrap_or_else(|| {
-            let Shared { links, index, .. } = &*self.shared;
+            let Shared { links, index, owner, .. } = &*self.shared;
             let (own, cache) = (scope.clone(), CacheScope::Private);
-            let face = Arc::new(Face::new(own, links, &index.snapshot(), cache));
+            let face = Face::new(own, links, &index.snapshot(), cache, owner.feedback);
+            let face = Arc::new(face);
             faces.insert(scope.clone(), face.clone());
             face
         });
         Docs { face, ..self.clone() }
+    }
+
+    /// The same docs, called by this caller.
+    pub(crate) fn called_by(&self, caller: Arc<Caller>) -> Docs {
+        Docs { caller, ..self.clone() }
+    }
+
+    /// Whether anybody is told of calls.
+    pub(crate) fn is_observed(&self) -> bool {
+        self.shared.owner.observer.is_some()
+    }
+
+    /// Tells whoever observes that a call was refused, because a limit was used up.
+    pub(crate) fn refused(&self, limit: &'static str) {
+        let caller = self.caller.clone();
+        self.tell(Account { caller, outcome: Outcome::Limited(limit), ..Account::default() });
+    }
+
+    fn tell(&self, account: Account) {
+        if let Some(observer) = &self.shared.owner.observer {
+            observer.called(account);
+        }
+    }
+
+    /// Hands on what the caller has to say of a page.
+    pub(super) fn hear(&self, page: Option<String>, problem: &'static str, comment: String) {
+        if let Some(observer) = &self.shared.owner.observer {
+            let caller = self.caller.clone();
+            observer.feedback(Feedback { caller, page, problem, comment });
+        }
+    }
+
+    /// Calls that wait for their turn just now.
+    pub fn waiting(&self) -> usize {
+        self.shared.waiting.load(Ordering::Relaxed)
+    }
+
+    /// Waits for this call's turn, which lasts as long as what is returned.
+    async fn turn(&self) -> Option<OwnedSemaphorePermit> {
+        let permits = &self.shared.permits;
+        if let Ok(permit) = permits.clone().try_acquire_owned() {
+            return Some(permit);
+        }
+        let _waiting = Waiting::new(&self.shared.waiting);
+        permits.clone().acquire_owned().await.ok()
     }
 
     /// What the caller may see and do.
@@ -185,26 +258,48 @@ impl Docs {
         tool: &str,
         arguments: Option<JsonObject>,
     ) -> Option<Result<String, String>> {
+        self.account_for(tool, arguments, &mut Account::default())
+    }
+
+    /// [`Docs::call`], with what the owner wants to know of it.
+    fn account_for(
+        &self,
+        tool: &str,
+        arguments: Option<JsonObject>,
+        account: &mut Account,
+    ) -> Option<Result<String, String>> {
         if !self.has(tool) {
             return None;
         }
         let result = match tool {
-            search::NAME => search::call(self, arguments),
-            fetch::NAME => fetch::call(self, arguments),
+            search::NAME => search::call(self, arguments, account),
+            fetch::NAME => fetch::call(self, arguments, account),
             outline::NAME => outline::call(self, arguments),
+            feedback::NAME if self.shared.owner.feedback => feedback::call(self, arguments),
             _ => return None,
         };
+        account.tool = super::TOOLS.into_iter().find(|name| *name == tool).unwrap_or_default();
         Some(result.map_err(|ToolError(message)| message))
     }
 
-    /// [`Docs::call`] when it is this call's turn.
+    /// [`Docs::call`] when it is this call's turn, and tells whoever observes.
     pub(super) async fn run(
         &self,
         tool: &str,
         arguments: Option<JsonObject>,
     ) -> Option<Result<String, String>> {
-        let _permit = self.shared.permits.acquire().await;
-        self.call(tool, arguments)
+        let started = Instant::now();
+        let mut account = Account { caller: self.caller.clone(), ..Account::default() };
+        let _turn = self.turn().await;
+        let answer = self.account_for(tool, arguments, &mut account)?;
+        if self.is_observed() {
+            let (Ok(text) | Err(text)) = &answer;
+            account.tokens = tokens::estimate(text);
+            account.outcome = if answer.is_ok() { Outcome::Ok } else { Outcome::Error };
+            account.elapsed = started.elapsed();
+            self.tell(account);
+        }
+        Some(answer)
     }
 
     /// Does in its turn what may take longer than a search, beside the threads that serve. The turn
@@ -213,13 +308,22 @@ impl Docs {
         &self,
         work: impl FnOnce(&Docs) -> Result<T, ErrorData> + Send + 'static,
     ) -> Result<T, ErrorData> {
-        let permit = self.shared.permits.clone().acquire_owned().await;
+        let turn = self.turn().await;
         let docs = self.clone();
         let done = tokio::task::spawn_blocking(move || {
-            let _permit = permit;
+            let _turn = turn;
             work(&docs)
         });
         done.await.map_err(|error| resources::internal(error.into()))?
+    }
+
+    /// The same docs, called by the one client of standard input; over HTTP the caller is known.
+    fn for_caller(&self, context: &RequestContext<RoleServer>) -> Docs {
+        if !self.push || !self.is_observed() {
+            return self.clone();
+        }
+        let client = context.client_info().and_then(|it| Client::new(&it.name, &it.version));
+        self.called_by(Arc::new(Caller { kind: CallerKind::Local, who: None, client }))
     }
 
     /// Sends what changed to one client, until it goes or the server does.
@@ -289,6 +393,22 @@ impl Docs {
             }
             Err(broadcast::error::RecvError::Closed) => Heard::End,
         }
+    }
+}
+
+/// One more that waits, until it is dropped: also if nobody waits for its answer any more.
+struct Waiting<'a>(&'a AtomicUsize);
+
+impl Waiting<'_> {
+    fn new(count: &AtomicUsize) -> Waiting<'_> {
+        count.fetch_add(1, Ordering::Relaxed);
+        Waiting(count)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -373,9 +493,10 @@ impl ServerHandler for Docs {
     async fn call_tool(
         &self,
         request: CallToolRequestParams,
-        _: RequestContext<RoleServer>,
+        context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
-        let answer = self.run(&request.name, request.arguments).await.ok_or_else(|| {
+        let docs = self.for_caller(&context);
+        let answer = docs.run(&request.name, request.arguments).await.ok_or_else(|| {
             let names: Vec<&str> = self.face.tools.iter().map(|tool| &*tool.name).collect();
             let name = super::arguments::shorten(&request.name);
             ErrorData::invalid_params(
@@ -418,10 +539,18 @@ impl ServerHandler for Docs {
     async fn read_resource(
         &self,
         request: ReadResourceRequestParams,
-        _: RequestContext<RoleServer>,
+        context: RequestContext<RoleServer>,
     ) -> Result<ReadResourceResponse, ErrorData> {
-        let _permit = self.shared.permits.acquire().await;
-        Ok(resources::read(self, &request.uri)?.into())
+        let started = Instant::now();
+        let docs = self.for_caller(&context);
+        let mut account =
+            Account { tool: RESOURCE, caller: docs.caller.clone(), ..Account::default() };
+        let _turn = self.turn().await;
+        let read = resources::read(self, &request.uri, &mut account);
+        account.outcome = if read.is_ok() { Outcome::Ok } else { Outcome::Error };
+        account.elapsed = started.elapsed();
+        self.tell(account);
+        Ok(read?.into())
     }
 
     async fn list_prompts(

@@ -1,4 +1,4 @@
-//! The file: how it is opened, brought to the present shape, and watched for changes.
+//! A file: how it is opened, brought to the present shape, and watched for changes.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -8,11 +8,11 @@ use std::time::Duration;
 use anyhow::{Context, ensure};
 use rusqlite::Connection;
 
-/// Name of the file in a data folder.
+/// Name of the state in a data folder.
 const FILE: &str = "state.sqlite";
 /// How long another process may write before this one gives up.
 const BUSY: Duration = Duration::from_secs(5);
-/// The shape of the file, step by step; `user_version` counts the steps that were made. A step
+/// The shape of the state, step by step; `user_version` counts the steps that were made. A step
 /// that was published is never changed.
 const STEPS: &[&str] = &[
     super::keys::TABLE,
@@ -22,11 +22,52 @@ const STEPS: &[&str] = &[
     super::grants::TABLES,
 ];
 
+/// What a power cut may take of what was written last. A kill of the process takes nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Durability {
+    /// Nothing: each write waits for the disk.
+    Full,
+    /// What the disk has not yet.
+    Normal,
+}
+
 /// An open file. Who asks never waits for who writes: they have a connection each.
-pub struct Store {
+pub(super) struct Database {
     reader: Mutex<Connection>,
     writer: Mutex<Connection>,
 }
+
+impl Database {
+    /// Opens a file of a data folder, and makes it if there is none.
+    pub(super) fn open(
+        data_dir: &Path,
+        file: &str,
+        steps: &[&str],
+        durability: Durability,
+    ) -> anyhow::Result<Database> {
+        let path = data_dir.join(file);
+        std::fs::create_dir_all(data_dir)
+            .with_context(|| format!("cannot make the data folder {}", data_dir.display()))?;
+        let named = || format!("cannot open {}", path.display());
+        let mut writer = Connection::open(&path).with_context(named)?;
+        private(&path).with_context(named)?;
+        prepare(&mut writer, steps, durability).with_context(named)?;
+        let reader = Connection::open(&path).with_context(named)?;
+        reader.busy_timeout(BUSY).with_context(named)?;
+        Ok(Database { reader: Mutex::new(reader), writer: Mutex::new(writer) })
+    }
+
+    pub(super) fn reader(&self) -> MutexGuard<'_, Connection> {
+        self.reader.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn writer(&self) -> MutexGuard<'_, Connection> {
+        self.writer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The state of a server: keys, sign-ins, the audit log.
+pub struct Store(Database);
 
 impl Store {
     /// Opens the file of a data folder, and makes it if there is none.
@@ -35,16 +76,7 @@ impl Store {
     ///
     /// A file that cannot be written, is damaged, or is of a newer docent.
     pub fn open(data_dir: &Path) -> anyhow::Result<Store> {
-        let path = data_dir.join(FILE);
-        std::fs::create_dir_all(data_dir)
-            .with_context(|| format!("cannot make the data folder {}", data_dir.display()))?;
-        let named = || format!("cannot open the state in {}", path.display());
-        let mut writer = Connection::open(&path).with_context(named)?;
-        private(&path).with_context(named)?;
-        prepare(&mut writer).with_context(named)?;
-        let reader = Connection::open(&path).with_context(named)?;
-        reader.busy_timeout(BUSY).with_context(named)?;
-        Ok(Store { reader: Mutex::new(reader), writer: Mutex::new(writer) })
+        Database::open(data_dir, FILE, STEPS, Durability::Full).map(Store)
     }
 
     /// One that is forgotten when it is dropped, for a server that can write nowhere.
@@ -58,10 +90,10 @@ impl Store {
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let name = format!("file:/docent-{number}?vfs=memdb");
         let mut writer = Connection::open(&name)?;
-        prepare(&mut writer)?;
+        prepare(&mut writer, STEPS, Durability::Full)?;
         let reader = Connection::open(&name)?;
         reader.busy_timeout(BUSY)?;
-        Ok(Store { reader: Mutex::new(reader), writer: Mutex::new(writer) })
+        Ok(Store(Database { reader: Mutex::new(reader), writer: Mutex::new(writer) }))
     }
 
     /// Whether a data folder has the file.
@@ -81,19 +113,27 @@ impl Store {
     }
 
     pub(super) fn reader(&self) -> MutexGuard<'_, Connection> {
-        self.reader.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.reader()
     }
 
     pub(super) fn writer(&self) -> MutexGuard<'_, Connection> {
-        self.writer.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.writer()
     }
 }
 
-fn prepare(connection: &mut Connection) -> anyhow::Result<()> {
+fn prepare(
+    connection: &mut Connection,
+    steps: &[&str],
+    durability: Durability,
+) -> anyhow::Result<()> {
     connection.busy_timeout(BUSY)?;
     // Readers never wait for a writer, and a kill at any moment loses nothing that was told done.
     connection.pragma_update(None, "journal_mode", "WAL")?;
-    connection.pragma_update(None, "synchronous", "FULL")?;
+    let synchronous = match durability {
+        Durability::Full => "FULL",
+        Durability::Normal => "NORMAL",
+    };
+    connection.pragma_update(None, "synchronous", synchronous)?;
     connection.pragma_update(None, "foreign_keys", true)?;
     // What is deleted is overwritten: it was told to people that it is gone.
     connection.pragma_update(None, "secure_delete", true)?;
@@ -101,11 +141,11 @@ fn prepare(connection: &mut Connection) -> anyhow::Result<()> {
     let change = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
     let made: i64 = change.query_row("PRAGMA user_version", [], |row| row.get(0))?;
     let made = usize::try_from(made).unwrap_or(usize::MAX);
-    ensure!(made <= STEPS.len(), "it was written by a newer version of docent");
-    for step in &STEPS[made..] {
+    ensure!(made <= steps.len(), "it was written by a newer version of docent");
+    for step in &steps[made..] {
         change.execute_batch(step)?;
     }
-    change.pragma_update(None, "user_version", STEPS.len() as i64)?;
+    change.pragma_update(None, "user_version", steps.len() as i64)?;
     Ok(change.commit()?)
 }
 

@@ -1,0 +1,92 @@
+//! `docent usage`: what was asked of the server that has this data folder.
+
+use std::io::Write;
+
+use anyhow::{Context, bail};
+
+use super::times::{date, now, time};
+use super::{collections, shell};
+use crate::config::{Settings, UsageArguments};
+use crate::index::{Index, Search};
+use crate::mcp::{Docs, Links};
+use crate::store::UsageStore;
+use crate::usage::{self, Report, Reporter};
+
+/// Shows the report as text, as JSON, or writes it as a page.
+pub(super) fn run(settings: &Settings, asked: &UsageArguments) -> anyhow::Result<()> {
+    if !settings.names_data_dir() {
+        bail!("whose usage? Name the docs folder with --docs, or the data folder with --data-dir");
+    }
+    let until = now()?;
+    let since = until.saturating_sub(time("--since", &asked.since)?.as_secs());
+    let report = report(settings, since, until)?;
+    if let Some(file) = &asked.html {
+        let page = usage::page(&report, &title(settings), &date(until));
+        std::fs::write(file, page).with_context(|| format!("cannot write {}", file.display()))?;
+        eprintln!("wrote {}", shell::line([&*file.to_string_lossy()]));
+    }
+    let mut out = std::io::stdout().lock();
+    if asked.json {
+        serde_json::to_writer_pretty(&mut out, &report)?;
+        writeln!(out)?;
+    } else if report.totals.calls == 0 && report.totals.limited == 0 {
+        eprintln!("nothing was asked in the last {}", asked.since);
+    } else if asked.html.is_none() {
+        write!(out, "{}", usage::text(&report))?;
+    }
+    Ok(())
+}
+
+fn report(settings: &Settings, since: u64, until: u64) -> anyhow::Result<Report> {
+    let data_dir = &settings.data_dir.value;
+    let mut reporter = Reporter::new(since, until);
+    let mut feedback = Vec::new();
+    // Looking makes no file where there is none.
+    if UsageStore::is_in(data_dir) {
+        let store = UsageStore::open(data_dir)?;
+        store.each_call(since * 1000, |row| reporter.see(row))?;
+        feedback = store.feedback(since * 1000)?;
+    }
+    let docs = docs(settings).inspect_err(|error| {
+        eprintln!(
+            "which pages were never found is not told, because the docs cannot be read: {error:#}"
+        );
+    });
+    let docs = docs.ok();
+    let pages = docs.as_ref().and_then(|docs| pages(docs).ok());
+    Ok(reporter.report(feedback, pages, |question| nearest(docs.as_ref()?, question)))
+}
+
+/// The docs as they are indexed just now.
+fn docs(settings: &Settings) -> anyhow::Result<Docs> {
+    let collections = collections::collections(settings)?;
+    let index = Index::open(&settings.data_dir.value, &collections)?;
+    let links = Links::new(collections::shelves(&collections), None);
+    Ok(Docs::new(index.into(), links))
+}
+
+/// Ids of all pages.
+fn pages(docs: &Docs) -> anyhow::Result<Vec<String>> {
+    let snapshot = docs.snapshot();
+    let pages = snapshot.catalog()?.pages().iter();
+    Ok(pages.map(|page| docs.links().id(&page.collection, &page.path, "")).collect())
+}
+
+/// The section whose heading is likest to a question that nothing was found for.
+fn nearest(docs: &Docs, question: &str) -> Option<String> {
+    let search = Search { query: question.to_owned(), limit: 1, ..Search::default() };
+    let found = docs.snapshot().near_headings(&search, &[], 1).ok()?;
+    let (page, section) = found.first()?;
+    Some(docs.links().id(&page.collection, &page.path, &section.anchor))
+}
+
+/// What the docs are called.
+fn title(settings: &Settings) -> String {
+    let titles: Vec<String> = collections::collections(settings)
+        .map(|collections| collections::shelves(&collections))
+        .unwrap_or_default()
+        .into_iter()
+        .map(|shelf| shelf.title.unwrap_or(shelf.name))
+        .collect();
+    if titles.is_empty() { "the docs".to_owned() } else { titles.join(", ") }
+}

@@ -1,0 +1,107 @@
+//! What tells one request from others in the log: an id, and the trace that its caller says it belongs
+//! to (W3C Trace Context).
+
+use std::hash::{BuildHasher, RandomState};
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use tracing::Span;
+use tracing::field::Empty;
+
+use super::envelope::About;
+
+/// The header that names the request in the answer.
+pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// The header in which a caller says which trace a request belongs to, where its body does not.
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+
+/// An id for a request: 16 digits that no other request has, for as long as anybody keeps logs.
+pub(super) fn request_id() -> HeaderValue {
+    static SEED: LazyLock<RandomState> = LazyLock::new(RandomState::new);
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    let id = format!("{:016x}", SEED.hash_one(COUNT.fetch_add(1, Ordering::Relaxed)));
+    HeaderValue::try_from(id).unwrap_or(HeaderValue::from_static("0"))
+}
+
+/// What is logged of a request, in each line that it causes.
+pub(super) fn request(id: &HeaderValue) -> Span {
+    tracing::info_span!("request", id = id.to_str().unwrap_or_default())
+}
+
+/// What is logged of a call, within its request. Of a tool's name so much as a name has.
+pub(super) fn call(method: &str, about: &About, headers: &HeaderMap) -> Span {
+    let [method, tool] = [method, about.name.as_deref().unwrap_or_default()].map(shortened);
+    let span = tracing::info_span!("call", method, tool, trace_id = Empty);
+    let by_header = || headers.get(TRACEPARENT)?.to_str().ok();
+    let parent = about.trace.as_deref().or_else(by_header).and_then(Parent::parse);
+    if let Some(Parent { trace_id, .. }) = &parent {
+        span.record("trace_id", trace_id);
+    }
+    span
+}
+
+/// At most 64 bytes of a text.
+fn shortened(text: &str) -> &str {
+    &text[..text.floor_char_boundary(64)]
+}
+
+/// The span at the caller that a call belongs to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Parent {
+    /// 32 hexadecimal digits.
+    pub(super) trace_id: String,
+    /// The whole value of `traceparent`.
+    pub(super) whole: String,
+}
+
+impl Parent {
+    /// Reads `00-TRACE-SPAN-FLAGS` (W3C Trace Context, section 3.2); none if it is anything else.
+    pub(super) fn parse(text: &str) -> Option<Parent> {
+        let mut parts = text.split('-');
+        let mut next = |length: usize| {
+            let part = parts.next()?;
+            let is_hex = part.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
+            (part.len() == length && is_hex).then_some(part)
+        };
+        let (version, trace, span, _flags) = (next(2)?, next(32)?, next(16)?, next(2)?);
+        // Later versions may go on; this one ends here.
+        let ends = text.len() == 55 || (version != "00" && text.as_bytes().get(55) == Some(&b'-'));
+        let is_zero = |part: &str| part.bytes().all(|b| b == b'0');
+        let valid = ends && version != "ff" && !is_zero(trace) && !is_zero(span);
+        valid.then(|| Parent { trace_id: trace.to_owned(), whole: text.chars().take(55).collect() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_trace_is_read_as_the_specification_has_it() {
+        let good = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+        let parent = Parent::parse(good).unwrap();
+        assert_eq!(parent.trace_id, "0af7651916cd43dd8448eb211c80319c");
+        assert!(Parent::parse(&format!("01{}-more", &good[2..])).is_some());
+        for bad in [
+            "",
+            "00",
+            "00-00000000000000000000000000000000-b7ad6b7169203331-01",
+            "00-0af7651916cd43dd8448eb211c80319c-0000000000000000-01",
+            "00-0AF7651916CD43DD8448EB211C80319C-b7ad6b7169203331-01",
+            "ff-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+            "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01-more",
+            "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\n",
+        ] {
+            assert_eq!(Parent::parse(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn no_two_requests_have_one_id() {
+        let ids: std::collections::BTreeSet<_> =
+            (0..10_000).map(|_| request_id().to_str().unwrap().to_owned()).collect();
+        assert_eq!(ids.len(), 10_000);
+        assert!(ids.iter().all(|id| id.len() == 16));
+    }
+}

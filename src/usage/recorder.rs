@@ -1,0 +1,350 @@
+//! Events on their way to the disk. Recording one never waits for the disk and never fails: one
+//! thread writes, beside the calls, twice a second.
+
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use anyhow::Context;
+use rustc_hash::FxHashMap;
+
+use super::redact::redacted;
+use crate::store::{CallRow, FeedbackRow, UsageStore};
+
+/// Events that wait for the disk; what comes on top of them is counted as lost.
+const MOST_WAITING: usize = 20_000;
+/// Time between two writes: what a kill may cost.
+const PACE: Duration = Duration::from_millis(500);
+/// Time between two looks for what is old.
+const SWEEP: u64 = 60 * 60 * 1000;
+/// Most calls kept, some 1.5 GB; most sentences.
+const MOST_CALLS: u64 = 5_000_000;
+const MOST_SENTENCES: u64 = 20_000;
+/// Longest text that is kept, in characters.
+const LONGEST: usize = 400;
+
+/// What is kept of a question.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Queries {
+    /// All of it.
+    Full,
+    /// What is left without that which looks like e-mail addresses, keys and numbers.
+    #[default]
+    Redacted,
+    /// Nothing.
+    Off,
+}
+
+/// What of an event is kept, and for how long.
+#[derive(Debug, Clone, Copy)]
+pub struct Policy {
+    /// What is kept of questions.
+    pub queries: Queries,
+    /// Whether the keyed hash of a person is kept with what they asked.
+    pub people: bool,
+    /// How long.
+    pub kept: Duration,
+}
+
+/// Milliseconds since 1970.
+type Clock = Box<dyn Fn() -> u64 + Send + Sync>;
+
+/// Keeps what was asked. What was recorded is on the disk half a second later, and when it is dropped.
+pub struct Recorder {
+    shared: Arc<Shared>,
+    writer: Mutex<Option<JoinHandle<()>>>,
+}
+
+struct Shared {
+    store: UsageStore,
+    policy: Policy,
+    clock: Clock,
+    pending: Mutex<Pending>,
+    changed: Condvar,
+}
+
+/// What is not on the disk yet.
+#[derive(Default)]
+struct Pending {
+    calls: Vec<CallRow>,
+    feedback: Vec<FeedbackRow>,
+    /// Calls that were refused, by what is the same of them: a flood of them is one row.
+    refused: FxHashMap<Refused, u64>,
+    lost: u64,
+    closed: bool,
+}
+
+#[derive(PartialEq, Eq, Hash)]
+struct Refused {
+    outcome: String,
+    caller: String,
+    who: Option<String>,
+    client: Option<String>,
+}
+
+impl Recorder {
+    /// Starts to write into a store; the clock gives milliseconds since 1970.
+    ///
+    /// # Errors
+    ///
+    /// The system gives no thread.
+    pub fn start(
+        store: UsageStore,
+        policy: Policy,
+        clock: impl Fn() -> u64 + Send + Sync + 'static,
+    ) -> anyhow::Result<Recorder> {
+        let (pending, changed) = (Mutex::default(), Condvar::new());
+        let shared = Shared { store, policy, clock: Box::new(clock), pending, changed };
+        let shared = Arc::new(shared);
+        let write = shared.clone();
+        let writer = std::thread::Builder::new().name("usage".into()).spawn(move || write.run());
+        let writer = writer.context("cannot start to record what is asked")?;
+        Ok(Recorder { shared, writer: Mutex::new(Some(writer)) })
+    }
+
+    /// Records a call that ended now. Never waits for the disk.
+    pub fn called(&self, mut row: CallRow) {
+        row.at = (self.shared.clock)();
+        self.shared.pending().add(row);
+        self.shared.changed.notify_one();
+    }
+
+    /// Records what an agent said now. Never waits for the disk.
+    pub fn feedback(&self, mut row: FeedbackRow) {
+        row.at = (self.shared.clock)();
+        let mut pending = self.shared.pending();
+        if pending.feedback.len() < MOST_WAITING {
+            pending.feedback.push(row);
+        }
+        drop(pending);
+        self.shared.changed.notify_one();
+    }
+
+    /// Events that wait for the disk.
+    pub fn waiting(&self) -> usize {
+        let pending = self.shared.pending();
+        pending.calls.len() + pending.feedback.len() + pending.refused.len()
+    }
+
+    /// Writes what waits, and ends: what is recorded after that is lost.
+    pub fn close(&self) {
+        self.shared.pending().closed = true;
+        self.shared.changed.notify_one();
+        let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(writer) = writer.take() {
+            // A panic in there was told when it happened.
+            let _ = writer.join();
+        }
+    }
+}
+
+impl Drop for Recorder {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+impl Pending {
+    fn add(&mut self, row: CallRow) {
+        if row.outcome.starts_with("limited:") {
+            let CallRow { outcome, caller, who, client, .. } = row;
+            let refused = Refused { outcome, caller, who, client };
+            if self.refused.len() < MOST_WAITING || self.refused.contains_key(&refused) {
+                *self.refused.entry(refused).or_default() += row.times;
+                return;
+            }
+        } else if self.calls.len() < MOST_WAITING {
+            self.calls.push(row);
+            return;
+        }
+        self.lost += row.times;
+    }
+
+    fn is_empty(&self) -> bool {
+        self.calls.is_empty() && self.feedback.is_empty() && self.refused.is_empty()
+    }
+}
+
+impl Shared {
+    fn pending(&self) -> MutexGuard<'_, Pending> {
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Writes what comes until the end.
+    fn run(&self) {
+        let mut swept = None;
+        let mut failing = false;
+        loop {
+            let now = (self.clock)();
+            if swept.is_none_or(|swept| swept + SWEEP <= now) {
+                swept = Some(now);
+                let kept = u64::try_from(self.policy.kept.as_millis()).unwrap_or(u64::MAX);
+                let before = now.saturating_sub(kept);
+                if let Err(error) = self.store.sweep(before, MOST_CALLS, MOST_SENTENCES) {
+                    tracing::warn!("{error:#}");
+                }
+            }
+            let hour = Duration::from_millis(SWEEP);
+            let idle = |pending: &mut Pending| pending.is_empty() && !pending.closed;
+            let waited = self.changed.wait_timeout_while(self.pending(), hour, idle);
+            let (mut pending, _) = waited.unwrap_or_else(PoisonError::into_inner);
+            let closed = pending.closed;
+            let taken = std::mem::take(&mut *pending);
+            pending.closed = closed;
+            drop(pending);
+            if !taken.is_empty() {
+                let written = self.write(taken);
+                if let (Err(error), false) = (&written, failing) {
+                    tracing::warn!("what is asked is not recorded just now: {error:#}");
+                }
+                failing = written.is_err();
+            }
+            if closed {
+                return;
+            }
+            // Others that come in the meantime are written together.
+            let _ = self.changed.wait_timeout_while(self.pending(), PACE, |it| !it.closed);
+        }
+    }
+
+    fn write(&self, Pending { calls, feedback, refused, lost, .. }: Pending) -> anyhow::Result<()> {
+        if lost > 0 {
+            tracing::warn!(lost, "calls are missing in the usage: there were too many at once");
+        }
+        let now = (self.clock)();
+        let refused = refused.into_iter().map(|(refused, times)| {
+            let Refused { outcome, caller, who, client } = refused;
+            CallRow { at: now, outcome, caller, who, client, times, ..CallRow::default() }
+        });
+        let calls: Vec<CallRow> =
+            calls.into_iter().chain(refused).map(|row| self.kept(row)).collect();
+        let feedback: Vec<FeedbackRow> = feedback
+            .into_iter()
+            .map(|row| FeedbackRow { comment: short(&redacted(&row.comment)), ..row })
+            .collect();
+        self.store.add(&calls, &feedback)
+    }
+
+    /// What is kept of a call.
+    fn kept(&self, row: CallRow) -> CallRow {
+        let text = |text: String| match self.policy.queries {
+            Queries::Full => Some(short(&one_line(&text))),
+            Queries::Redacted => Some(short(&redacted(&text))),
+            Queries::Off => None,
+        };
+        let is_person = row.caller == "user";
+        CallRow {
+            who: row.who.filter(|_| self.policy.people || !is_person),
+            query: row.query.and_then(text),
+            corrected: row.corrected.into_iter().filter_map(text).collect(),
+            ..row
+        }
+    }
+}
+
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+fn short(text: &str) -> String {
+    text.chars().take(LONGEST).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const POLICY: Policy =
+        Policy { queries: Queries::Redacted, people: false, kept: Duration::from_secs(60) };
+
+    fn asked(query: &str) -> CallRow {
+        CallRow {
+            tool: "search".into(),
+            outcome: "ok".into(),
+            caller: "user".into(),
+            who: Some("hash".into()),
+            query: Some(query.into()),
+            corrected: vec![format!("{query} > x")],
+            times: 1,
+            ..CallRow::default()
+        }
+    }
+
+    fn rows(dir: &tempfile::TempDir) -> Vec<CallRow> {
+        let mut rows = Vec::new();
+        UsageStore::open(dir.path()).unwrap().each_call(0, |row| rows.push(row)).unwrap();
+        rows
+    }
+
+    /// What is kept of these calls.
+    fn kept(policy: Policy, calls: Vec<CallRow>) -> Vec<CallRow> {
+        let dir = tempfile::tempdir().unwrap();
+        let store = UsageStore::open(dir.path()).unwrap();
+        let recorder = Recorder::start(store, policy, || 1_000_000).unwrap();
+        calls.into_iter().for_each(|row| recorder.called(row));
+        drop(recorder);
+        rows(&dir)
+    }
+
+    #[test]
+    fn what_is_kept_of_a_question_is_the_owners_choice() {
+        let question = "mail\nme@mail.example.com";
+        let with = |queries| kept(Policy { queries, ..POLICY }, vec![asked(question)]).remove(0);
+        let full = with(Queries::Full);
+        assert_eq!(full.query.as_deref(), Some("mail me@mail.example.com"));
+        let redacted = with(Queries::Redacted);
+        assert_eq!(redacted.query.as_deref(), Some("mail [e-mail]"));
+        assert_eq!(redacted.corrected, ["mail [e-mail] > x"]);
+        let off = with(Queries::Off);
+        assert_eq!((off.query, off.corrected), (None, Vec::new()));
+    }
+
+    #[test]
+    fn people_are_kept_only_where_the_owner_wants_it_and_keys_always() {
+        let key = CallRow { caller: "key".into(), who: Some("ci".into()), ..asked("x") };
+        let who = |policy| {
+            kept(policy, vec![asked("x"), key.clone()]).into_iter().map(|row| row.who).collect()
+        };
+        let without: Vec<_> = who(POLICY);
+        assert_eq!(without, [None, Some("ci".into())]);
+        let with: Vec<_> = who(Policy { people: true, ..POLICY });
+        assert_eq!(with, [Some("hash".into()), Some("ci".into())]);
+    }
+
+    fn refused(who: usize) -> CallRow {
+        let outcome = "limited:key".into();
+        CallRow { outcome, caller: "key".into(), who: Some(who.to_string()), ..asked("x") }
+    }
+
+    #[test]
+    fn a_flood_of_refused_calls_is_one_row() {
+        let mut pending = Pending::default();
+        (0..5000).for_each(|_| pending.add(refused(1)));
+        assert_eq!(pending.refused.values().collect::<Vec<_>>(), [&5000]);
+        assert!(pending.calls.is_empty());
+        let kept = kept(POLICY, vec![refused(1)]);
+        assert_eq!((kept[0].at, kept[0].times, kept[0].tool.as_str()), (1_000_000, 1, ""));
+    }
+
+    #[test]
+    fn what_waits_for_a_disk_that_takes_nothing_is_bounded() {
+        let mut pending = Pending::default();
+        for n in 0..MOST_WAITING + 10 {
+            pending.add(asked("x"));
+            pending.add(refused(n));
+        }
+        assert_eq!((pending.calls.len(), pending.refused.len()), (MOST_WAITING, MOST_WAITING));
+        assert_eq!(pending.lost, 20);
+    }
+
+    #[test]
+    fn what_is_old_is_deleted() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = UsageStore::open(dir.path()).unwrap();
+        let old = CallRow { at: 1, times: 1, ..CallRow::default() };
+        let new = CallRow { at: 61_001, times: 1, ..CallRow::default() };
+        store.add(&[old, new], &[]).unwrap();
+        drop(Recorder::start(store, POLICY, || 61_002).unwrap());
+        assert_eq!(rows(&dir).iter().map(|row| row.at).collect::<Vec<_>>(), [61_001]);
+    }
+}
