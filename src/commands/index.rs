@@ -20,7 +20,7 @@ const SHOWN: usize = 20;
 
 /// Builds or updates the index.
 pub(super) fn run(settings: &Settings, machine: bool) -> anyhow::Result<()> {
-    log::start(settings.log.value);
+    let _log = log::start(settings)?;
     let collections = collections::collections(settings)?;
     let opened = Indexer::open(&settings.data_dir.value, &collections, "index");
     let (mut indexer, reason) = opened.map_err(|error| match error.is::<Unwritable>() {

@@ -2,9 +2,12 @@
 
 use std::io::IsTerminal;
 
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, fmt};
 
-use crate::config::LogFormat;
+use super::telemetry::Telemetry;
+use crate::config::{LogFormat, Settings};
 
 /// What is said unless `RUST_LOG` says otherwise. The SDK warns of each mistake of a caller, and
 /// repeats what was sent: that is between the two of them.
@@ -14,23 +17,44 @@ const DEFAULT: &str = "warn,docent=info,rmcp=error,tantivy=error";
 /// provider gives out. No setting turns that on.
 const WIRE: &str = "ureq_proto";
 
-/// Starts the log; `RUST_LOG` says how much, `info` of docent itself otherwise.
-pub(super) fn start(format: LogFormat) {
+/// A log that was started; what waits to be sent is sent when it is dropped.
+#[must_use]
+pub(super) struct Log(Option<Telemetry>);
+
+impl Drop for Log {
+    fn drop(&mut self) {
+        if let Some(telemetry) = &self.0 {
+            telemetry.close();
+        }
+    }
+}
+
+/// Starts the log; `RUST_LOG` says how much, `info` of docent itself otherwise. Where a collector is
+/// named, traces and lines are sent there as well.
+///
+/// # Errors
+///
+/// The address of the collector is none.
+pub(super) fn start(settings: &Settings) -> anyhow::Result<Log> {
     let terminal = std::io::stderr().is_terminal();
     let asked = std::env::var(EnvFilter::DEFAULT_ENV).ok().filter(|asked| !asked.is_empty());
     let filter = asked.and_then(|asked| filter(&asked)).unwrap_or_else(|| EnvFilter::new(DEFAULT));
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    let json = match format {
+    let is_json = match settings.log.value {
         LogFormat::Auto => !terminal,
         LogFormat::Human => false,
         LogFormat::Json => true,
     };
+    let json = is_json.then(|| {
+        fmt::layer().with_writer(std::io::stderr).with_target(false).json().flatten_event(true)
+    });
+    let human = (!is_json)
+        .then(|| fmt::layer().with_writer(std::io::stderr).with_target(false).with_ansi(terminal));
+    let telemetry = settings.owner.telemetry.value.as_deref().map(Telemetry::to).transpose()?;
+    let sent = telemetry.as_ref().map(Telemetry::layer);
     // A second start in one process (tests) keeps the first.
-    let _ = if json {
-        builder.json().flatten_event(true).with_target(false).try_init()
-    } else {
-        builder.with_ansi(terminal).with_target(false).try_init()
-    };
+    let _ =
+        tracing_subscriber::registry().with(filter).with(json).with(human).with(sent).try_init();
+    Ok(Log(telemetry))
 }
 
 /// What is asked for, without what is never said; none if it cannot be read.

@@ -21,6 +21,7 @@ mod serve;
 mod shell;
 mod sign_in;
 mod stdio;
+mod telemetry;
 mod times;
 mod usage;
 

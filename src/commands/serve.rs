@@ -16,7 +16,7 @@ use crate::mcp::Docs;
 
 /// Runs until it is told to stop.
 pub(super) fn run(settings: &Settings) -> anyhow::Result<()> {
-    log::start(settings.log.value);
+    let _log = log::start(settings)?;
     check(settings)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(serve(settings))

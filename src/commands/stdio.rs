@@ -8,7 +8,7 @@ use crate::mcp;
 
 /// Runs until the client closes its side.
 pub(super) fn run(settings: &Settings) -> anyhow::Result<()> {
-    log::start(settings.log.value);
+    let _log = log::start(settings)?;
     let observed = observe::start(settings, Arc::default())?;
     let docs = live::start(settings, "stdio", None, live::Second::Share, &observed)?;
     let runtime =

@@ -213,7 +213,7 @@ pub enum KeyAction {
         /// The only collections that it sees, by name; without it all, also later ones
         #[arg(long, value_name = "NAME,…", value_delimiter = ',')]
         collections: Option<Vec<String>>,
-        /// The only tools that it has: search, fetch, outline; without it all
+        /// The only tools that it has: search, fetch, outline, feedback; without it all
         #[arg(long, value_name = "NAME,…", value_delimiter = ',')]
         tools: Option<Vec<String>>,
         /// When it ends

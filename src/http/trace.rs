@@ -6,8 +6,11 @@ use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use opentelemetry::Context;
+use opentelemetry::trace::{SpanContext, SpanId, TraceContextExt, TraceFlags, TraceId, TraceState};
 use tracing::Span;
 use tracing::field::Empty;
+use tracing_opentelemetry::OpenTelemetrySpanExt;
 
 use super::envelope::About;
 
@@ -29,14 +32,31 @@ pub(super) fn request(id: &HeaderValue) -> Span {
     tracing::info_span!("request", id = id.to_str().unwrap_or_default())
 }
 
-/// What is logged of a call, within its request. Of a tool's name so much as a name has.
+/// What is logged of a call, within its request; elsewhere it is a part of its caller's trace.
 pub(super) fn call(method: &str, about: &About, headers: &HeaderMap) -> Span {
-    let [method, tool] = [method, about.name.as_deref().unwrap_or_default()].map(shortened);
-    let span = tracing::info_span!("call", method, tool, trace_id = Empty);
+    let tool = shortened(about.name.as_deref().unwrap_or_default());
+    // Collectors group spans by their names, so that these are few.
+    macro_rules! span {
+        ($span:literal) => {
+            tracing::info_span!($span, tool, trace_id = Empty, otel.kind = "server")
+        };
+    }
+    let span = match method {
+        "tools/call" => span!("tools/call"),
+        "tools/list" => span!("tools/list"),
+        "resources/read" => span!("resources/read"),
+        "resources/list" => span!("resources/list"),
+        "prompts/get" => span!("prompts/get"),
+        "initialize" => span!("initialize"),
+        "server/discover" => span!("server/discover"),
+        "subscriptions/listen" => span!("subscriptions/listen"),
+        _ => span!("call"),
+    };
     let by_header = || headers.get(TRACEPARENT)?.to_str().ok();
-    let parent = about.trace.as_deref().or_else(by_header).and_then(Parent::parse);
-    if let Some(Parent { trace_id, .. }) = &parent {
-        span.record("trace_id", trace_id);
+    if let Some(parent) = about.trace.as_deref().or_else(by_header).and_then(parent) {
+        span.record("trace_id", parent.trace_id().to_string());
+        // It fails where nobody collects spans.
+        let _ = span.set_parent(Context::new().with_remote_span_context(parent));
     }
     span
 }
@@ -46,31 +66,22 @@ fn shortened(text: &str) -> &str {
     &text[..text.floor_char_boundary(64)]
 }
 
-/// The span at the caller that a call belongs to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Parent {
-    /// 32 hexadecimal digits.
-    pub(super) trace_id: String,
-    /// The whole value of `traceparent`.
-    pub(super) whole: String,
-}
-
-impl Parent {
-    /// Reads `00-TRACE-SPAN-FLAGS` (W3C Trace Context, section 3.2); none if it is anything else.
-    pub(super) fn parse(text: &str) -> Option<Parent> {
-        let mut parts = text.split('-');
-        let mut next = |length: usize| {
-            let part = parts.next()?;
-            let is_hex = part.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
-            (part.len() == length && is_hex).then_some(part)
-        };
-        let (version, trace, span, _flags) = (next(2)?, next(32)?, next(16)?, next(2)?);
-        // Later versions may go on; this one ends here.
-        let ends = text.len() == 55 || (version != "00" && text.as_bytes().get(55) == Some(&b'-'));
-        let is_zero = |part: &str| part.bytes().all(|b| b == b'0');
-        let valid = ends && version != "ff" && !is_zero(trace) && !is_zero(span);
-        valid.then(|| Parent { trace_id: trace.to_owned(), whole: text.chars().take(55).collect() })
-    }
+/// The span at the caller that a call belongs to: reads `00-TRACE-SPAN-FLAGS` (W3C Trace Context, section
+/// 3.2); none if it is anything else.
+fn parent(text: &str) -> Option<SpanContext> {
+    let mut parts = text.split('-');
+    let mut next = |length: usize| {
+        let part = parts.next()?;
+        let is_hex = part.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
+        (part.len() == length && is_hex).then_some(part)
+    };
+    let (version, trace, span, flags) = (next(2)?, next(32)?, next(16)?, next(2)?);
+    // Later versions may go on; this one ends here.
+    let ends = text.len() == 55 || (version != "00" && text.as_bytes().get(55) == Some(&b'-'));
+    let flags = TraceFlags::new(u8::from_str_radix(flags, 16).ok()?);
+    let (trace, span) = (TraceId::from_hex(trace).ok()?, SpanId::from_hex(span).ok()?);
+    let parent = SpanContext::new(trace, span, flags, true, TraceState::default());
+    (ends && version != "ff" && parent.is_valid()).then_some(parent)
 }
 
 #[cfg(test)]
@@ -80,9 +91,11 @@ mod tests {
     #[test]
     fn a_trace_is_read_as_the_specification_has_it() {
         let good = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
-        let parent = Parent::parse(good).unwrap();
-        assert_eq!(parent.trace_id, "0af7651916cd43dd8448eb211c80319c");
-        assert!(Parent::parse(&format!("01{}-more", &good[2..])).is_some());
+        let read = parent(good).unwrap();
+        assert_eq!(read.trace_id().to_string(), "0af7651916cd43dd8448eb211c80319c");
+        assert_eq!(read.span_id().to_string(), "b7ad6b7169203331");
+        assert!(read.is_sampled());
+        assert!(parent(&format!("01{}-more", &good[2..])).is_some());
         for bad in [
             "",
             "00",
@@ -93,7 +106,7 @@ mod tests {
             "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01-more",
             "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\n",
         ] {
-            assert_eq!(Parent::parse(bad), None, "{bad}");
+            assert_eq!(parent(bad), None, "{bad}");
         }
     }
 

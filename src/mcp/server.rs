@@ -292,6 +292,7 @@ impl Docs {
         let mut account = Account { caller: self.caller.clone(), ..Account::default() };
         let _turn = self.turn().await;
         let answer = self.account_for(tool, arguments, &mut account)?;
+        tracing::debug!(tool = account.tool, is_error = answer.is_err(), "a tool was called");
         if self.is_observed() {
             let (Ok(text) | Err(text)) = &answer;
             account.tokens = tokens::estimate(text);

@@ -90,6 +90,24 @@ pub fn post_form(
     Ok((status, body(answer, most).with_context(|| format!("cannot read {address}"))?))
 }
 
+/// Sends a request as it is, and takes an answer of at most `most` bytes with its status.
+///
+/// # Errors
+///
+/// No answer, or too much of it.
+pub fn send(
+    agent: &Agent,
+    request: ureq::http::Request<impl AsRef<[u8]>>,
+    most: u64,
+) -> anyhow::Result<(u16, Vec<u8>)> {
+    let address = request.uri().to_string();
+    let (parts, content) = request.into_parts();
+    let request = ureq::http::Request::from_parts(parts, content.as_ref().to_vec());
+    let answer = agent.run(request).with_context(|| format!("cannot reach {address}"))?;
+    let status = answer.status().as_u16();
+    Ok((status, body(answer, most).with_context(|| format!("cannot read {address}"))?))
+}
+
 fn body(answer: ureq::http::Response<ureq::Body>, most: u64) -> anyhow::Result<Vec<u8>> {
     Ok(answer.into_body().into_with_config().limit(most).read_to_vec()?)
 }

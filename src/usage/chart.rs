@@ -81,7 +81,7 @@ pub(super) fn bar(times: u64, most: u64) -> Markup {
 fn ceiling(most: u64) -> u64 {
     let mut unit = 1;
     loop {
-        for step in [2, 4, 6, 8, 10] {
+        for step in [2, 4, 6, 8, 10, 12, 14, 16, 18, 20] {
             if step * unit >= most {
                 return step * unit;
             }
@@ -102,7 +102,7 @@ mod tests {
     #[test]
     fn a_scale_ends_at_a_round_number() {
         let ends = [0, 1, 3, 9, 10, 11, 99, 101, 4000, 4001].map(ceiling);
-        assert_eq!(ends, [2, 2, 4, 10, 10, 20, 100, 200, 4000, 6000]);
+        assert_eq!(ends, [2, 2, 4, 10, 10, 12, 100, 120, 4000, 6000]);
     }
 
     #[test]

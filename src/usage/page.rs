@@ -168,8 +168,7 @@ fn questions(questions: &[Question], none: &str) -> Markup {
             thead { tr {
                 th class="number" { "times" }
                 th class="share" aria-hidden="true" {}
-                th { "question" }
-                th { "nearest" }
+                th { "question, and the page that is nearest" }
                 th class="number" { "held" }
             } }
             tbody {
@@ -177,8 +176,10 @@ fn questions(questions: &[Question], none: &str) -> Markup {
                     tr {
                         td class="number" { (grouped(asked.times)) }
                         td class="share" aria-hidden="true" { (bar(asked.times, most)) }
-                        td { (asked.question) }
-                        td { @if let Some(page) = &asked.nearest { code { (page) } } }
+                        td {
+                            (asked.question)
+                            @if let Some(page) = &asked.nearest { div { code { (page) } } }
+                        }
                         td class="number" { (format!("{:.0} %", asked.coverage * 100.0)) }
                     }
                 }

@@ -103,7 +103,7 @@ pub struct Counted {
 /// A question.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Question {
-    /// As it was asked first.
+    /// As it is asked most often.
     pub question: String,
     /// How often.
     pub times: u64,
@@ -179,9 +179,28 @@ pub struct Reporter {
     corrected: Counts,
     not_there: Counts,
     limits: Counts,
-    questions: FxHashMap<String, Question>,
+    questions: FxHashMap<String, (Question, Wording)>,
     cited: FxHashMap<String, (u64, u64)>,
     micros: BTreeMap<String, Vec<u32>>,
+}
+
+/// How the wording of a question fares against the others of the same words: the one that is asked
+/// most often is left at the end if it is asked more often than all others together (Boyer and Moore's
+/// majority vote), without a count for each.
+#[derive(Default)]
+struct Wording(u64);
+
+impl Wording {
+    fn vote(&mut self, shown: &mut String, asked: String) {
+        if self.0 == 0 {
+            *shown = asked;
+            self.0 = 1;
+        } else if *shown == asked {
+            self.0 += 1;
+        } else {
+            self.0 -= 1;
+        }
+    }
 }
 
 /// Names with their numbers.
@@ -273,10 +292,8 @@ impl Reporter {
         if self.questions.len() >= QUESTIONS && !self.questions.contains_key(&words) {
             return;
         }
-        let asked = self
-            .questions
-            .entry(words)
-            .or_insert_with(|| Question { question: query, ..Question::default() });
+        let (asked, wording) = self.questions.entry(words).or_default();
+        wording.vote(&mut asked.question, query);
         asked.times += row.times;
         asked.nothing += if nothing { row.times } else { 0 };
         // The docs may have changed: what was found last is what is found.
@@ -294,7 +311,8 @@ impl Reporter {
         pages: Option<Vec<String>>,
         nearest: impl Fn(&str) -> Option<String>,
     ) -> Report {
-        let mut questions: Vec<Question> = self.questions.into_values().collect();
+        let mut questions: Vec<Question> =
+            self.questions.into_values().map(|(question, _)| question).collect();
         questions.sort_by(|a, b| b.times.cmp(&a.times).then_with(|| a.question.cmp(&b.question)));
         let unanswered = questions.iter().filter(|asked| asked.coverage < LITTLE).take(LISTED);
         let unanswered = unanswered.cloned().map(|asked| Question {
@@ -420,14 +438,15 @@ mod tests {
     fn the_same_words_in_another_order_are_one_question() {
         let report = report(
             vec![
-                search("How do I change the port?", &["a.md#port"], 1.0),
                 search("port change", &["a.md#port"], 1.0),
+                search("How do I change the port?", &["a.md#port"], 1.0),
+                search("How do I change the port?", &["a.md#port"], 1.0),
                 search("install", &["b.md"], 1.0),
             ],
             &[],
         );
         let asked: Vec<_> = report.questions.iter().map(|it| (&*it.question, it.times)).collect();
-        assert_eq!(asked, [("How do I change the port?", 2), ("install", 1)]);
+        assert_eq!(asked, [("How do I change the port?", 3), ("install", 1)]);
     }
 
     #[test]

@@ -52,6 +52,13 @@ const HOMES: &[(&str, &str)] = &[
     ("redis", "store"),
     ("clap", "config"),
     ("indicatif", "commands"),
+    ("opentelemetry", "commands"),
+    ("opentelemetry_appender_tracing", "commands"),
+    ("opentelemetry_http", "commands"),
+    ("opentelemetry_otlp", "commands"),
+    ("opentelemetry_sdk", "commands"),
+    ("tracing_opentelemetry", "commands"),
+    ("tracing_subscriber", "commands"),
     ("maud", "usage"),
     ("prometheus_client", "usage"),
     ("regex", "usage"),
@@ -77,6 +84,8 @@ const VISITS: &[(&str, &str, &str)] = &[
     ("humantime", "src/auth/listed.rs", "people write the dates in the keys file"),
     ("unicode_normalization", "src/index/analyzer/", "words are folded where they become terms"),
     ("rustls", "src/commands/model.rs", "the download takes the same provider"),
+    ("opentelemetry", "src/http/trace.rs", "a call belongs to the trace that the wire names"),
+    ("tracing_opentelemetry", "src/http/trace.rs", "and so does its span"),
     ("rmcp", "src/http/", "the wire names the type of the service it routes to"),
 ];
 

@@ -19,6 +19,7 @@ pub(crate) mod serving;
 mod settings;
 mod sign_ins;
 mod tls;
+mod using;
 
 use std::process::{Command, Output};
 

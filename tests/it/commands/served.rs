@@ -84,8 +84,16 @@ impl Served {
     }
 
     pub(crate) fn ask(&self, head: &str, body: &str) -> String {
-        let mut stream = self.connect();
-        write!(stream, "{head}Host: {}\r\nConnection: close\r\n", self.address).expect("it reads");
+        Served::asked(self.connect(), &self.address, head, body)
+    }
+
+    /// What another address answers.
+    pub(crate) fn at(address: &str, head: &str) -> String {
+        Served::asked(TcpStream::connect(address).expect("it listens"), address, head, "")
+    }
+
+    fn asked(mut stream: TcpStream, host: &str, head: &str, body: &str) -> String {
+        write!(stream, "{head}Host: {host}\r\nConnection: close\r\n").expect("it reads");
         write!(stream, "Content-Length: {}\r\n\r\n{body}", body.len()).expect("it reads");
         let mut answer = String::new();
         stream.read_to_string(&mut answer).expect("it answers");
