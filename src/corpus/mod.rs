@@ -6,6 +6,7 @@
 pub mod check;
 mod dialect;
 mod front_matter;
+pub mod git;
 mod left_out;
 mod markdown;
 mod page;

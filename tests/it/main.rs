@@ -2,6 +2,8 @@
 
 mod harness;
 mod tiny_model;
+// A git repository that somebody writes, and a server of it.
+mod upstream;
 
 // The docs folder: dialects, front matter, anchors, what is never read.
 mod corpus;

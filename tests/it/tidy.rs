@@ -86,6 +86,7 @@ const VISITS: &[(&str, &str, &str)] = &[
     ("rustls", "src/commands/model.rs", "the download takes the same provider"),
     ("opentelemetry", "src/http/trace.rs", "a call belongs to the trace that the wire names"),
     ("tracing_opentelemetry", "src/http/trace.rs", "and so does its span"),
+    ("rustix", "src/corpus/git/program.rs", "a program is ended with all that it has started"),
     ("rmcp", "src/http/", "the wire names the type of the service it routes to"),
 ];
 

@@ -2,6 +2,7 @@
 
 mod dialects;
 mod files;
+mod git;
 mod includes;
 mod pages;
 mod properties;

@@ -1,0 +1,273 @@
+//! What lies on the disk: a clone of one branch without its past, and the files of one commit.
+//!
+//! Two names of git hold the state: `refs/docent/fetched` is what came last from the server, and
+//! `refs/docent/shown` the commit whose files are all there. The second moves after the files do, so
+//! that a start after a kill knows which commit to bring the files back to.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, anyhow, bail, ensure};
+
+use super::address::Address;
+use super::program::{local, quiet_ssh, remote, run};
+
+/// How long a call may take that touches only this disk.
+const LOCAL: Duration = Duration::from_secs(300);
+/// How long a git that outlived the docent that started it may still move files.
+const OUTLIVED: Duration = Duration::from_secs(5);
+/// Inside `.git`: says what the clone is of. Written last, when it is whole.
+const MARK: &str = "docent";
+const FETCHED: &str = "refs/docent/fetched";
+const SHOWN: &str = "refs/docent/shown";
+/// Files are written as they were committed: no line ends, filters or encodings are changed, and so
+/// files in Git LFS stay the pointers that they are.
+const ATTRIBUTES: &str = "* -text -ident -filter -working-tree-encoding\n";
+
+/// A clone, and where it comes from.
+#[derive(Debug)]
+pub(super) struct Checkout {
+    /// The files, with `.git` among them.
+    pub(super) tree: PathBuf,
+    pub(super) address: Address,
+    pub(super) branch: Option<String>,
+    /// Folder of the docs, with `/`; empty for the whole.
+    pub(super) folder: String,
+    /// How long a fetch may take.
+    pub(super) patience: Duration,
+    /// Sent to the server with each question.
+    pub(super) token: Option<String>,
+}
+
+impl Checkout {
+    /// The commit whose files are here, brought into order: after a kill there may be half of another.
+    /// None if there is none of this repository yet.
+    ///
+    /// # Errors
+    ///
+    /// What the disk says. The files are then to be left alone.
+    pub(super) fn settle(&self) -> anyhow::Result<Option<String>> {
+        if !self.is_marked() {
+            self.make()?;
+            return Ok(None);
+        }
+        self.unlock();
+        let Some(commit) = self.commit_of(SHOWN) else { return Ok(None) };
+        self.reset_to(&commit)?;
+        Ok(Some(commit))
+    }
+
+    /// Fetches the newest commit of the branch, and checks that the folder of the docs is in it.
+    ///
+    /// # Errors
+    ///
+    /// In git's words; nothing has changed.
+    pub(super) fn fetch(&self, progress: &(dyn Fn(&str) + Sync)) -> anyhow::Result<String> {
+        let reference = match self.branch.as_deref() {
+            None => "HEAD".to_owned(),
+            Some(full) if full.starts_with("refs/") => full.to_owned(),
+            Some(branch) => format!("refs/heads/{branch}"),
+        };
+        let mut command = remote(&self.tree, self.address.protocols());
+        if self.address.may_be_ssh() {
+            quiet_ssh(&mut command, &self.tree);
+        }
+        self.sign(&mut command);
+        command
+            // Progress is also how git notices that nobody listens any more.
+            .args(["fetch", "--progress", "--no-tags", "--no-recurse-submodules", "--depth=1"])
+            .arg("--")
+            .arg(self.address.as_str())
+            .arg(format!("+{reference}:{FETCHED}"));
+        run(command, self.patience, progress)?;
+        let commit = self.commit_of(FETCHED).context("what was fetched is no commit")?;
+        let folder = &self.folder;
+        ensure!(
+            self.kind_of(&format!("{commit}:{folder}")).is_some_and(|kind| kind == "tree"),
+            "there is no folder {folder:?} in commit {}; a link is none",
+            super::short(&commit)
+        );
+        Ok(commit)
+    }
+
+    /// Brings the files to a commit that was fetched. Those that did not change are not touched.
+    ///
+    /// # Errors
+    ///
+    /// In git's words; then the files may be those of neither commit until [`Checkout::settle`].
+    pub(super) fn check_out(&self, commit: &str) -> anyhow::Result<()> {
+        self.reset_to(commit)?;
+        let mut command = local(&self.tree);
+        command.args(["update-ref", SHOWN, commit]);
+        run(command, LOCAL, &|_| {}).map(drop).map_err(|error| self.told(error))
+    }
+
+    /// Throws away what earlier commits left, when it is worth it.
+    pub(super) fn tidy(&self) {
+        let mut command = local(&self.tree);
+        // The last setting of a name counts; 500 loose objects are some hundred changed files.
+        let settings = ["gc.auto=500", "gc.autoPackLimit=20", "gc.pruneExpire=now"];
+        command.args(settings.iter().flat_map(|setting| ["-c", setting]));
+        command.args(["-c", "gc.autoDetach=false", "gc", "--auto", "--quiet"]);
+        if let Err(error) = run(command, LOCAL, &|_| {}) {
+            tracing::debug!("what old commits left was not thrown away: {error:#}");
+        }
+    }
+
+    /// What a clone has to be of. A change of it makes another clone.
+    fn mark(&self) -> String {
+        let Checkout { address, branch, folder, .. } = self;
+        format!("{address}\n{}\n{folder}\n", branch.as_deref().unwrap_or_default())
+    }
+
+    fn is_marked(&self) -> bool {
+        std::fs::read_to_string(self.tree.join(".git").join(MARK)).is_ok_and(|it| it == self.mark())
+    }
+
+    /// An empty repository in place of whatever is there.
+    fn make(&self) -> anyhow::Result<()> {
+        let failed = || format!("cannot make a clone in {}", self.tree.display());
+        if self.tree.exists() {
+            std::fs::remove_dir_all(&self.tree).with_context(failed)?;
+        }
+        std::fs::create_dir_all(&self.tree).with_context(failed)?;
+        let mut command = local(&self.tree);
+        // Without the template of whoever runs it, which may bring hooks.
+        command.args(["-c", "init.defaultBranch=docent", "init", "--quiet", "--template="]);
+        run(command, LOCAL, &|_| {}).with_context(failed)?;
+        let info = self.tree.join(".git").join("info");
+        std::fs::create_dir_all(&info).with_context(failed)?;
+        std::fs::write(info.join("attributes"), ATTRIBUTES).with_context(failed)?;
+        std::fs::write(self.tree.join(".git").join(MARK), self.mark()).with_context(failed)
+    }
+
+    /// Makes the files those of a commit: what differs is written, what is not in it is deleted.
+    fn reset_to(&self, commit: &str) -> anyhow::Result<()> {
+        let call = |words: &[&str]| -> anyhow::Result<()> {
+            let mut command = local(&self.tree);
+            command.args(words);
+            run(command, LOCAL, &|_| {}).map(drop).map_err(|error| self.told(error))
+        };
+        call(&["read-tree", "--reset", "-u", commit])?;
+        call(&["clean", "-ffdxq"])
+    }
+
+    fn commit_of(&self, name: &str) -> Option<String> {
+        self.asked(&["rev-parse", "--verify", "--quiet", &format!("{name}^{{commit}}")])
+    }
+
+    fn kind_of(&self, object: &str) -> Option<String> {
+        self.asked(&["cat-file", "-t", object])
+    }
+
+    fn asked(&self, words: &[&str]) -> Option<String> {
+        let mut command = local(&self.tree);
+        command.args(words);
+        run(command, LOCAL, &|_| {}).ok()
+    }
+
+    /// Takes away the lock that a git left which was killed with the docent that started it. One
+    /// that goes on gets the time to end.
+    fn unlock(&self) {
+        let lock = self.tree.join(".git").join("index.lock");
+        let started = Instant::now();
+        while lock.exists() {
+            if started.elapsed() > OUTLIVED {
+                let _ = std::fs::remove_file(&lock);
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Sends a token along, by the environment: arguments are seen by everybody on a machine.
+    fn sign(&self, command: &mut Command) {
+        use base64::Engine;
+        let Some(token) = &self.token else { return };
+        let count: usize = std::env::var("GIT_CONFIG_COUNT")
+            .ok()
+            .and_then(|count| count.parse().ok())
+            .unwrap_or(0);
+        // Every known host takes a token with any user.
+        let pair = format!("x-access-token:{token}");
+        let pair = base64::engine::general_purpose::STANDARD.encode(pair);
+        command
+            .env("GIT_CONFIG_COUNT", (count + 1).to_string())
+            // For this address alone, and none that the operator's rewriting leads to.
+            .env(format!("GIT_CONFIG_KEY_{count}"), format!("http.{}.extraHeader", self.address))
+            .env(format!("GIT_CONFIG_VALUE_{count}"), format!("Authorization: Basic {pair}"));
+    }
+
+    /// An error without the path of the clone, which callers are not to learn.
+    fn told(&self, error: anyhow::Error) -> anyhow::Error {
+        let path = self.tree.display().to_string();
+        anyhow!("{}", format!("{error:#}").replace(&path, "the clone"))
+    }
+}
+
+/// Whether a text can be the name of a branch, or a full name such as `refs/tags/v2`.
+///
+/// # Errors
+///
+/// What is wrong with it.
+pub fn check_branch(name: &str) -> anyhow::Result<()> {
+    let odd = |c: char| c.is_control() || c.is_whitespace() || "~^:?*[\\".contains(c);
+    let parts = |part: &str| part.is_empty() || part.starts_with('.') || part.ends_with(".lock");
+    if name.starts_with('-')
+        || name.contains(odd)
+        || name.contains("..")
+        || name.contains("@{")
+        || name.ends_with('.')
+        || name.split('/').any(parts)
+    {
+        bail!("{name:?} is no name of a branch");
+    }
+    Ok(())
+}
+
+/// A folder of a repository with `/` between its parts; empty for the whole.
+///
+/// # Errors
+///
+/// It leads out of the repository, or into what is not docs.
+pub fn check_folder(folder: &str) -> anyhow::Result<String> {
+    let plain = folder.trim_start_matches("./").trim_end_matches('/');
+    let part = |part: &str| {
+        let dots = part.is_empty() || part == "." || part == "..";
+        !dots && !part.eq_ignore_ascii_case(".git") && !part.contains(['\\', ':'])
+    };
+    let odd = plain.contains(char::is_control) || Path::new(plain).is_absolute();
+    ensure!(
+        plain.is_empty() || plain == "." || (!odd && plain.split('/').all(part)),
+        "{folder:?} is no folder inside the repository, such as docs or website/content"
+    );
+    Ok(if plain == "." { String::new() } else { plain.to_owned() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_branches_are_names() {
+        for good in ["main", "release/2.1", "refs/tags/v2", "docs-next", "ünder"] {
+            assert!(check_branch(good).is_ok(), "{good}");
+        }
+        for bad in
+            ["", "-x", "a b", "a..b", "a:b", "a^", "a/", "/a", "a.lock", ".a", "a@{1}", "a\n"]
+        {
+            assert!(check_branch(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_folder_is_inside_of_the_repository() {
+        for (good, plain) in [("docs", "docs"), ("./a/b/", "a/b"), (".", ""), ("", "")] {
+            assert_eq!(check_folder(good).unwrap(), plain, "{good}");
+        }
+        for bad in ["..", "a/../b", "/etc", "a//b", ".git", "a/.GIT/b", "a\\b", "c:", "a\nb"] {
+            assert!(check_folder(bad).is_err(), "{bad}");
+        }
+    }
+}
