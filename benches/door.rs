@@ -15,8 +15,8 @@ use axum::http::Request;
 use docent::auth::{Clients, Grants, Keys, Parameters, People, Secret};
 use docent::corpus::Collection;
 use docent::http::{
-    Door, Options, Patience, Peer, ProviderOptions, Rules, SignIn, SignInOptions, router, serve,
-    system_clock,
+    Door, Hooks, Options, Patience, Peer, ProviderOptions, Rules, SignIn, SignInOptions, router,
+    serve, system_clock,
 };
 use docent::index::{Indexer, Progress};
 use docent::mcp::{Docs, Links, Shelf};
@@ -130,6 +130,7 @@ fn served(docs: &Docs, rules: Rules) -> Router {
         allowed_origins: Vec::new(),
         patience: Patience::default(),
         door: Arc::new(Door::new(rules, system_clock())),
+        hooks: Hooks::default(),
     };
     router(&options, CancellationToken::new()).expect("routes")
 }

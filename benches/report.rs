@@ -108,6 +108,7 @@ fn live(data: &Path, collections: &[Collection], root: &Path, paths: &[String]) 
     let follow = Follow {
         watch: Watch::Events,
         interval: Duration::from_secs(2),
+        repositories: Vec::new(),
         stop: stop.clone(),
         tell: Box::new(move |news| drop(sender.send(news))),
     };

@@ -8,11 +8,13 @@
 //! | `grants`, `parameters`, `pkce`, `seal` | what a sign-in is good for, and how it is kept |
 //! | `pending` | sign-ins that have begun |
 //! | `identity`, `person` | who signed in |
+//! | `hook` | who tells of a push |
 
 pub mod audit;
 mod client;
 mod clients;
 mod grants;
+mod hook;
 mod identity;
 mod keys;
 pub mod listed;
@@ -32,6 +34,7 @@ pub use client::{
 };
 pub use clients::Clients;
 pub use grants::{ACCESS, Answer, Asked, Fault, Grant, Grants, SCOPE, SIGN_IN, Time, Unfit};
+pub use hook::{HookSecret, Signed};
 pub use identity::{
     Expected, KeySet, Subject, Untrue, algorithm, calling, is_plausible, signed_in,
 };

@@ -7,9 +7,10 @@ use std::process::ExitCode;
 use anyhow::{anyhow, bail};
 use serde_json::json;
 
-use super::{collections, index, sarif};
-use crate::config::{CheckArguments, Settings};
+use super::{collections, index, repositories, sarif};
+use crate::config::{CheckArguments, CollectionSettings, Settings};
 use crate::corpus::check::{self, Finding, Limits, Rule, Severity};
+use crate::index::{Held, Lock};
 use crate::mcp;
 
 /// A finding, and where its file is for whoever reads the output.
@@ -26,6 +27,8 @@ pub(super) struct Located {
 pub(super) fn run(settings: &Settings, asked: &CheckArguments) -> anyhow::Result<ExitCode> {
     let wanted = rules(asked)?;
     let collections = collections::collections(settings)?;
+    // Files of repositories are moved by one process; where another serves them they are new enough.
+    let lock = pull(settings)?;
     // A section that is larger than an answer is never read whole by those who found it.
     let limits = Limits { section_tokens: mcp::SEARCH_TOKENS as usize };
     let mut pages = 0;
@@ -38,11 +41,12 @@ pub(super) fn run(settings: &Settings, asked: &CheckArguments) -> anyhow::Result
         pages += report.pages;
         let findings = report.findings.into_iter().filter(|it| wanted.contains(&it.rule));
         found.extend(findings.map(|finding| Located {
-            path: shown(&written.path, &finding.path),
+            path: shown(named(written), &finding.path),
             collection: collection.name.clone(),
             finding,
         }));
     }
+    drop(lock);
     let mut out = std::io::stdout().lock();
     if asked.sarif {
         writeln!(out, "{:#}", sarif::log(&found))?;
@@ -56,6 +60,29 @@ pub(super) fn run(settings: &Settings, asked: &CheckArguments) -> anyhow::Result
     let least = if asked.strict { Severity::Warning } else { Severity::Error };
     let fails = found.iter().any(|it| it.finding.rule.severity() >= least);
     Ok(if fails { ExitCode::from(1) } else { ExitCode::SUCCESS })
+}
+
+/// Pulls the repositories, if there are any and no other process does; what keeps others off.
+fn pull(settings: &Settings) -> anyhow::Result<Option<Lock>> {
+    let repositories = repositories::repositories(settings)?;
+    if repositories.is_empty() {
+        return Ok(None);
+    }
+    let lock = match Lock::take(&settings.data_dir.value, "check") {
+        Err(error) if error.is::<Held>() => return Ok(None),
+        taken => taken?,
+    };
+    for repository in &repositories {
+        repository.settle()?;
+        repositories::pulled(repository, true)?;
+    }
+    Ok(Some(lock))
+}
+
+/// The folder of a collection, as whoever reads the output knows it.
+fn named(written: &CollectionSettings) -> &Path {
+    let folder = written.folder.as_deref().map(Path::new);
+    written.path.as_deref().or(folder).unwrap_or(Path::new(""))
 }
 
 /// The rules that are asked for.

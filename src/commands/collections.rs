@@ -1,10 +1,12 @@
 //! Collections as they are configured, made into what `corpus` reads and `mcp` shows.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 
+use super::repositories;
 use crate::config::{CollectionSettings, Settings};
+use crate::corpus::git::Repository;
 use crate::corpus::{self, Collection, Site};
 use crate::mcp::Shelf;
 
@@ -20,7 +22,7 @@ pub(super) fn collections(settings: &Settings) -> anyhow::Result<Vec<Collection>
     }
     let mut found: Vec<Collection> = Vec::new();
     for written in &settings.collections {
-        let collection = collection(written)?;
+        let collection = collection(settings, written)?;
         if found.iter().any(|other| other.name == collection.name) {
             bail!(
                 "two collections are called {:?}: give one of them another name",
@@ -45,20 +47,20 @@ pub(super) fn shelves(collections: &[Collection]) -> Vec<Shelf> {
     collections.iter().map(shelf).collect()
 }
 
-fn collection(written: &CollectionSettings) -> anyhow::Result<Collection> {
-    let path = &written.path;
-    if !path.exists() {
-        bail!("there is no docs folder {}", path.display());
-    }
-    if !path.is_dir() {
-        bail!("{} is not a folder: name the folder that holds the docs", path.display());
-    }
-    let root = path
-        .canonicalize()
-        .with_context(|| format!("cannot read the docs folder {}", path.display()))?;
-    let name = match &written.name {
-        Some(name) => checked_name(name)?,
-        None => name_of(&root),
+fn collection(settings: &Settings, written: &CollectionSettings) -> anyhow::Result<Collection> {
+    let (name, root) = match (&written.path, &written.git) {
+        (Some(path), None) => {
+            repositories::refuse_without(written)?;
+            folder(written, path)?
+        }
+        (None, Some(address)) => {
+            let options = repositories::options(settings, written, address, name)?;
+            (options.name.clone(), Repository::new(options).root())
+        }
+        (Some(path), Some(_)) => {
+            bail!("a collection has path {} and git: keep one", path.display())
+        }
+        (None, None) => bail!("a collection has neither path nor git: name its docs folder"),
     };
     let base_url = match &written.base_url {
         Some(url) => {
@@ -93,6 +95,26 @@ fn collection(written: &CollectionSettings) -> anyhow::Result<Collection> {
     })
 }
 
+/// Name and root of a docs folder.
+fn folder(written: &CollectionSettings, path: &Path) -> anyhow::Result<(String, PathBuf)> {
+    if !path.exists() {
+        bail!("there is no docs folder {}", path.display());
+    }
+    if !path.is_dir() {
+        bail!("{} is not a folder: name the folder that holds the docs", path.display());
+    }
+    let root = path
+        .canonicalize()
+        .with_context(|| format!("cannot read the docs folder {}", path.display()))?;
+    let called = root.file_name().map(|name| name.to_string_lossy().into_owned());
+    Ok((name(written.name.as_deref(), &called.unwrap_or_default())?, root))
+}
+
+/// The name that a collection is given, else one made of what its docs are called.
+pub(super) fn name(given: Option<&str>, called: &str) -> anyhow::Result<String> {
+    given.map_or_else(|| Ok(name_of(called)), checked_name)
+}
+
 /// Names stand in ids, addresses and enums: letters, digits, `.`, `_` and `-`.
 fn checked_name(name: &str) -> anyhow::Result<String> {
     let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
@@ -104,11 +126,10 @@ fn checked_name(name: &str) -> anyhow::Result<String> {
     Ok(name.to_owned())
 }
 
-fn name_of(root: &Path) -> String {
-    let name = root.file_name().map_or("docs".into(), |name| name.to_string_lossy().to_lowercase());
+fn name_of(called: &str) -> String {
     let fits =
         |c: char| if c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-') { c } else { '-' };
-    let name: String = name.chars().map(fits).take(64).collect();
+    let name: String = called.to_lowercase().chars().map(fits).take(64).collect();
     let name = name.trim_matches(['.', '-']);
     if name.is_empty() { "docs".to_owned() } else { name.to_owned() }
 }
@@ -134,8 +155,8 @@ mod tests {
 
     #[test]
     fn folder_names_become_collection_names() {
-        assert_eq!(name_of(Path::new("/a/My Docs")), "my-docs");
-        assert_eq!(name_of(Path::new("/")), "docs");
+        assert_eq!(name_of("My Docs"), "my-docs");
+        assert_eq!(name_of(""), "docs");
     }
 
     #[test]

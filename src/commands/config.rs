@@ -64,6 +64,12 @@ fn show(settings: &Settings, names: Vec<String>) -> anyhow::Result<String> {
     add("trusted_proxies", value, source);
     sign_in(settings, &mut add);
     owner(&settings.owner, &mut add);
+    if settings.collections.iter().any(|collection| collection.git.is_some()) {
+        let (value, source) = text(&settings.git.webhook_secret, |secret| format!("{secret:?}"));
+        add("git.webhook_secret", value, source);
+        let (value, source) = text(&settings.git.webhook_secret_file, path);
+        add("git.webhook_secret_file", value, source);
+    }
     let (value, source) = text(&settings.log, |log| format!("{log:?}").to_lowercase());
     add("log", value, source);
     let (value, source) = text(&settings.watch, |watch| format!("{watch:?}").to_lowercase());

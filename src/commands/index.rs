@@ -1,5 +1,6 @@
 //! `docent index`: only build the index, and show how far it is.
 
+use std::collections::BTreeMap;
 use std::io::{IsTerminal, Write};
 use std::path::Path;
 use std::sync::atomic::Ordering;
@@ -9,6 +10,7 @@ use anyhow::{anyhow, bail};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
+use super::repositories::{self, Pull};
 use super::{collections, log, model};
 use crate::config::Settings;
 use crate::corpus::{self, Collection, LeftOut, Warning};
@@ -27,6 +29,8 @@ pub(super) fn run(settings: &Settings, machine: bool) -> anyhow::Result<()> {
         true => anyhow!("{error}; {ELSEWHERE}"),
         false => error,
     })?;
+    let repositories = repositories::repositories(settings)?;
+    repositories::prepare(&repositories, &collections, &mut indexer, Pull::Now, !machine)?;
     if let Some(reason) = reason.as_ref().filter(|_| !machine) {
         eprintln!("building the index: {reason}");
     }
@@ -38,7 +42,8 @@ pub(super) fn run(settings: &Settings, machine: bool) -> anyhow::Result<()> {
     }
     let embedded = model::embed(indexer.index(), !machine)?;
     if machine {
-        return print_json(&report, reason.as_ref(), settings, embedded);
+        let snapshot = indexer.index().snapshot();
+        return print_json(&report, reason.as_ref(), settings, embedded, &snapshot.stamp().commits);
     }
     Ok(())
 }
@@ -193,6 +198,7 @@ fn print_json(
     reason: Option<&OpenError>,
     settings: &Settings,
     embedded: Option<Embedded>,
+    commits: &BTreeMap<String, String>,
 ) -> anyhow::Result<()> {
     let messages = |warnings: &[Warning]| -> Vec<serde_json::Value> {
         let object = |w: &Warning| json!({"path": w.path, "line": w.line, "message": w.message});
@@ -216,6 +222,9 @@ fn print_json(
     if let Some(embedded) = embedded {
         summary["model"] = json!(embedded.model);
         summary["embedded"] = json!(embedded.embedded);
+    }
+    if !commits.is_empty() {
+        summary["commits"] = json!(commits);
     }
     writeln!(std::io::stdout().lock(), "{summary}")?;
     Ok(())

@@ -7,8 +7,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use anyhow::bail;
 
 use super::observe::Observed;
+use super::repositories::{self, Pull};
 use super::{collections, index};
 use crate::config::{Settings, WatchMode};
+use crate::corpus::git::Repository;
 use crate::corpus::{Collection, Watch};
 use crate::index::{Follow, Held, Index, Indexer, News, OpenError, Unwritable};
 use crate::mcp::{Docs, Links};
@@ -33,9 +35,14 @@ pub(super) fn start(
 ) -> anyhow::Result<Docs> {
     let owner = observed.owner(settings);
     let collections = collections::collections(settings)?;
+    let repositories = repositories::repositories(settings)?;
+    for concern in repositories.iter().filter_map(|repository| repository.address().concern()) {
+        tracing::warn!("{concern}");
+    }
     let data_dir = &settings.data_dir.value;
     match Indexer::open(data_dir, &collections, command) {
         Ok((mut indexer, reason)) => {
+            repositories::prepare(&repositories, &collections, &mut indexer, Pull::Missing, true)?;
             match &reason {
                 Some(reason) => index::build(&mut indexer, &collections, reason)?,
                 None => index::fill(&mut indexer, &collections)?,
@@ -43,7 +50,8 @@ pub(super) fn start(
             indexer.index().embed_in_background()?;
             let links = Links::new(collections::shelves(&collections), web);
             let docs = Docs::of(indexer.index().clone(), links, owner);
-            let follow = follow(settings, &docs, &collections, observed.metrics());
+            let follow =
+                follow(settings, &docs, &collections, repositories, observed.metrics().clone());
             std::thread::Builder::new().name("follow".into()).spawn(move || follow.run(indexer))?;
             Ok(docs)
         }
@@ -61,7 +69,8 @@ pub(super) fn start(
             index.embed_in_background()?;
             let links = Links::new(collections::shelves(&collections), web);
             let docs = Docs::of(index.clone(), links, owner);
-            let follow = follow(settings, &docs, &collections, observed.metrics());
+            let follow =
+                follow(settings, &docs, &collections, repositories, observed.metrics().clone());
             std::thread::Builder::new()
                 .name("follow".into())
                 .spawn(move || follow.run_beside(index, &collections, command))?;
@@ -95,9 +104,11 @@ fn follow(
     settings: &Settings,
     docs: &Docs,
     collections: &[Collection],
-    metrics: &Arc<Metrics>,
+    repositories: Vec<Arc<Repository>>,
+    metrics: Arc<Metrics>,
 ) -> Follow {
-    let (docs, metrics) = (docs.clone(), metrics.clone());
+    docs.set_repositories(repositories.clone());
+    let docs = docs.clone();
     // Paths of this machine are for the log; clients know the collections by their names.
     let mut names = vec![(settings.data_dir.value.clone(), "the data folder")];
     names.extend(collections.iter().map(|c| (c.root.clone(), c.name.as_str())));
@@ -164,6 +175,7 @@ fn follow(
             WatchMode::Off => Watch::Off,
         },
         interval: settings.poll_interval.value,
+        repositories,
         stop: Arc::new(AtomicBool::new(false)),
         tell: Box::new(tell),
     }

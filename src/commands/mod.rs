@@ -15,6 +15,7 @@ mod log;
 mod model;
 mod observe;
 mod once;
+mod repositories;
 mod sarif;
 mod search;
 mod serve;

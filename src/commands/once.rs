@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use anyhow::bail;
 
+use super::repositories::{self, Pull};
 use super::{collections, index};
 use crate::config::Settings;
 use crate::http;
@@ -19,6 +20,9 @@ pub(super) fn open(settings: &Settings, command: &'static str) -> anyhow::Result
     let data_dir = &settings.data_dir.value;
     let index = match Indexer::open(data_dir, &collections, command) {
         Ok((mut indexer, reason)) => {
+            let repositories = repositories::repositories(settings)?;
+            let pull = Pull::Missing;
+            repositories::prepare(&repositories, &collections, &mut indexer, pull, true)?;
             match reason {
                 Some(reason) => index::build(&mut indexer, &collections, &reason)?,
                 None => {

@@ -9,7 +9,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::observe::Observed;
 use super::{collections, connect, door, key, live, log, observe};
+use crate::auth::HookSecret;
 use crate::config::{Access, OnLimit, Setting, Settings};
+use crate::corpus::git::Repository;
 use crate::http;
 use crate::limits::Limit;
 use crate::mcp::Docs;
@@ -31,6 +33,7 @@ pub(super) fn check(settings: &Settings) -> anyhow::Result<()> {
     tls(settings)?;
     observe::check(settings)?;
     key::listed(settings)?;
+    settings.git.secret()?;
     ensure!(
         settings.access.value != Access::Open || !has_listed_keys(settings),
         "keys_file and key_hash keep nobody out while everybody may come in: say --access keys, or \
@@ -75,6 +78,7 @@ async fn serve(settings: &Settings) -> anyhow::Result<()> {
         allowed_origins: settings.allowed_origins.value.clone(),
         patience: http::Patience::default(),
         door: Arc::new(http::Door::new(rules, clock)),
+        hooks: hooks(settings, &docs)?,
     };
     let streams = CancellationToken::new();
     let router = http::router(&options, streams.clone())?;
@@ -116,6 +120,17 @@ fn serve_metrics(
         }
     });
     Ok(())
+}
+
+/// The repositories that webhooks may tell of.
+fn hooks(settings: &Settings, docs: &Docs) -> anyhow::Result<http::Hooks> {
+    let secret = settings.git.secret()?.map(|secret| HookSecret::new(&secret));
+    let bell = |repository: &Arc<Repository>| -> (String, http::Ring) {
+        let name = repository.name().to_owned();
+        let repository = repository.clone();
+        (name, Arc::new(move || repository.ring()))
+    };
+    Ok(http::Hooks::new(secret, docs.repositories().iter().map(bell).collect()))
 }
 
 pub(super) fn has_listed_keys(settings: &Settings) -> bool {

@@ -6,6 +6,7 @@ use anyhow::{Context, anyhow};
 use serde::Deserialize;
 
 use super::door::{ExternalFile, SignInFile};
+use super::git::GitFile;
 use super::owner::{FeedbackFile, MetricsFile, TelemetryFile, UsageFile};
 
 /// The file as it is written; unknown keys are errors that name the key.
@@ -41,6 +42,8 @@ pub(super) struct File {
     #[serde(default)]
     pub(super) telemetry: TelemetryFile,
     #[serde(default)]
+    pub(super) git: GitFile,
+    #[serde(default)]
     pub(super) collections: Vec<CollectionSettings>,
 }
 
@@ -67,10 +70,20 @@ pub(super) struct Limits {
 #[derive(Debug, Clone, Default, Deserialize, serde::Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct CollectionSettings {
-    /// Name, unique; made from the folder's name when absent.
+    /// Name, unique; made from the name of the folder or of the repository when absent.
     pub name: Option<String>,
     /// The folder, relative to the file.
-    pub path: PathBuf,
+    pub path: Option<PathBuf>,
+    /// Address of the git repository that stands in place of a folder.
+    pub git: Option<String>,
+    /// Its branch. Default: what the server says.
+    pub branch: Option<String>,
+    /// Folder of the docs in it. Default: the whole.
+    pub folder: Option<String>,
+    /// Time between two pulls, or off. Default: 10m.
+    pub pull: Option<String>,
+    /// A file with what the server of the repository lets in, relative to this one.
+    pub token_file: Option<PathBuf>,
     /// Title for people and models.
     pub title: Option<String>,
     /// One or two sentences: what is inside.

@@ -6,6 +6,7 @@
 mod arguments;
 mod door;
 mod file;
+mod git;
 mod owner;
 mod settings;
 
@@ -16,5 +17,6 @@ pub use arguments::{
 };
 pub use door::{ExternalSettings, SecretText, SignInSettings};
 pub use file::CollectionSettings;
+pub use git::GitSettings;
 pub use owner::{OwnerSettings, Queries};
 pub use settings::{Access, LogFormat, OnLimit, Setting, Settings, Source, WatchMode};

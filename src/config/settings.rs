@@ -12,6 +12,7 @@ use clap::parser::ValueSource;
 use super::arguments::Flags;
 use super::door::{self, ExternalSettings, SignInSettings};
 use super::file::{CollectionSettings, File};
+use super::git::GitSettings;
 use super::owner::OwnerSettings;
 
 /// Where a value comes from.
@@ -141,6 +142,8 @@ pub struct Settings {
     pub external: ExternalSettings,
     /// What the owner of the docs learns.
     pub owner: OwnerSettings,
+    /// What holds for all git repositories.
+    pub git: GitSettings,
     /// The collections, paths resolved; none if nobody named a folder.
     pub collections: Vec<CollectionSettings>,
     /// The docs folder of the command line, which stands in place of the file's collections.
@@ -241,6 +244,7 @@ impl Settings {
                 file.telemetry,
                 &pick,
             )?,
+            git: GitSettings::resolve(file.git, &pick, &base),
             collections,
             docs: docs.map(Path::to_owned),
             file: path,
@@ -389,12 +393,22 @@ fn collections(
     base: &Path,
 ) -> Vec<CollectionSettings> {
     if let Some(docs) = docs {
-        return vec![CollectionSettings { path: docs.to_owned(), ..Default::default() }];
+        return vec![CollectionSettings { path: Some(docs.to_owned()), ..Default::default() }];
     }
-    in_file
-        .into_iter()
-        .map(|collection| CollectionSettings { path: base.join(&collection.path), ..collection })
-        .collect()
+    let resolve = |collection: CollectionSettings| CollectionSettings {
+        path: collection.path.map(|path| base.join(path)),
+        token_file: collection.token_file.map(|path| base.join(path)),
+        git: collection.git.map(|address| match address.starts_with('.') {
+            // A repository beside the file; git runs elsewhere.
+            true => {
+                let path = base.join(address);
+                std::path::absolute(&path).unwrap_or(path).display().to_string()
+            }
+            false => address,
+        }),
+        ..collection
+    };
+    in_file.into_iter().map(resolve).collect()
 }
 
 fn parse_log(text: &str) -> anyhow::Result<LogFormat> {
@@ -480,7 +494,8 @@ fn default_data_dir(
     if pick.file.is_some() {
         return Ok(Setting { value: base.join("index"), source: Source::Default });
     }
-    let docs = collections.first().map(|collection| collection.path.clone()).unwrap_or_default();
+    let docs =
+        collections.first().and_then(|collection| collection.path.clone()).unwrap_or_default();
     // One folder has one index, by whatever path it is named.
     let docs = docs.canonicalize().or_else(|_| std::path::absolute(&docs)).unwrap_or(docs);
     let name = docs.file_name().map_or("docs".into(), |name| name.to_string_lossy().into_owned());

@@ -1,5 +1,6 @@
 //! Notices changes in docs folders, and hands them out in batches that belong together.
 
+use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
@@ -42,21 +43,23 @@ pub struct Batch {
 
 /// Watches some roots.
 pub struct Watcher {
-    roots: Vec<PathBuf>,
+    roots: Vec<(usize, PathBuf)>,
     events: Option<Receiver<notify::Result<notify::Event>>>,
     _watcher: Option<RecommendedWatcher>,
     interval: Duration,
+    /// When the next look is due where events do not work.
+    due: Cell<Instant>,
 }
 
 impl Watcher {
-    /// Begins to watch; `interval` is the time between two looks where events do not work. The
+    /// Begins to watch roots, which have numbers; `interval` is the time between two looks where events do not work. The
     /// second value says why they do not, if they were wanted.
     ///
     /// # Errors
     ///
     /// With [`Watch::Events`], what the system said.
     pub fn new(
-        roots: Vec<PathBuf>,
+        roots: Vec<(usize, PathBuf)>,
         watch: Watch,
         interval: Duration,
     ) -> anyhow::Result<(Watcher, Option<String>)> {
@@ -65,7 +68,7 @@ impl Watcher {
         let wants_events = match watch {
             Watch::Events => true,
             Watch::Auto => {
-                let remote = roots.iter().find_map(|root| remote_file_system(root));
+                let remote = roots.iter().find_map(|(_, root)| remote_file_system(root));
                 if let Some(kind) = &remote {
                     reason = Some(format!("the docs are on {kind}, which reports no changes"));
                 }
@@ -81,14 +84,20 @@ impl Watcher {
             }
         }
         let (watcher, events) = watcher.unzip();
-        Ok((Watcher { roots, events, _watcher: watcher, interval }, reason))
+        let due = Cell::new(Instant::now() + interval);
+        Ok((Watcher { roots, events, _watcher: watcher, interval, due }, reason))
     }
 
     /// The next batch, or none when nothing happened for `patience`.
     pub fn next(&self, patience: Duration) -> Option<Batch> {
         let Some(events) = &self.events else {
-            std::thread::sleep(self.interval.min(patience));
-            return (self.interval <= patience).then(|| Batch { rescan: true, ..Batch::default() });
+            let left = self.due.get().saturating_duration_since(Instant::now());
+            std::thread::sleep(left.min(patience));
+            if left > patience {
+                return None;
+            }
+            self.due.set(Instant::now() + self.interval);
+            return Some(Batch { rescan: true, ..Batch::default() });
         };
         let mut batch = Batch::default();
         let end = Instant::now() + patience;
@@ -162,21 +171,21 @@ impl Watcher {
     }
 
     fn relative(&self, path: &Path) -> Option<(usize, String)> {
-        let inside = |(at, root): (usize, &PathBuf)| {
+        let inside = |(number, root): &(usize, PathBuf)| {
             let relative = path.strip_prefix(root).ok()?;
             let parts: Option<Vec<&str>> = relative.iter().map(|part| part.to_str()).collect();
-            Some((at, parts?.join("/")))
+            Some((*number, parts?.join("/")))
         };
-        self.roots.iter().enumerate().find_map(inside)
+        self.roots.iter().find_map(inside)
     }
 }
 
 type Listening = (RecommendedWatcher, Receiver<notify::Result<notify::Event>>);
 
-fn listen(roots: &[PathBuf]) -> notify::Result<Listening> {
+fn listen(roots: &[(usize, PathBuf)]) -> notify::Result<Listening> {
     let (sender, events) = channel();
     let mut watcher = notify::recommended_watcher(sender)?;
-    for root in roots {
+    for (_, root) in roots {
         watcher.watch(root, RecursiveMode::Recursive)?;
     }
     Ok((watcher, events))

@@ -262,6 +262,13 @@ impl Door {
         Ok(())
     }
 
+    /// Counts somebody who does not know the secret of a webhook.
+    pub(super) fn wrong_secret(&self, network: IpNet) -> Result<(), Error> {
+        let told = self.told(Scope::WrongKeys, WRONG_KEYS, &self.wrong_keys, network);
+        told.or_refused(None)?;
+        Ok(())
+    }
+
     /// Says that very many wrong keys come: whoever has many networks is held off in none of them.
     fn watch_for_floods(&self) {
         let now = (self.clock)().ticks;
@@ -346,7 +353,7 @@ fn note(keys: &Arc<Keys>, caller: &Caller, date: u64) {
 
 /// The credentials of RFC 6750 section 2.1, the only place where they are looked for: none where
 /// there are none, `Some(None)` where they cannot be those of a key.
-fn bearer(headers: &HeaderMap) -> Option<Option<&str>> {
+pub(super) fn bearer(headers: &HeaderMap) -> Option<Option<&str>> {
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
     let value = values.next()?;
     if values.next().is_some() || value.len() > MAX_CREDENTIALS {

@@ -6,9 +6,10 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::Site;
+use crate::mcp::Standing;
 
 /// `GET /healthz`: the process answers.
 pub(super) async fn up() -> Response {
@@ -38,6 +39,14 @@ pub(super) async fn ready(State(site): State<Arc<Site>>) -> Response {
         "committed": stamp.committed,
         "problem": unreadable.or_else(|| site.docs.problem()),
     });
+    let repositories: Vec<Value> = site.docs.standings().iter().map(repository).collect();
+    if !repositories.is_empty() {
+        if body["problem"].is_null() {
+            let mut problems = repositories.iter().map(|it| it["problem"].clone());
+            body["problem"] = problems.find(|it| !it.is_null()).unwrap_or_default();
+        }
+        body["repositories"] = repositories.into();
+    }
     if let Some(embedded) = snapshot.embedded() {
         body["meaning"] = json!({
             "model": embedded.model,
@@ -46,6 +55,18 @@ pub(super) async fn ready(State(site): State<Arc<Site>>) -> Response {
         });
     }
     uncached((status, Json(body)).into_response())
+}
+
+/// How a repository is doing. What keeps it from being pulled has addresses in it, and is for the log.
+fn repository(standing: &Standing) -> Value {
+    let Standing { collection, commit, pulled, failing, .. } = standing;
+    let problem = failing.then(|| match commit {
+        Some(commit) => {
+            format!("The docs of {collection} cannot be pulled just now; this is commit {commit}.")
+        }
+        None => format!("The docs of {collection} could not be pulled yet; there are none of it."),
+    });
+    json!({ "collection": collection, "commit": commit, "pulled": pulled, "problem": problem })
 }
 
 fn uncached(mut response: Response) -> Response {

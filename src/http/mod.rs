@@ -15,6 +15,7 @@
 //! | `introduced`, `trace` | what is known of a call besides: its program, its trace |
 //! | `metrics` | what Prometheus reads |
 //! | `pages`, `html`, `render`, `link` | what people see |
+//! | `hooks` | who asks for a pull |
 //! | `health` | what orchestrators see |
 //! | `error` | what refusals and failures look like |
 
@@ -30,6 +31,7 @@ mod external;
 mod fetched;
 mod guard;
 mod health;
+mod hooks;
 mod html;
 mod introduced;
 mod issuer_keys;
@@ -71,6 +73,7 @@ pub use clock::{Clock, Now, system_clock};
 pub use door::Door;
 pub use external::{External, ExternalOptions};
 pub use guard::check as check_guard;
+pub use hooks::{Hooks, Ring};
 pub use metrics::metrics_router;
 pub use rules::Rules;
 pub use sign_in::{ProviderOptions, SignIn, SignInOptions};
@@ -106,6 +109,8 @@ pub struct Options {
     pub patience: Patience,
     /// Who may call, and how much.
     pub door: Arc<Door>,
+    /// Who may ask for a pull.
+    pub hooks: Hooks,
 }
 
 impl Options {
@@ -178,6 +183,7 @@ fn routes(
         .route("/docs/", get(pages::shelves))
         .route("/docs/{*rest}", get(pages::docs))
         .route("/style.css", get(html::style))
+        .route("/hooks/git/{collection}", post(hooks::hook).fallback(pages::nowhere))
         .fallback(pages::nowhere)
         // Who is not let in, and every preflight, is answered here, before anything is read.
         .layer(middleware::from_fn_with_state(site.clone(), let_in))
@@ -196,6 +202,8 @@ struct Site {
     docs: Docs,
     guard: Guard,
     door: Arc<Door>,
+    hooks: Hooks,
+    patience: Patience,
     /// Path that the public address ends with; links start with it.
     base: String,
     /// Address that clients connect to.
@@ -217,6 +225,8 @@ impl Site {
             docs: options.docs.clone(),
             guard: options.guard()?,
             door: options.door.clone(),
+            hooks: options.hooks.clone(),
+            patience: options.patience,
             base,
             endpoint: format!("{address}{ENDPOINT}"),
             name,
@@ -240,6 +250,7 @@ impl Site {
         match request.uri().path() {
             "/" | "/style.css" if reads => return None,
             ENDPOINT if is_person => return None,
+            _ if self.hooks.take(request) => return None,
             // Where nobody signs in clients must learn just that, and not that they have to.
             path if sign_in::is_well_known(path) && self.door.rules.is_closed() => {
                 return self

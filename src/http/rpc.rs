@@ -284,7 +284,7 @@ async fn read(mut body: Body, pause: Duration) -> Result<Bytes, Error> {
 }
 
 /// The next piece of the body.
-async fn next(body: &mut Body, pause: Duration) -> Result<Option<Bytes>, Error> {
+pub(super) async fn next(body: &mut Body, pause: Duration) -> Result<Option<Bytes>, Error> {
     loop {
         let frame = std::future::poll_fn(|context| Pin::new(&mut *body).poll_frame(context));
         let frame = tokio::time::timeout(pause, frame).await.map_err(|_| {

@@ -13,12 +13,14 @@ use super::schema::{self, Fields, PageRecord, SectionEntry, SectionRecord, Store
 use super::traits::Traits;
 use crate::corpus::{Collection, Page, Section, Source, tokens};
 
-/// The documents of a page, and its record for the catalog.
+/// The documents of a page, and its record for the catalog. A file whose time tells when it was written
+/// is `dated`.
 pub(super) fn documents(
     collection: &Collection,
     fields: &Fields,
     mut page: Page,
     source: Source,
+    dated: bool,
 ) -> anyhow::Result<(PageRecord, Vec<TantivyDocument>)> {
     let sections = std::mem::take(&mut page.sections);
     let language = page.language.clone().or_else(|| collection.language.clone());
@@ -58,7 +60,7 @@ pub(super) fn documents(
         language,
         stemmed,
         weight: page.weight,
-        updated: page.updated.or_else(|| date(source.modified)),
+        updated: page.updated.or_else(|| date(source.modified.filter(|_| dated))),
         size: source.size,
         modified: nanoseconds(source.modified),
         hash: source.hash,

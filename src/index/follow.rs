@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use super::report::{Changes, Progress, Report};
 use super::sync::Indexer;
 use super::{Held, Index, Unwritable};
+use crate::corpus::git::Repository;
 use crate::corpus::{Batch, Collection, Warning, Watch, Watcher};
 
 /// Everything is looked at this often in any case: an event that got lost costs no more than this.
@@ -35,6 +36,8 @@ pub struct Follow {
     pub watch: Watch,
     /// Time between two looks where events do not work.
     pub interval: Duration,
+    /// Where the files of collections come from that nobody writes into.
+    pub repositories: Vec<Arc<Repository>>,
     /// Set to end.
     pub stop: Arc<AtomicBool>,
     /// Told of everything that happens.
@@ -42,8 +45,19 @@ pub struct Follow {
 }
 
 impl Follow {
-    /// Runs until told to stop; the thread is the indexer's own.
-    pub fn run(self, mut indexer: Indexer) {
+    /// Runs until told to stop; the thread is the indexer's own. Repositories are pulled meanwhile,
+    /// and by nobody else: there is one indexer.
+    pub fn run(self, indexer: Indexer) {
+        let (repositories, stop) = (self.repositories.clone(), self.stop.clone());
+        std::thread::scope(|scope| {
+            for repository in &repositories {
+                scope.spawn(|| repository.keep_fetching(&stop));
+            }
+            self.keep_following(indexer);
+        });
+    }
+
+    fn keep_following(&self, mut indexer: Indexer) {
         while !self.stopped() {
             // Tantivy panics on files that are not whole; the next round looks at them.
             let followed = catch_unwind(AssertUnwindSafe(|| self.follow(&mut indexer)));
@@ -61,7 +75,8 @@ impl Follow {
     /// Watches first and looks then, so that no change falls between; ends with an error when
     /// both have to begin anew.
     fn follow(&self, indexer: &mut Indexer) -> anyhow::Result<()> {
-        let started = Watcher::new(indexer.roots(), self.watch, self.interval);
+        self.settle(indexer)?;
+        let started = Watcher::new(indexer.written(), self.watch, self.interval);
         self.mend(indexer)?;
         self.take(indexer.catch_up(&Progress::default())?)?;
         let (watcher, reason) = started?;
@@ -76,11 +91,18 @@ impl Follow {
             if self.mend(indexer)? {
                 (self.tell)(News::Following);
             }
+            if self.check_out(indexer)? {
+                self.take(indexer.catch_up(&Progress::default())?)?;
+                compact(indexer);
+                looked = Instant::now();
+            }
             if self.watch == Watch::Off {
                 std::thread::sleep(TICK);
                 continue;
             }
-            let batch = watcher.next(TICK.max(self.interval)).unwrap_or_default();
+            // What was fetched is noticed between two waits.
+            let patience = if self.repositories.is_empty() { self.interval } else { TICK };
+            let batch = watcher.next(TICK.max(patience)).unwrap_or_default();
             let Batch { files, rescan } = batch;
             if rescan || looked.elapsed() > LOOK_AGAIN {
                 self.take(indexer.catch_up(&Progress::default())?)?;
@@ -88,11 +110,33 @@ impl Follow {
                 looked = Instant::now();
             } else if !files.is_empty() {
                 self.take(indexer.update(&files)?)?;
-            } else if indexer.roots().iter().any(|root| !root.is_dir()) {
+            } else if indexer.lacks_root() {
                 anyhow::bail!("a docs folder is gone");
             }
         }
         Ok(())
+    }
+
+    /// Brings the files of the repositories into order before anything looks at them.
+    fn settle(&self, indexer: &mut Indexer) -> anyhow::Result<()> {
+        for repository in &self.repositories {
+            let commit = repository.settle()?;
+            indexer.set_commit(repository.name(), commit);
+        }
+        Ok(())
+    }
+
+    /// Moves files to what was fetched; tells whether there was something. All that is indexed next
+    /// becomes visible at once.
+    fn check_out(&self, indexer: &mut Indexer) -> anyhow::Result<bool> {
+        let mut moved = false;
+        for repository in &self.repositories {
+            if let Some(commit) = repository.check_out()? {
+                indexer.set_commit(repository.name(), Some(commit));
+                moved = true;
+            }
+        }
+        Ok(moved)
     }
 
     /// Makes the index again if it was damaged; tells whether it was.

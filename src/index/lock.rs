@@ -30,7 +30,7 @@ pub struct Unwritable {
 
 /// Held as long as it lives; the system releases it however the process ends.
 #[derive(Debug)]
-pub(super) struct Lock {
+pub struct Lock {
     path: PathBuf,
     command: String,
     file: File,
@@ -38,7 +38,11 @@ pub(super) struct Lock {
 
 impl Lock {
     /// Takes the lock of a data folder, which is made if it is not there, or says who has it.
-    pub(super) fn take(dir: &Path, command: &str) -> anyhow::Result<Lock> {
+    ///
+    /// # Errors
+    ///
+    /// [`Held`], [`Unwritable`], or what the system says.
+    pub fn take(dir: &Path, command: &str) -> anyhow::Result<Lock> {
         let path = dir.join("docent.lock");
         let unwritable = |cause| Unwritable { dir: dir.display().to_string(), cause };
         std::fs::create_dir_all(dir).map_err(unwritable)?;

@@ -38,7 +38,7 @@ pub(crate) use blocks::take as take_blocks;
 pub use catalog::Catalog;
 pub(crate) use catalog::route;
 pub use follow::{Follow, News};
-pub use lock::{Held, Unwritable};
+pub use lock::{Held, Lock, Unwritable};
 pub use passage::Passage;
 pub use query::QueryTerms;
 pub(crate) use query::spelling;

@@ -80,6 +80,7 @@ impl Snapshot {
         });
         let mut stamp = Stamp { sections: 0, languages: Vec::new(), ..self.stamp().clone() };
         stamp.collections.retain(|(name, _)| seen(name));
+        stamp.commits.retain(|name, _| seen(name));
         if let Ok(catalog) = &catalog {
             stamp.sections = catalog.sections() as u64;
             stamp.languages = catalog.languages();

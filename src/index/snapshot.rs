@@ -1,5 +1,6 @@
 //! The reading side: opening an index, and its generations.
 
+use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -36,6 +37,9 @@ pub struct Stamp {
     pub(super) languages: Vec<Language>,
     /// When it was committed, in seconds since 1970.
     pub committed: u64,
+    /// Of collections that come from a git repository: the commit that the pages are of, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub commits: BTreeMap<String, String>,
 }
 
 impl Stamp {
@@ -183,7 +187,9 @@ impl Index {
         files.reader.reload()?;
         let old = self.snapshot();
         let searcher = files.reader.searcher();
-        if searcher.generation().segments() == old.searcher.generation().segments() {
+        // A commit of a repository that changes no page makes no segment either.
+        let same = searcher.generation().segments() == old.searcher.generation().segments();
+        if same && stamp == old.stamp {
             return Ok(false);
         }
         self.show(searcher, stamp, None);

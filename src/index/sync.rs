@@ -27,6 +27,16 @@ use crate::corpus::{self, Collection, Page, Reader, Skip, Source, Warning};
 struct Folder {
     collection: Collection,
     reader: Reader,
+    origin: Origin,
+}
+
+/// Where the files of a folder come from.
+enum Origin {
+    /// People write them.
+    People,
+    /// A git repository; they are those of a commit. Of none while they are not whole: what is
+    /// indexed then stays as it is.
+    Commit(Option<String>),
 }
 
 /// The one writer of an index.
@@ -48,6 +58,13 @@ enum Outcome {
     Same,
     Read(Box<PageRecord>),
     None,
+}
+
+impl Folder {
+    /// Whether its files may be read.
+    fn is_whole(&self) -> bool {
+        !matches!(self.origin, Origin::Commit(None))
+    }
 }
 
 impl Indexer {
@@ -91,7 +108,10 @@ impl Indexer {
 
     fn with(index: Arc<Index>, collections: &[Collection], lock: Lock) -> Indexer {
         index.meaning.write();
-        let folder = |c: &Collection| Folder { collection: c.clone(), reader: Reader::new(c) };
+        let folder = |c: &Collection| {
+            let (collection, reader) = (c.clone(), Reader::new(c));
+            Folder { collection, reader, origin: Origin::People }
+        };
         Indexer {
             writer: Writer::new(index.tantivy()),
             marks: Marks::of(&index),
@@ -122,9 +142,26 @@ impl Indexer {
         &self.index
     }
 
-    /// The roots of the collections, in order.
-    pub fn roots(&self) -> Vec<PathBuf> {
-        self.folders.iter().map(|folder| folder.collection.root.clone()).collect()
+    /// Says which commit the files of a collection are of, as they come from a git repository. With
+    /// none they are not read: what is indexed of it stays.
+    pub fn set_commit(&mut self, collection: &str, commit: Option<String>) {
+        for folder in self.folders.iter_mut().filter(|it| it.collection.name == collection) {
+            // Another commit may bring another site, whose rules a reader knows.
+            folder.reader = Reader::new(&folder.collection);
+            folder.origin = Origin::Commit(commit.clone());
+        }
+    }
+
+    /// The roots that people write into, with the positions of their collections.
+    pub fn written(&self) -> Vec<(usize, PathBuf)> {
+        let folders = self.folders.iter().enumerate();
+        let written = folders.filter(|(_, folder)| matches!(folder.origin, Origin::People));
+        written.map(|(at, folder)| (at, folder.collection.root.clone())).collect()
+    }
+
+    /// Whether a folder that is read is not there.
+    pub fn lacks_root(&self) -> bool {
+        self.folders.iter().any(|folder| folder.is_whole() && !folder.collection.root.is_dir())
     }
 
     /// Why the index has to be made again with [`Indexer::rebuild`], if it has to.
@@ -171,7 +208,8 @@ impl Indexer {
         let mut skipped = Vec::new();
         let mut jobs = Vec::new();
         let mut removed = Vec::new();
-        for (folder, Folder { collection, .. }) in self.folders.iter().enumerate() {
+        let whole = self.folders.iter().enumerate().filter(|(_, folder)| folder.is_whole());
+        for (folder, Folder { collection, .. }) in whole {
             if !collection.root.is_dir() {
                 bail!("the docs folder {} is gone", collection.root.display());
             }
@@ -226,7 +264,9 @@ impl Indexer {
         let catalog = snapshot.catalog()?;
         let mut wanted: BTreeSet<(usize, String)> = BTreeSet::new();
         for (folder, path) in files {
-            let Some(Folder { collection, reader }) = self.folders.get(*folder) else { continue };
+            let Some(Folder { collection, reader, .. }) = self.folders.get(*folder) else {
+                continue;
+            };
             if !collection.root.is_dir() {
                 bail!("the docs folder {} is gone", collection.root.display());
             }
@@ -294,7 +334,10 @@ impl Indexer {
         progress.files.store(jobs.len() as u64, Ordering::Relaxed);
         let mut report = Report::default();
         let mut added = Vec::new();
-        if !jobs.is_empty() || !removed.is_empty() || first {
+        let commits = self.commits(before.stamp());
+        // Answers name the commit: one that changes no page is news, too.
+        let due = first || commits != before.stamp().commits;
+        if !jobs.is_empty() || !removed.is_empty() || due {
             self.writer.open(jobs.len())?;
             match self.read_all(&jobs, catalog, progress, &mut report) {
                 Ok(outcomes) => sort_out(
@@ -311,14 +354,14 @@ impl Indexer {
         }
         let changes = &mut report.changes;
         changes.removed = removed.iter().map(|p| (p.collection.clone(), p.path.clone())).collect();
-        if report.changes.is_empty() && added.is_empty() && !first {
+        if report.changes.is_empty() && added.is_empty() && !due {
             self.count(&mut report, catalog, started);
             return Ok(report);
         }
         let next = catalog.with(&removed, added.clone());
         let written = self
             .write_anchors(catalog, &next, &added, &removed)
-            .and_then(|()| self.commit(&removed, next));
+            .and_then(|()| self.commit(&removed, next, commits));
         if let Err(error) = written {
             return Err(self.give_up(error, first));
         }
@@ -408,7 +451,10 @@ impl Indexer {
         source: Source,
         replace: bool,
     ) -> anyhow::Result<PageRecord> {
-        let (record, documents) = documents(&folder.collection, &self.index.fields, page, source)?;
+        // Files of a clone are as old as the checkout, which says nothing of the page.
+        let dated = matches!(folder.origin, Origin::People);
+        let (record, documents) =
+            documents(&folder.collection, &self.index.fields, page, source, dated)?;
         self.writer.put(replace.then(|| self.key(&record)), documents)?;
         Ok(record)
     }
@@ -441,7 +487,26 @@ impl Indexer {
         )
     }
 
-    fn commit(&mut self, removed: &[Arc<PageRecord>], next: Catalog) -> anyhow::Result<()> {
+    /// The commits of the repositories, as the next commit of the index has them.
+    fn commits(&self, before: &Stamp) -> BTreeMap<String, String> {
+        let of = |folder: &Folder| {
+            let name = &folder.collection.name;
+            let commit = match &folder.origin {
+                Origin::People => None,
+                Origin::Commit(Some(commit)) => Some(commit),
+                Origin::Commit(None) => before.commits.get(name),
+            };
+            Some((name.clone(), commit?.clone()))
+        };
+        self.folders.iter().filter_map(of).collect()
+    }
+
+    fn commit(
+        &mut self,
+        removed: &[Arc<PageRecord>],
+        next: Catalog,
+        commits: BTreeMap<String, String>,
+    ) -> anyhow::Result<()> {
         let fields = &self.index.fields;
         let keys = removed.iter().flat_map(|page| [self.key(page), anchors::key(fields, page)]);
         let keys: Vec<Term> = keys.collect();
@@ -459,6 +524,7 @@ impl Indexer {
             sections: next.sections() as u64,
             languages: next.languages(),
             committed: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs()),
+            commits,
         };
         self.writer.commit(keys, &stamp)?;
         self.index.publish(stamp, next)?;

@@ -13,6 +13,7 @@ use super::arguments::{Arguments, shorten};
 use super::links::Target;
 use super::search::breadcrumb;
 use super::server::Docs;
+use crate::corpus::git::short;
 use crate::corpus::tokens;
 use crate::index::{PageRecord, SectionRecord, Snapshot, nearest, take_blocks};
 
@@ -53,6 +54,8 @@ struct Metadata {
     tokens: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
     updated: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    commit: Option<String>,
     sections: Vec<Left>,
     #[serde(skip_serializing_if = "Option::is_none")]
     next: Option<String>,
@@ -93,6 +96,7 @@ pub(super) fn output_schema() -> Value {
                 "breadcrumb": {"type": "string"},
                 "tokens": {"type": "integer", "description": "Estimated tokens of all that the id names."},
                 "updated": {"type": "string", "description": "Date of the last change."},
+                "commit": {"type": "string", "description": "Commit of the git repository that the page is from."},
                 "sections": {"type": "array", "description": "Sections that this answer leaves to read.", "items": {
                     "type": "object",
                     "properties": {"id": {"type": "string"}, "title": {"type": "string"}, "tokens": {"type": "integer"}},
@@ -133,7 +137,9 @@ pub(super) fn call(
             ))
         })?,
     };
-    Ok(Reading { docs, page, target: &target, sections: &sections }.answer(place, budget)?)
+    let commit = snapshot.stamp().commits.get(&target.collection).map(|commit| short(commit));
+    let reading = Reading { docs, page, target: &target, sections: &sections, commit };
+    Ok(reading.answer(place, budget)?)
 }
 
 /// The page or section that an id names, or an error that names what is near.
@@ -241,6 +247,8 @@ struct Reading<'a> {
     page: &'a PageRecord,
     target: &'a Target,
     sections: &'a [SectionRecord],
+    /// Of the same generation as the page.
+    commit: Option<&'a str>,
 }
 
 impl Reading<'_> {
@@ -315,6 +323,7 @@ impl Reading<'_> {
                 },
                 tokens: total,
                 updated: self.page.updated.clone(),
+                commit: self.commit.map(str::to_owned),
                 sections: left,
                 next: cursor,
             },

@@ -23,6 +23,7 @@ mod server;
 mod transport;
 mod versions;
 
+pub use crate::corpus::git::Standing;
 pub use account::{Account, Caller, CallerKind, Client, Feedback, Observer, Outcome, RESOURCE};
 pub use links::Links;
 pub(crate) use links::PATH;

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 
 use arc_swap::ArcSwapOption;
@@ -28,6 +28,7 @@ use super::face::Face;
 use super::links::Links;
 use super::scope::Scope;
 use super::{Shelf, ToolError, completion, feedback, fetch, outline, prompts, resources, search};
+use crate::corpus::git::{Repository, Standing, short};
 use crate::corpus::tokens;
 use crate::index::{Changes, Index, Snapshot};
 
@@ -79,6 +80,8 @@ struct Shared {
     faces: Mutex<FxHashMap<Scope, Arc<Face>>>,
     changes: broadcast::Sender<Arc<Changes>>,
     problem: ArcSwapOption<String>,
+    /// Where collections come from that this process may pull.
+    repositories: OnceLock<Vec<Arc<Repository>>>,
     /// Searches run on the threads that serve, because a hop to others costs more than a search;
     /// this keeps a burst from taking all of them. Whatever reads or walks pages takes its turn, too.
     permits: Arc<Semaphore>,
@@ -106,6 +109,7 @@ impl Docs {
             faces: Mutex::default(),
             changes: broadcast::channel(BACKLOG).0,
             problem: ArcSwapOption::empty(),
+            repositories: OnceLock::new(),
             permits: Arc::new(Semaphore::new(cores)),
             waiting: AtomicUsize::new(0),
             closing: CancellationToken::new(),
@@ -229,6 +233,37 @@ impl Docs {
     /// Sets or clears the problem.
     pub fn set_problem(&self, problem: Option<String>) {
         self.shared.problem.store(problem.map(Arc::new));
+    }
+
+    /// Says which repositories are pulled for these docs. The first word counts.
+    pub fn set_repositories(&self, repositories: Vec<Arc<Repository>>) {
+        let _ = self.shared.repositories.set(repositories);
+    }
+
+    /// The repositories that are pulled for these docs.
+    pub fn repositories(&self) -> &[Arc<Repository>] {
+        self.shared.repositories.get().map_or(&[], Vec::as_slice)
+    }
+
+    /// How the collections are doing that come from git repositories and that the caller sees, in
+    /// the order of their names. The commit is a short one, and that of the newest generation.
+    pub fn standings(&self) -> Vec<Standing> {
+        let snapshot = self.snapshot();
+        let commits = &snapshot.stamp().commits;
+        let seen = |it: &&Arc<Repository>| self.face.scope.shows(it.name());
+        let pulled = self.repositories().iter().filter(seen).map(|it| it.standing());
+        let mut standings: Vec<Standing> = pulled.collect();
+        // Another process may be the one that pulls.
+        for name in commits.keys() {
+            if !standings.iter().any(|it| it.collection == *name) {
+                standings.push(Standing { collection: name.clone(), ..Standing::default() });
+            }
+        }
+        for standing in &mut standings {
+            standing.commit = commits.get(&standing.collection).map(|it| short(it).to_owned());
+        }
+        standings.sort_by(|a, b| a.collection.cmp(&b.collection));
+        standings
     }
 
     /// Tells listeners that pages changed.

@@ -14,8 +14,8 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use docent::auth::{self, APPS, Clients, Grants, Keys, People};
 use docent::http::{
-    Clock, Door, Now, Options, Patience, Peer, ProviderOptions, Rules, SignIn, SignInOptions,
-    router,
+    Clock, Door, Hooks, Now, Options, Patience, Peer, ProviderOptions, Rules, SignIn,
+    SignInOptions, router,
 };
 use docent::outward::{Agent, guarded_agent};
 use docent::store::Store;
@@ -311,6 +311,7 @@ fn open(
         allowed_origins: Vec::new(),
         patience: Patience::default(),
         door: Arc::new(Door::new(rules, clock)),
+        hooks: Hooks::default(),
     };
     let router = router(&options, CancellationToken::new()).expect("a router");
     (router, store, keys, sign_in)

@@ -41,6 +41,7 @@ async fn main() -> anyhow::Result<()> {
         allowed_origins: Vec::new(),
         patience: Patience::default(),
         door: Arc::new(http::Door::new(http::Rules::default(), http::system_clock())),
+        hooks: http::Hooks::default(),
     };
     let streams = CancellationToken::new();
     let router = http::router_to(server::Everything::default(), &options, streams.clone())?;

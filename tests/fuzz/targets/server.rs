@@ -8,7 +8,7 @@ use axum::body::Body;
 use axum::http::{Request, Response};
 use docent::auth::Keys;
 use docent::corpus::Collection;
-use docent::http::{Door, Now, Options, Patience, Rules, router, router_to};
+use docent::http::{Door, Hooks, Now, Options, Patience, Rules, router, router_to};
 use docent::index::{Indexer, Progress};
 use docent::mcp::{Docs, Links, Shelf};
 use docent::store::Store;
@@ -71,6 +71,7 @@ impl Server {
             allowed_hosts: Vec::new(),
             allowed_origins: Vec::new(),
             patience: Patience::default(),
+            hooks: Hooks::default(),
             door: Arc::new(Door::new(
                 Rules { keys: keys.map(Arc::new), ..Rules::default() },
                 // Each look at the clock is an hour after the last: nobody is ever held off.

@@ -12,7 +12,7 @@ use axum::body::{Body, HttpBody};
 use axum::http::Request;
 use docent::auth::{Keys, Secret};
 use docent::corpus::Collection;
-use docent::http::{Door, Options, Patience, Rules, router, system_clock};
+use docent::http::{Door, Hooks, Options, Patience, Rules, router, system_clock};
 use docent::index::meaning::{Manifest, Staging};
 use docent::index::{Indexer, Progress};
 use docent::mcp::{Docs, Links, Scope, Shelf};
@@ -151,6 +151,7 @@ impl Library {
             allowed_origins: Vec::new(),
             patience: Patience::default(),
             door: Arc::new(Door::new(rules, system_clock())),
+            hooks: Hooks::default(),
         };
         let router = router(&options, CancellationToken::new()).expect("routes");
         let (narrow, wide) = (key(&keys, Some(&["ours"]), None), key(&keys, None, None));

@@ -13,6 +13,7 @@ mod help;
 mod keys;
 mod keys_file;
 mod modelling;
+mod pulling;
 mod searching;
 pub(crate) mod served;
 pub(crate) mod serving;

@@ -18,7 +18,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Request, StatusCode};
-use docent::http::{Door, Options, Patience, Rules, router, system_clock};
+use docent::http::{Door, Hooks, Options, Patience, Rules, router, system_clock};
 use docent::mcp::Docs;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
@@ -84,6 +84,7 @@ impl Server {
             allowed_origins: Vec::new(),
             patience: Patience::default(),
             door: Arc::new(Door::new(Rules::default(), system_clock())),
+            hooks: Hooks::default(),
         };
         change(&mut options);
         let cancel = CancellationToken::new();

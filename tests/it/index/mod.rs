@@ -2,6 +2,7 @@
 
 #[cfg(unix)]
 mod files;
+mod git;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -209,6 +210,7 @@ fn follows(watch: Watch) {
     let follow = Follow {
         watch,
         interval: Duration::from_millis(60),
+        repositories: Vec::new(),
         stop: stop.clone(),
         tell: Box::new(move |news| drop(sender.send(news))),
     };
@@ -245,6 +247,7 @@ fn thousands_of_files_become_one_commit() {
     let follow = Follow {
         watch: Watch::Events,
         interval: Duration::from_secs(2),
+        repositories: Vec::new(),
         stop: stop.clone(),
         tell: Box::new(move |news| drop(sender.send(news))),
     };
@@ -278,6 +281,7 @@ fn a_reader_beside_the_writer_follows_it_and_takes_over() {
     let follow = Follow {
         watch: Watch::Events,
         interval: Duration::from_secs(2),
+        repositories: Vec::new(),
         stop: stop.clone(),
         tell: Box::new(move |news| drop(sender.send(news))),
     };
