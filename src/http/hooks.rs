@@ -90,6 +90,14 @@ pub(super) async fn hook(
     Ok(response)
 }
 
+/// The signature of a body, in hexadecimal: none where there is no such header, `Some(None)` where
+/// it cannot be one. Bitbucket has the name that GitHub goes on using for SHA-1.
+fn signature(headers: &HeaderMap) -> Option<Option<&str>> {
+    let sha256 =
+        |name| Some(headers.get(name)?.to_str().ok().and_then(|it| it.strip_prefix("sha256=")));
+    sha256("x-hub-signature-256").or_else(|| sha256("x-hub-signature").filter(Option::is_some))
+}
+
 /// Whether a request proves that its sender knows the secret. Of several proofs one counts, the
 /// strongest: who signs need not show the secret.
 async fn proves(
@@ -98,9 +106,8 @@ async fn proves(
     mut body: Body,
     site: &Site,
 ) -> Result<bool, Error> {
-    if let Some(signature) = headers.get("x-hub-signature-256") {
-        let signature = signature.to_str().ok().and_then(|text| text.strip_prefix("sha256="));
-        let Some(mut signed) = signature.and_then(|text| secret.check(text)) else {
+    if let Some(signature) = signature(headers) {
+        let Some(mut signed) = signature.and_then(|hex| secret.check(hex)) else {
             return Ok(false);
         };
         let mut read = 0;

@@ -16,7 +16,11 @@ use super::program::{local, quiet_ssh, remote, run};
 /// How long a call may take that touches only this disk.
 const LOCAL: Duration = Duration::from_secs(300);
 /// How long a git that outlived the docent that started it may still move files.
-const OUTLIVED: Duration = Duration::from_secs(5);
+const OUTLIVED: Duration = Duration::from_secs(3);
+/// Lock files, inside `.git`, of what moves files, and of what fetches.
+const LOCKS_OF_FILES: [&str; 2] = ["index.lock", "refs/docent/shown.lock"];
+const LOCKS_OF_FETCHES: [&str; 4] =
+    ["shallow.lock", "refs/docent/fetched.lock", "packed-refs.lock", "gc.pid.lock"];
 /// Inside `.git`: says what the clone is of. Written last, when it is whole.
 const MARK: &str = "docent";
 const FETCHED: &str = "refs/docent/fetched";
@@ -52,7 +56,7 @@ impl Checkout {
             self.make()?;
             return Ok(None);
         }
-        self.unlock();
+        self.unlock(&LOCKS_OF_FILES);
         let Some(commit) = self.commit_of(SHOWN) else { return Ok(None) };
         self.reset_to(&commit)?;
         Ok(Some(commit))
@@ -69,6 +73,7 @@ impl Checkout {
             Some(full) if full.starts_with("refs/") => full.to_owned(),
             Some(branch) => format!("refs/heads/{branch}"),
         };
+        self.unlock(&LOCKS_OF_FETCHES);
         let mut command = remote(&self.tree, self.address.protocols());
         if self.address.may_be_ssh() {
             quiet_ssh(&mut command, &self.tree);
@@ -80,7 +85,7 @@ impl Checkout {
             .arg("--")
             .arg(self.address.as_str())
             .arg(format!("+{reference}:{FETCHED}"));
-        run(command, self.patience, progress)?;
+        run(command, self.patience, progress).map_err(|error| asked(self.told(error)))?;
         let commit = self.commit_of(FETCHED).context("what was fetched is no commit")?;
         let folder = &self.folder;
         ensure!(
@@ -167,17 +172,16 @@ impl Checkout {
         run(command, LOCAL, &|_| {}).ok()
     }
 
-    /// Takes away the lock that a git left which was killed with the docent that started it. One
-    /// that goes on gets the time to end.
-    fn unlock(&self) {
-        let lock = self.tree.join(".git").join("index.lock");
+    /// Takes away the locks that a git left which was killed with the docent that started it. One
+    /// that goes on gets the time to end. Of each kind there is one at a time in this process.
+    fn unlock(&self, locks: &[&str]) {
         let started = Instant::now();
-        while lock.exists() {
-            if started.elapsed() > OUTLIVED {
-                let _ = std::fs::remove_file(&lock);
-                return;
+        for lock in locks.iter().map(|lock| self.tree.join(".git").join(lock)) {
+            while lock.exists() && started.elapsed() < OUTLIVED {
+                std::thread::sleep(Duration::from_millis(20));
             }
-            std::thread::sleep(Duration::from_millis(20));
+            // Nearly always it is not there.
+            let _ = std::fs::remove_file(&lock);
         }
     }
 
@@ -204,6 +208,20 @@ impl Checkout {
         let path = self.tree.display().to_string();
         anyhow!("{}", format!("{error:#}").replace(&path, "the clone"))
     }
+}
+
+/// What to do where git would have asked somebody at a keyboard.
+fn asked(error: anyhow::Error) -> anyhow::Error {
+    let said = error.to_string();
+    let asks =
+        ["terminal prompts disabled", "Authentication failed", "Permission denied (publickey"];
+    if asks.iter().any(|words| said.contains(words)) {
+        return error.context(
+            "the server wants to know who asks: set token_file, a credential helper of git, or an \
+             ssh key without a passphrase",
+        );
+    }
+    error
 }
 
 /// Whether a text can be the name of a branch, or a full name such as `refs/tags/v2`.

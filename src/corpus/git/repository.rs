@@ -245,7 +245,7 @@ impl Repository {
             tracing::info!(%collection, %commit, "the repository can be pulled again");
         }
         if moved {
-            tracing::info!(%collection, %commit, "another commit is checked out");
+            tracing::info!(%collection, %commit, "a new commit is checked out");
         }
     }
 

@@ -142,6 +142,8 @@ fn webhooks_prove_that_they_know_the_secret() {
     let signed = format!("X-Hub-Signature-256: sha256={signature}\r\n");
     for (headers, body) in [
         (signed.clone(), "Hello, World!"),
+        (format!("X-Hub-Signature: sha1=00\r\n{signed}"), "Hello, World!"),
+        (format!("X-Hub-Signature: sha256={signature}\r\n"), "Hello, World!"),
         (format!("X-Gitlab-Token: {SECRET}\r\nX-Gitlab-Event: Push Hook\r\n"), "{}"),
         (format!("Authorization: Bearer {SECRET}\r\n"), ""),
     ] {

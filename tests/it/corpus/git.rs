@@ -84,7 +84,9 @@ fn half_a_checkout_is_brought_into_order() {
     std::fs::remove_file(root.join("b.md")).expect("a file is removed");
     std::fs::remove_dir_all(root.join("docs")).expect("a folder is removed");
     std::fs::write(root.join("docs"), "a file in its place").expect("a file is written");
-    std::fs::write(root.join(".git/index.lock"), "half").expect("a file is written");
+    for lock in ["index.lock", "shallow.lock", "refs/docent/fetched.lock"] {
+        std::fs::write(root.join(".git").join(lock), "half").expect("a file is written");
+    }
     let address = upstream.path().display().to_string();
     let again = Repository::new(options(&address, dir.path()));
     assert_eq!(again.settle().expect("it is mended"), commit);
@@ -92,6 +94,11 @@ fn half_a_checkout_is_brought_into_order() {
     assert_eq!(read(&again, "b.md"), "# B\n");
     assert_eq!(read(&again, "docs/c.md"), "# C\n");
     assert_eq!(read(&again, "new.md"), "gone");
+    // A fetch that was killed leaves locks, too.
+    upstream.write("a.md", "# Next\n");
+    let next = upstream.commit();
+    assert_eq!(pull(&again), Some(next));
+    assert_eq!(read(&again, "a.md"), "# Next\n");
 }
 
 #[test]
