@@ -123,7 +123,7 @@ pub(super) fn repositories(settings: &Settings) -> anyhow::Result<Vec<Arc<Reposi
 ///
 /// # Errors
 ///
-/// What the disk says. A pull that is wanted in any case and fails; one that fails while there is
+/// There is no git; what the disk says. A pull that is wanted in any case and fails; one that fails while there is
 /// nothing else to serve: with other collections it is tried again later.
 pub(super) fn prepare(
     repositories: &[Arc<Repository>],
@@ -132,6 +132,9 @@ pub(super) fn prepare(
     pull: Pull,
     show: bool,
 ) -> anyhow::Result<()> {
+    if !repositories.is_empty() {
+        git::check_program()?;
+    }
     let mut missing = Vec::new();
     for repository in repositories {
         let commit = match (repository.settle()?, pull) {

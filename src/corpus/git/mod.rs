@@ -24,6 +24,7 @@ mod repository;
 
 pub use address::Address;
 pub use checkout::{check_branch, check_folder};
+pub use program::check_program;
 pub use repository::{Options, Repository, Standing};
 
 /// Characters of a commit that people and models are shown; git's own choice for large repositories.

@@ -19,6 +19,17 @@ const KEPT: usize = 16 * 1024;
 /// Characters of its words that are told on.
 const TOLD: usize = 300;
 
+/// Whether the program is there.
+///
+/// # Errors
+///
+/// It is not, and how to get it.
+pub fn check_program() -> anyhow::Result<()> {
+    let mut command = Command::new("git");
+    command.arg("--version").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    run(command, GRACE, &|_| {}).map(drop)
+}
+
 /// What holds for every call. Nothing is run that a repository, or a setting of the operator's own
 /// work, brings along: hooks, monitors of files, submodules, upkeep in the background.
 const ALWAYS: [&str; 8] = [

@@ -325,10 +325,14 @@ fn settings_of_repositories_are_checked_at_the_start_and_show_no_secret() {
 #[test]
 fn without_git_the_start_says_how_to_get_it() {
     let dir = tempfile::tempdir().expect("a folder");
-    settings(dir.path(), "git = \"https://example.com/docs.git\"");
-    let mut index = command(dir.path(), &["index"]);
-    index.env("PATH", dir.path());
-    let said = fails(&mut index);
-    assert!(said.contains("the program git is not here"), "{said}");
-    assert!(said.contains("apt install git"), "{said}");
+    write(dir.path(), "docs/a.md", "# A\n");
+    let https = "git = \"https://example.com/docs.git\"\nname = \"other\"";
+    settings(dir.path(), &format!("path = \"docs\"\n[[collections]]\n{https}"));
+    for words in [&["index"][..], &["serve", "--listen", "127.0.0.1:0"]] {
+        let mut command = command(dir.path(), words);
+        command.env("PATH", dir.path());
+        let said = fails(&mut command);
+        assert!(said.starts_with("docent: the program git is not here"), "{said}");
+        assert!(said.contains("apt install git"), "{said}");
+    }
 }
