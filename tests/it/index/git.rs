@@ -82,6 +82,8 @@ fn a_repository_is_pulled_on_time() {
     let search = Search { query: "zebra".into(), limit: 1, ..Search::default() };
     let snapshot = followed.index.snapshot();
     assert_eq!(snapshot.search(&search).expect("an answer").hits.len(), 1);
+    // Who may not see the collection does not see its commit either.
+    assert!(snapshot.only(&["other".to_owned()]).stamp().commits.is_empty());
     // A commit that changes no page is told, too, and other processes see it.
     let beside = Index::open(followed.dir.path(), &followed.collections).expect("it opens");
     upstream.write("code.rs", "fn main() {}\n");
