@@ -10,7 +10,7 @@ use super::times;
 use crate::config::{self, Settings};
 use crate::mcp::{self, Account, Client, Feedback, Observer, Outcome};
 use crate::store::{CallRow, FeedbackRow, UsageStore};
-use crate::usage::{Gauges, Metrics, Policy, Queries, Recorder};
+use crate::usage::{Cloned, Gauges, Metrics, Policy, Queries, Recorder};
 
 /// Is told of every call.
 pub(super) struct Observed {
@@ -74,7 +74,15 @@ impl Observed {
     pub(super) fn gauges(&self, docs: &mcp::Docs) -> Gauges {
         let snapshot = docs.snapshot();
         let stamp = snapshot.stamp();
+        let clones = docs.standings().into_iter().map(|it| Cloned {
+            pulls: vec![("moved", it.moved), ("unchanged", it.unchanged), ("failed", it.failed)],
+            collection: it.collection,
+            commit: it.commit,
+            pulled: it.pulled,
+            failing: it.failing,
+        });
         Gauges {
+            clones: clones.collect(),
             pages: stamp.collections.clone(),
             sections: stamp.sections,
             index_bytes: snapshot.bytes(),

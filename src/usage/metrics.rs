@@ -2,7 +2,7 @@
 //! repeats what one sent.
 
 use std::fmt::Write;
-use std::sync::atomic::AtomicI64;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -23,10 +23,28 @@ const HITS: [f64; 7] = [0.0, 1.0, 2.0, 3.0, 6.0, 10.0, 20.0];
 type One = [(&'static str, &'static str); 1];
 type Two = [(&'static str, &'static str); 2];
 type Named = [(&'static str, String); 1];
+type NamedTwice = [(&'static str, String); 2];
+
+/// How a collection stands that is a git repository.
+#[derive(Debug, Clone, Default)]
+pub struct Cloned {
+    /// Name of the collection.
+    pub collection: String,
+    /// The commit that is served.
+    pub commit: Option<String>,
+    /// When a pull last succeeded, in seconds since 1970.
+    pub pulled: Option<u64>,
+    /// Whether the last pull failed.
+    pub failing: bool,
+    /// Pulls by outcome, since the start.
+    pub pulls: Vec<(&'static str, u64)>,
+}
 
 /// How things stand when somebody looks.
 #[derive(Debug, Clone, Default)]
 pub struct Gauges {
+    /// Collections that are git repositories.
+    pub clones: Vec<Cloned>,
     /// Pages of each collection, by its name.
     pub pages: Vec<(String, u64)>,
     /// Sections of all pages.
@@ -76,6 +94,10 @@ struct Standing {
     waiting: Gauge,
     listeners: Gauge,
     unwritten: Gauge,
+    commits: Family<NamedTwice, Gauge>,
+    pulled: Family<Named, Gauge>,
+    failing: Family<Named, Gauge>,
+    pulls: Family<NamedTwice, Counter>,
 }
 
 impl Default for Metrics {
@@ -238,6 +260,17 @@ impl Standing {
         registry.register("listeners", help, self.listeners.clone());
         let help = "Events of the usage that are not on the disk yet";
         registry.register("usage_unwritten", help, self.unwritten.clone());
+        let help = "Always 1: the commit that is served of a git repository";
+        registry.register("git_commit", help, self.commits.clone());
+        let help = "When a pull last succeeded, in seconds since 1970";
+        registry.register_with_unit(
+            "git_pulled_timestamp",
+            help,
+            Unit::Seconds,
+            self.pulled.clone(),
+        );
+        registry.register("git_failing", "1 while pulls fail", self.failing.clone());
+        registry.register("git_pulls", "Pulls, by outcome", self.pulls.clone());
     }
 
     fn set(&self, gauges: &Gauges) {
@@ -254,6 +287,23 @@ impl Standing {
         self.waiting.set(number(gauges.waiting as u64));
         self.listeners.set(number(gauges.listeners as u64));
         self.unwritten.set(number(gauges.unwritten as u64));
+        // The commit before is not served any more.
+        self.commits.clear();
+        for Cloned { collection, commit, pulled, failing, pulls } in &gauges.clones {
+            let of = ("collection", collection.clone());
+            if let Some(commit) = commit {
+                let labels = [of.clone(), ("commit", commit.clone())];
+                self.commits.get_or_create(&labels).set(1);
+            }
+            if let Some(pulled) = pulled {
+                self.pulled.get_or_create(&[of.clone()]).set(number(*pulled));
+            }
+            self.failing.get_or_create(&[of.clone()]).set(i64::from(*failing));
+            for (outcome, count) in pulls {
+                let labels = [of.clone(), ("outcome", (*outcome).to_owned())];
+                self.pulls.get_or_create(&labels).inner().store(*count, Ordering::Relaxed);
+            }
+        }
     }
 }
 
@@ -270,7 +320,14 @@ mod tests {
         metrics.reloaded("changed");
         metrics.refused("full");
         metrics.heard("stale");
-        let gauges = Gauges { pages: vec![("docs".into(), 1)], ..Gauges::default() };
+        let cloned = Cloned {
+            commit: Some("0123456789ab".into()),
+            pulled: Some(1),
+            pulls: vec![("failed", 1)],
+            ..Cloned::default()
+        };
+        let pages = vec![("docs".into(), 1)];
+        let gauges = Gauges { pages, clones: vec![cloned], ..Gauges::default() };
         let text = metrics.render(&gauges, false);
         let names = |text: &str| -> std::collections::BTreeSet<String> {
             let rest = text.split("docent_").skip(1);
@@ -315,6 +372,16 @@ mod tests {
             following: true,
             ..Gauges::default()
         };
+        let cloned = |commit: &str, failing| Cloned {
+            collection: "guide".into(),
+            commit: Some(commit.into()),
+            pulled: Some(9),
+            failing,
+            pulls: vec![("moved", 2)],
+        };
+        let before = Gauges { clones: vec![cloned("before", true)], ..gauges.clone() };
+        metrics.render(&before, false);
+        let gauges = Gauges { clones: vec![cloned("after", false)], ..gauges };
         for open_metrics in [false, true] {
             let text = metrics.render(&gauges, open_metrics);
             for line in [
@@ -331,6 +398,10 @@ mod tests {
                 "docent_index_pages{collection=\"a \\\"quoted\\\" name\"} 7",
                 "docent_index_age_seconds 5",
                 "docent_following 1",
+                "docent_git_commit{collection=\"guide\",commit=\"after\"} 1",
+                "docent_git_pulled_timestamp_seconds{collection=\"guide\"} 9",
+                "docent_git_failing{collection=\"guide\"} 0",
+                "docent_git_pulls_total{collection=\"guide\",outcome=\"moved\"} 2",
                 concat!("docent_build_info{version=\"", env!("CARGO_PKG_VERSION"), "\"} 1"),
             ] {
                 assert!(text.lines().any(|it| it == line), "{line} is not in\n{text}");
@@ -340,6 +411,7 @@ mod tests {
             assert!(bucket.is_some_and(|line| line.ends_with("} 0")), "{text}");
             let bucket = text.lines().find(|line| line.contains("le=\"0.0005\""));
             assert!(bucket.is_some_and(|line| line.ends_with("} 2")), "{text}");
+            assert!(!text.contains("before"), "{text}");
             assert_eq!(text.ends_with("# EOF\n"), open_metrics);
         }
         drop(open);
