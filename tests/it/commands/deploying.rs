@@ -8,27 +8,40 @@ use crate::harness::{docent, write};
 const SETTINGS: &str = include_str!("../../../deploy/docent.toml");
 
 #[test]
-fn the_manual_shows_every_file() {
+fn the_manual_shows_what_a_machine_without_containers_needs() {
     let manual = include_str!("../../../corpus/public.md");
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy");
-    let mut files = 0;
-    for entry in std::fs::read_dir(folder).expect("the folder").flatten() {
-        let text = std::fs::read_to_string(entry.path()).expect("text");
-        assert!(manual.contains(&format!("\n{text}```\n")), "{:?}", entry.file_name());
-        files += 1;
+    for file in ["docent.toml", "docent.service", "Caddyfile", "nginx.conf"] {
+        let text = std::fs::read_to_string(folder.join(file)).expect("text");
+        assert!(manual.contains(&format!("\n{text}```\n")), "{file}");
     }
-    assert_eq!(files, 4);
+}
+
+/// The settings in the manifest, without the manifest.
+fn of_manifest() -> String {
+    let manifest = include_str!("../../../deploy/kubernetes/configmap.yaml");
+    let (_, settings) = manifest.split_once("  docent.toml: |\n").expect("the settings");
+    settings.lines().map(|line| format!("{}\n", line.strip_prefix("    ").unwrap_or(line))).collect()
 }
 
 #[test]
-fn the_settings_are_taken() {
-    let dir = tempfile::tempdir().expect("a folder");
-    write(dir.path(), "srv/index.md", "# Docs\n");
-    write(dir.path(), "client-secret", "of the provider\n");
-    let here = SETTINGS.replace("/srv/docs", "srv").replace("/var/lib/docent", "data");
-    write(dir.path(), "docent.toml", &here);
-    let output = docent().current_dir(dir.path()).arg("config").output().expect("docent runs");
-    assert!(output.status.success(), "{}", errors(&output));
-    let shown = String::from_utf8(output.stdout).expect("text");
-    assert!(shown.contains("access = \"google\"") && !shown.contains("of the provider"), "{shown}");
+fn all_settings_are_taken() {
+    let docker = include_str!("../../../deploy/compose.toml").to_owned();
+    for settings in [SETTINGS.to_owned(), docker, of_manifest()] {
+        let dir = tempfile::tempdir().expect("a folder");
+        write(dir.path(), "srv/index.md", "# Docs\n");
+        write(dir.path(), "client-secret", "of the provider\n");
+        let here = settings.replace("/docs/current/docs", "srv").replace("/srv/docs", "srv");
+        let here = here.replace("\"/docs\"", "\"srv\"").replace("/var/lib/docent", "data");
+        write(dir.path(), "docent.toml", &here);
+        let mut command = docent();
+        if !settings.contains("client_secret_file") {
+            command.env("DOCENT_CLIENT_SECRET_FILE", "client-secret");
+        }
+        let output = command.current_dir(dir.path()).arg("config").output().expect("docent runs");
+        assert!(output.status.success(), "{}\n{settings}", errors(&output));
+        let shown = String::from_utf8(output.stdout).expect("text");
+        assert!(shown.contains("access = \"google\""), "{shown}");
+        assert!(!shown.contains("of the provider"), "{shown}");
+    }
 }

@@ -1,0 +1,45 @@
+# The unit: systemd reads it, rates its confinement, and lets docent do what it does.
+
+packages systemd-analyze:systemd strace:strace pkill:procps
+
+unit="$root/deploy/docent.service"
+sed "s#/usr/local/bin/docent#$work/docent#" "$unit" >"$work/docent.service"
+sed 's/^ProtectHome=/ProtectHom=/' "$work/docent.service" >"$work/misspelt.service"
+check "systemd unit" silent systemd-analyze verify "$work/docent.service"
+check "systemd finds a mistake" fails_with ProtectHom bash -c 'said=$(systemd-analyze verify "$1" 2>&1); echo "$said"; [[ -z $said ]]' bash "$work/misspelt.service"
+# 10 is no confinement at all; what is left is the internet, which docent is for.
+check "systemd exposure is at most 2.0 of 10" systemd-analyze security --offline=true --threshold=20 "$work/docent.service"
+
+# Every call that docent and its children make is one that the unit allows.
+cat >"$work/docent.toml" <<TOML
+data_dir = "$work/data"
+listen = "127.0.0.1:$(free_port)"
+[[collections]]
+name = "docs"
+path = "$work/docs"
+TOML
+cp -r "$root/corpus" "$work/docs"
+address=$(sed -n 's/^listen = "\(.*\)"/\1/p' "$work/docent.toml")
+strace --follow-forks --quiet=all --output "$work/calls" "$work/docent" serve --config "$work/docent.toml" >"$work/log" 2>&1 &
+started+=($!)
+check "systemd docent is traced" eventually "$work/docent" health --config "$work/docent.toml"
+traced() {
+  python3 - "$address" <<'PYTHON'
+import json, sys, urllib.request
+body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "search", "arguments": {"query": "port"}}})
+head = {"Content-Type": "application/json", "Accept": "application/json, text/event-stream"}
+answer = urllib.request.urlopen(urllib.request.Request(f"http://{sys.argv[1]}/mcp", body.encode(), head))
+assert "results" in answer.read().decode()
+PYTHON
+  # A page that changes, settings that are read again, and the end.
+  printf '# New\n\nThe okapi.\n' >"$work/docs/new.md"
+  eventually grep -q "docs changed" "$work/log"
+  pkill -HUP --parent "${started[0]}"
+  eventually grep -q "settings" "$work/log"
+  pkill -TERM --parent "${started[0]}"
+}
+check "systemd docent does its work" traced
+# strace ends as docent does. Not by check, whose subshell is not the parent.
+if wait "${started[0]}"; then echo "ok systemd docent ends"; else echo "FAIL systemd docent ends"; fi
+started=()
+check "systemd allows every call of docent" python3 "$here/syscalls.py" "$work/docent.service" "$work/calls"
