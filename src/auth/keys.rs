@@ -94,6 +94,15 @@ impl Keys {
         Keys { listed, ..self }
     }
 
+    /// These keys, with others that a deployment brings along than before.
+    ///
+    /// # Errors
+    ///
+    /// The store cannot be read.
+    pub fn anew(&self, listed: Listed) -> anyhow::Result<Keys> {
+        Ok(Keys::open(self.store.clone())?.with(listed))
+    }
+
     /// Who shows this key at this time (seconds since 1970). What anybody changed before is known: a
     /// key that was revoked on the command line is refused by the next call.
     ///

@@ -11,19 +11,60 @@ use crate::config::{
 };
 
 /// Prints the settings as TOML with the origin behind each value, then what `serve` would refuse
-/// of them.
-pub(super) fn run(settings: &Settings) -> anyhow::Result<()> {
+/// of them; with `check`, that alone.
+pub(super) fn run(settings: &Settings, check: bool) -> anyhow::Result<()> {
+    if check {
+        serve::check(settings)?;
+        let file = settings.file.as_deref().map(|file| format!("{}: ", file.display()));
+        let file = file.unwrap_or_default();
+        return Ok(writeln!(std::io::stdout().lock(), "{file}these settings can be served with")?);
+    }
     let collections = collections::collections(settings);
     let names = collections.iter().flatten().map(|collection| collection.name.clone()).collect();
     write!(std::io::stdout().lock(), "{}", show(settings, names)?)?;
     serve::check(settings)
 }
 
+/// A setting as it is shown.
+pub(super) struct Row {
+    /// Its key in `docent.toml`.
+    pub(super) name: String,
+    /// Its value, as TOML.
+    pub(super) value: String,
+    source: String,
+}
+
+/// Every setting, and the collections as a single one.
+pub(super) fn rows(settings: &Settings) -> anyhow::Result<Vec<Row>> {
+    let mut rows = values(settings);
+    let value = toml::Value::try_from(&settings.collections)?.to_string();
+    rows.push(Row { name: "collections".into(), value, source: String::new() });
+    Ok(rows)
+}
+
 /// `names` are those that the collections go by, if all of them are well.
 fn show(settings: &Settings, names: Vec<String>) -> anyhow::Result<String> {
-    let mut lines: Vec<(String, String)> = Vec::new();
+    let rows = values(settings);
+    let lines = rows.iter().map(|row| (format!("{} = {}", row.name, row.value), &row.source));
+    let lines: Vec<_> = lines.collect();
+    let width = lines.iter().map(|(line, _)| line.chars().count()).max().unwrap_or(0).min(60);
+    let mut out: String =
+        lines.iter().map(|(line, source)| format!("{line:width$}  # {source}\n")).collect();
+    let mut names = names.into_iter();
+    for written in &settings.collections {
+        let name = names.next().or_else(|| written.name.clone());
+        let collection = CollectionSettings { name, ..written.clone() };
+        out.push_str("\n[[collections]]\n");
+        out.push_str(&toml::to_string(&collection)?);
+    }
+    Ok(out)
+}
+
+/// Every setting but the collections.
+fn values(settings: &Settings) -> Vec<Row> {
+    let mut rows = Vec::new();
     let mut add = |name: &str, value: toml::Value, source: String| {
-        lines.push((format!("{name} = {value}"), source));
+        rows.push(Row { name: name.to_owned(), value: value.to_string(), source });
     };
     let (value, source) = text(&settings.data_dir, |dir| dir.display().to_string());
     add("data_dir", value, source);
@@ -80,17 +121,7 @@ fn show(settings: &Settings, names: Vec<String>) -> anyhow::Result<String> {
     add("allowed_hosts", value, source);
     let (value, source) = list(&settings.allowed_origins);
     add("allowed_origins", value, source);
-    let width = lines.iter().map(|(line, _)| line.chars().count()).max().unwrap_or(0).min(60);
-    let mut out: String =
-        lines.iter().map(|(line, source)| format!("{line:width$}  # {source}\n")).collect();
-    let mut names = names.into_iter();
-    for written in &settings.collections {
-        let name = names.next().or_else(|| written.name.clone());
-        let collection = CollectionSettings { name, ..written.clone() };
-        out.push_str("\n[[collections]]\n");
-        out.push_str(&toml::to_string(&collection)?);
-    }
-    Ok(out)
+    rows
 }
 
 /// What the owner of the docs learns.

@@ -8,6 +8,8 @@ mod config;
 mod connect;
 mod door;
 mod eval;
+mod exported;
+mod health;
 mod index;
 mod key;
 mod live;
@@ -16,6 +18,7 @@ mod model;
 mod observe;
 mod once;
 mod repositories;
+mod reload;
 mod sarif;
 mod search;
 mod serve;
@@ -64,7 +67,7 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> Result<ExitCode, Failur
     }
     let settings = |docs: Option<&Path>| Settings::resolve(&arguments.flags, inner, docs);
     match &arguments.command {
-        Command::Serve(docs) => serve::run(&settings(docs.docs.as_deref())?),
+        Command::Serve(docs) => serve::run(&|| settings(docs.docs.as_deref())),
         Command::Stdio(docs) => stdio::run(&settings(docs.docs.as_deref())?),
         Command::Index(index) => index::run(&settings(index.docs.as_deref())?, index.json),
         Command::Search(search) => search::run(&settings(search.docs.as_deref())?, search),
@@ -85,7 +88,10 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> Result<ExitCode, Failur
                 client.as_deref().map(str::parse).transpose().map_err(anyhow::Error::from)?;
             connect::run(client, &settings(docs.as_deref())?, *key)
         }
-        Command::Config(docs) => config::run(&settings(docs.docs.as_deref())?),
+        Command::Config(asked) => config::run(&settings(asked.docs.as_deref())?, asked.check),
+        Command::Health(docs) => health::run(&settings(docs.docs.as_deref())?),
+        Command::Completions { shell } => exported::completions(*shell),
+        Command::Man { folder } => exported::man(folder),
     }?;
     Ok(ExitCode::SUCCESS)
 }

@@ -8,7 +8,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use super::observe::Observed;
-use super::{collections, connect, door, key, live, log, observe};
+use super::{collections, connect, door, key, live, log, observe, reload};
 use crate::auth::HookSecret;
 use crate::config::{Access, OnLimit, Setting, Settings};
 use crate::corpus::git::Repository;
@@ -17,11 +17,12 @@ use crate::limits::Limit;
 use crate::mcp::Docs;
 
 /// Runs until it is told to stop.
-pub(super) fn run(settings: &Settings) -> anyhow::Result<()> {
-    let _log = log::start(settings)?;
-    check(settings)?;
+pub(super) fn run(read: &reload::Read<'_>) -> anyhow::Result<()> {
+    let settings = read()?;
+    let _log = log::start(&settings)?;
+    check(&settings)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(serve(settings))
+    runtime.block_on(serve(&settings, read))
 }
 
 /// Finds every mistake in the settings that can be found before anything is begun.
@@ -48,7 +49,9 @@ pub(super) fn check(settings: &Settings) -> anyhow::Result<()> {
     collections::collections(settings).map(drop)
 }
 
-async fn serve(settings: &Settings) -> anyhow::Result<()> {
+async fn serve(settings: &Settings, read: &reload::Read<'_>) -> anyhow::Result<()> {
+    // Before the index is made, which may take a while: a signal that nobody waits for ends docent.
+    let requests = reload::Requests::new()?;
     // The port first: nobody should wait for an index to learn that it is taken.
     let listener = listen(settings.listen.value).await?;
     let address = listener.local_addr()?;
@@ -63,7 +66,7 @@ async fn serve(settings: &Settings) -> anyhow::Result<()> {
     }
     let clock = http::system_clock();
     let rules = door::rules(settings, limits(settings)?, &clock)?;
-    let (sign_in, proxies) = (rules.sign_in.clone(), rules.trusted_proxies.clone());
+    let sign_in = rules.sign_in.clone();
     let observed = observe::start(settings, rules.metrics.clone())?;
     // Behind a closed door there are no pages for people: hits then name the resource.
     let shown = (settings.access.value == Access::Open).then(|| web.clone());
@@ -81,7 +84,8 @@ async fn serve(settings: &Settings) -> anyhow::Result<()> {
         hooks: hooks(settings, &docs)?,
     };
     let streams = CancellationToken::new();
-    let router = http::router(&options, streams.clone())?;
+    let (router, server) = http::reloadable(&options, streams.clone())?;
+    let reloading = reload::Reloading::new(read, server, settings)?;
     welcome(settings, &options, &web, &connect::line(settings, address)?)?;
     if let Some(listener) = for_metrics {
         serve_metrics(listener, &observed, &docs)?;
@@ -95,9 +99,11 @@ async fn serve(settings: &Settings) -> anyhow::Result<()> {
         // Subscriptions get their final result before their streams are cut.
         docs.close();
     };
-    let listening = http::Listening::new(listener, tls).behind(&proxies);
-    let listening = listening.counted_in(observed.metrics().clone());
-    let served = http::serve(listening, router, options.patience, streams, shutdown).await;
+    let listening = http::Listening::new(listener, tls).before(options.door);
+    let served = tokio::select! {
+        ended = http::serve(listening, router, options.patience, streams, shutdown) => ended,
+        never = reloading.run(requests) => never,
+    };
     tokio::task::block_in_place(|| observed.close());
     served
 }
@@ -145,12 +151,17 @@ fn tls(settings: &Settings) -> anyhow::Result<Option<http::Tls>> {
         (Some(_), None) => bail!("tls.certificate is set without tls.key, its private key"),
         (None, Some(_)) => bail!("tls.key is set without tls.certificate"),
     };
+    let host = tls_host(settings)?;
+    http::Tls::open(certificate, key, host).map(Some)
+}
+
+/// The name that the certificate of the settings is for.
+pub(super) fn tls_host(settings: &Settings) -> anyhow::Result<&str> {
     let host = settings.public_url.value.as_deref().and_then(https_host);
-    let host = host.context(
+    host.context(
         "tls: public_url has to be the https address that the certificate is for, such as \
          https://docs.example.com",
-    )?;
-    http::Tls::open(certificate, key, host).map(Some)
+    )
 }
 
 /// Says that something in front has to speak https, if nothing here does and nothing is known to.
@@ -174,7 +185,7 @@ fn https_host(url: &str) -> Option<&str> {
 }
 
 /// The limits of the settings.
-fn limits(settings: &Settings) -> anyhow::Result<http::Rules> {
+pub(super) fn limits(settings: &Settings) -> anyhow::Result<http::Rules> {
     let limit = |name: &str, setting: &Setting<String>| -> anyhow::Result<Limit> {
         setting.value.parse().with_context(|| format!("{}: limits.{name}", setting.source))
     };

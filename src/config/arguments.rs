@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
+use clap_complete::Shell;
 
 /// Turns folders of Markdown docs into an MCP server.
 #[derive(Debug, Parser)]
@@ -57,7 +58,29 @@ pub enum Command {
         key: bool,
     },
     /// Show the effective settings and where each value comes from
-    Config(Docs),
+    Config(ConfigArguments),
+    /// Ask the server of these settings whether it is ready, for containers and scripts
+    Health(Docs),
+    /// Print the completions of a shell
+    Completions {
+        /// Which shell
+        shell: Shell,
+    },
+    /// Write a manual page for every command
+    Man {
+        /// Folder for the pages; made if it is not there
+        folder: PathBuf,
+    },
+}
+
+/// Arguments of `docent config`.
+#[derive(Debug, Args)]
+pub struct ConfigArguments {
+    /// Docs folder; without it, docent.toml in the current folder says what to serve
+    pub docs: Option<PathBuf>,
+    /// Only say whether the server would take them
+    #[arg(long)]
+    pub check: bool,
 }
 
 /// Which docs.

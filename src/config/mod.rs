@@ -5,6 +5,7 @@
 
 mod arguments;
 mod door;
+mod exported;
 mod file;
 mod git;
 mod owner;
@@ -14,8 +15,12 @@ pub use arguments::{
     AddArguments, Arguments, AuditArguments, CheckArguments, Command, Docs, Ended, EvalArguments,
     Flags, IndexArguments, KeyAction, Lifetime, ModelAction, SearchArguments, SignInAction,
     UsageArguments,
+    AddArguments, Arguments, AuditArguments, CheckArguments, Command, ConfigArguments, Docs, Ended,
+    EvalArguments, Flags, IndexArguments, KeyAction, Lifetime, ModelAction, SearchArguments,
+    SignInAction,
 };
 pub use door::{ExternalSettings, SecretText, SignInSettings};
+pub use exported::{completions, pages};
 pub use file::CollectionSettings;
 pub use git::GitSettings;
 pub use owner::{OwnerSettings, Queries};

@@ -31,6 +31,7 @@ use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
 use super::client::{self, Peer};
+use super::door::Door;
 use super::rest;
 use super::tls::Tls;
 use crate::limits::{Full, Place, Places};
@@ -92,25 +93,20 @@ pub struct Listening {
     tls: Option<Tls>,
     /// From where there may be as many as there is room for.
     uncounted: Vec<IpNet>,
-    metrics: Arc<Metrics>,
+    /// Knows the proxies, which bring the connections of many, and where connections are counted.
+    door: Option<Arc<Door>>,
 }
 
 impl Listening {
     /// Encrypted with TLS if there is a certificate.
     pub fn new(socket: TcpListener, tls: Option<Tls>) -> Listening {
-        Listening { socket, tls, uncounted: LOOPBACK.to_vec(), metrics: Arc::default() }
+        Listening { socket, tls, uncounted: LOOPBACK.to_vec(), door: None }
     }
 
-    /// Counted here.
-    pub fn counted_in(self, metrics: Arc<Metrics>) -> Listening {
-        Listening { metrics, ..self }
-    }
-
-    /// Behind these proxies: each brings the connections of many, which are not counted as those of
-    /// one network.
-    pub fn behind(mut self, proxies: &[IpNet]) -> Listening {
-        self.uncounted.extend(proxies);
-        self
+    /// In front of this door: the connections that its proxies bring are those of many, and not
+    /// counted as those of one network.
+    pub fn before(self, door: Arc<Door>) -> Listening {
+        Listening { door: Some(door), ..self }
     }
 }
 
@@ -131,13 +127,14 @@ pub async fn serve(
     streams: CancellationToken,
     shutdown: impl Future<Output = ()>,
 ) -> anyhow::Result<()> {
-    let Listening { socket: listener, tls, uncounted, metrics } = listening.into();
+    let Listening { socket: listener, tls, uncounted, door } = listening.into();
     let server = Arc::new(Server {
         router,
         tls,
         patience,
         uncounted,
-        metrics,
+        metrics: door.as_ref().map(|door| door.rules().metrics.clone()).unwrap_or_default(),
+        door,
         networks: Places::new(patience.connections_each),
         calls: TaskTracker::new(),
         draining: CancellationToken::new(),
@@ -195,6 +192,7 @@ struct Server {
     /// From where connections are not counted.
     uncounted: Vec<IpNet>,
     metrics: Arc<Metrics>,
+    door: Option<Arc<Door>>,
     /// The connections of all other networks.
     networks: Arc<Places<IpNet>>,
     /// Requests whose answer's head is not there yet: streams do not count.
@@ -210,7 +208,8 @@ impl Server {
     fn place_of(&self, peer: IpAddr) -> Result<Option<Place<IpNet>>, Full> {
         // A socket that is open to both families names one address in two forms.
         let peer = peer.to_canonical();
-        let is_counted = !client::is_trusted(peer, &self.uncounted);
+        let is_proxy = self.door.as_ref().is_some_and(|door| door.trusts(peer));
+        let is_counted = !is_proxy && !client::is_trusted(peer, &self.uncounted);
         is_counted.then(|| self.networks.take(client::network(peer))).transpose()
     }
 }
@@ -439,6 +438,7 @@ mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     use super::*;
+    use crate::http::Rules;
 
     /// Whether a connection is served, which stays open then.
     async fn connect(address: std::net::SocketAddr) -> Option<TcpStream> {
@@ -483,9 +483,11 @@ mod tests {
 
     #[tokio::test]
     async fn this_machine_and_proxies_have_as_many_as_there_is_room_for() {
-        let proxies = ["127.0.0.1/32".parse().unwrap()];
+        let trusted_proxies = vec!["127.0.0.1/32".parse().unwrap()];
+        let rules = Rules { trusted_proxies, ..Rules::default() };
+        let door = Arc::new(Door::new(rules, crate::http::system_clock()));
         let bare = |listening| Listening { uncounted: Vec::new(), ..listening };
-        for address in [listen(|it| it).await, listen(|it| bare(it).behind(&proxies)).await] {
+        for address in [listen(|it| it).await, listen(|it| bare(it).before(door.clone())).await] {
             let mut open = Vec::new();
             for _ in 0..10 {
                 open.push(connect(address).await.expect("there is room"));

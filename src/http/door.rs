@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use ipnet::IpNet;
@@ -39,7 +40,8 @@ const ALARM: Limit = Limit { calls: 1, per: Duration::from_secs(60) };
 
 /// The door of a server, with the counts of those who came through it.
 pub struct Door {
-    pub(super) rules: Rules,
+    /// Those in force: they may change while the server runs.
+    rules: ArcSwap<Rules>,
     clock: Clock,
     callers: Windows<String>,
     addresses: Windows<IpNet>,
@@ -113,7 +115,7 @@ impl Door {
     /// A door with these rules.
     pub fn new(rules: Rules, clock: Clock) -> Door {
         Door {
-            rules,
+            rules: ArcSwap::from_pointee(rules),
             clock,
             callers: Windows::new(CALLERS),
             addresses: Windows::new(CALLERS),
@@ -123,10 +125,25 @@ impl Door {
         }
     }
 
+    /// The rules in force.
+    pub(super) fn rules(&self) -> Arc<Rules> {
+        self.rules.load_full()
+    }
+
+    /// Keeps to other rules from the next call on. Who has called is not forgotten.
+    pub(super) fn follow(&self, rules: Rules) {
+        self.rules.store(Arc::new(rules));
+    }
+
+    /// Whether the word of this peer on the client's address counts.
+    pub(super) fn trusts(&self, peer: IpAddr) -> bool {
+        client::is_trusted(peer, &self.rules().trusted_proxies)
+    }
+
     /// The address that a request comes from.
     pub(super) fn address(&self, request: &Request) -> IpAddr {
         let peer = Peer::of(request.extensions());
-        client::address(peer, request.headers(), &self.rules.trusted_proxies)
+        client::address(peer, request.headers(), &self.rules().trusted_proxies)
     }
 
     /// The network that a request comes from.
@@ -136,15 +153,16 @@ impl Door {
 
     /// Notes what happened, from this address.
     pub(super) fn note(&self, entry: Entry, address: IpAddr) {
-        self.rules.metrics.at_the_door(entry.event().name(), entry.is_refused());
-        if let Some(audit) = &self.rules.audit {
+        let rules = self.rules();
+        rules.metrics.at_the_door(entry.event().name(), entry.is_refused());
+        if let Some(audit) = &rules.audit {
             audit.note(entry.from(address));
         }
     }
 
     /// Whether the model is told that this call is refused, and not its client.
     pub(super) fn tells_model(&self, method: &str) -> bool {
-        self.rules.on_limit == OnLimit::ToolResult && method == TOOL_CALL
+        self.rules().on_limit == OnLimit::ToolResult && method == TOOL_CALL
     }
 
     /// Finds out who is calling, and says so in the request's extensions. A page for people counts
@@ -156,10 +174,10 @@ impl Door {
     pub(super) async fn enter(&self, request: &mut Request, is_page: bool) -> Result<(), Error> {
         let peer = Peer::of(request.extensions());
         let address = self.address(request);
-        let who = if self.rules.is_closed() {
+        let who = if self.rules().is_closed() {
             let shown = bearer(request.headers());
             self.bearer(shown.map(|shown| shown.map(str::to_owned)), address).await?
-        } else if peer.is_loopback() && !client::is_trusted(peer, &self.rules.trusted_proxies) {
+        } else if peer.is_loopback() && !self.trusts(peer) {
             // What a proxy says makes nobody a neighbour, nor does the proxy's own address.
             Who::Neighbour
         } else {
@@ -176,11 +194,12 @@ impl Door {
         let network = client::network(address);
         let Some(shown) = shown else {
             self.attempt(network)?;
-            return Err(self.rules.challenge(false).into());
+            return Err(self.rules().challenge(false).into());
         };
         let date = (self.clock)().date;
         let token = shown.unwrap_or_default();
-        let Rules { keys, sign_in, external, .. } = &self.rules;
+        let rules = self.rules();
+        let Rules { keys, sign_in, external, .. } = &*rules;
         if let Some(sign_in) = sign_in
             && token.starts_with(ACCESS)
         {
@@ -191,7 +210,7 @@ impl Door {
             self.note(refused, address);
             // Tokens end every hour, and their bearers come to learn it: this is no guessing.
             self.attempt(network)?;
-            return Err(self.rules.challenge(true).into());
+            return Err(self.rules().challenge(true).into());
         }
         if let Some(external) = external.as_ref().filter(|_| Secret::parse(&token).is_none()) {
             return self.guest(external, &token, date, address).await;
@@ -214,7 +233,7 @@ impl Door {
         // A right key comes in from wherever wrong ones are tried: nobody can lock it out.
         let told = self.told(Scope::WrongKeys, WRONG_KEYS, &self.wrong_keys, network);
         told.or_refused(None)?;
-        Err(self.rules.challenge(true).into())
+        Err(self.rules().challenge(true).into())
     }
 
     /// Somebody with a token of another authorization server.
@@ -237,12 +256,12 @@ impl Door {
             }
             Ok(Err(Untrue::Narrow)) => {
                 refused("scope")?;
-                Err(self.rules.narrow().into())
+                Err(self.rules().narrow().into())
             }
             Ok(Err(untrue)) => {
                 tracing::debug!(?untrue, "a token is not believed");
                 refused("not believed")?;
-                Err(self.rules.challenge(true).into())
+                Err(self.rules().challenge(true).into())
             }
             // It was logged where it was asked for, once.
             Err(error) => {
@@ -257,7 +276,7 @@ impl Door {
 
     /// Counts somebody who did not get in, and did not guess either.
     pub(super) fn attempt(&self, network: IpNet) -> Result<(), Error> {
-        let told = self.told(Scope::Address, self.rules.address, &self.addresses, network);
+        let told = self.told(Scope::Address, self.rules().address, &self.addresses, network);
         told.or_refused(None)?;
         Ok(())
     }
@@ -282,7 +301,8 @@ impl Door {
     /// Whether who came in may still be here: a key may be revoked while a stream of it is open, and
     /// a token ends. What is wrong with the store the next call tells.
     pub(super) fn still_lets_in(&self, who: &Who) -> bool {
-        let Rules { keys, sign_in, .. } = &self.rules;
+        let rules = self.rules();
+        let Rules { keys, sign_in, .. } = &*rules;
         match (who, keys, sign_in) {
             (Who::Key(caller), Some(keys), _) => {
                 keys.is_good(&caller.id, (self.clock)().date).unwrap_or(true)
@@ -314,13 +334,13 @@ impl Door {
         match who {
             Who::Neighbour => None,
             Who::Address(network) => {
-                Some(self.told(Scope::Address, self.rules.address, &self.addresses, *network))
+                Some(self.told(Scope::Address, self.rules().address, &self.addresses, *network))
             }
             Who::Person { id, .. } | Who::Guest { id, .. } => {
-                Some(self.told(Scope::Person, self.rules.user, &self.callers, id.clone()))
+                Some(self.told(Scope::Person, self.rules().user, &self.callers, id.clone()))
             }
             Who::Key(Caller { family, limit, .. }) => {
-                let limit = limit.map_or(self.rules.key, Limit::from);
+                let limit = limit.map_or(self.rules().key, Limit::from);
                 Some(self.told(Scope::Key, limit, &self.callers, family.clone()))
             }
         }
@@ -335,7 +355,7 @@ impl Door {
     ) -> Told {
         let verdict = windows.admit(caller, limit, (self.clock)().ticks);
         if !verdict.admitted {
-            self.rules.metrics.limited(scope.name());
+            self.rules().metrics.limited(scope.name());
         }
         Told { scope, limit, verdict }
     }

@@ -29,7 +29,7 @@ pub(super) async fn ready(State(site): State<Arc<Site>>) -> Response {
     let ready = unreadable.is_none();
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     // What is inside, in numbers and in the words of errors, is for those behind the door.
-    if site.door.rules.is_closed() {
+    if site.door.rules().is_closed() {
         return uncached((status, Json(json!({ "ready": ready }))).into_response());
     }
     let mut body = json!({

@@ -10,6 +10,7 @@
 //! | `sign_in` | how people sign in |
 //! | `external`, `issuer_keys`, `fetched` | tokens that others give out |
 //! | `stream` | how long a caller is told of changes |
+//! | `reload` | what of all this can be set anew while it runs |
 //! | `cors` | what browsers are told |
 //! | `rpc`, `envelope` | which bodies are calls |
 //! | `introduced`, `trace` | what is known of a call besides: its program, its trace |
@@ -38,6 +39,7 @@ mod issuer_keys;
 mod link;
 mod metrics;
 mod pages;
+mod reload;
 mod render;
 mod rest;
 mod rpc;
@@ -53,6 +55,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::Context;
+use arc_swap::ArcSwap;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
@@ -75,9 +78,10 @@ pub use external::{External, ExternalOptions};
 pub use guard::check as check_guard;
 pub use hooks::{Hooks, Ring};
 pub use metrics::metrics_router;
+pub use reload::Reload;
 pub use rules::Rules;
 pub use sign_in::{ProviderOptions, SignIn, SignInOptions};
-pub use tls::Tls;
+pub use tls::{Tls, certificates};
 pub use told::OnLimit;
 
 use crate::mcp::{self, Docs};
@@ -127,14 +131,25 @@ impl Options {
 /// What the operator should see at start: where to connect, and who is let in.
 pub fn describe(options: &Options) -> anyhow::Result<Vec<String>> {
     let mut lines = vec![format!("endpoint: {}{ENDPOINT}", options.address())];
-    lines.push(options.door.rules.describe());
+    lines.push(options.door.rules().describe());
     lines.extend(options.guard()?.describe());
     Ok(lines)
 }
 
 /// All routes. Streams end on `cancel`.
 pub fn router(options: &Options, cancel: CancellationToken) -> anyhow::Result<Router> {
-    routes(options.docs.clone(), Some(options.docs.clone()), options, cancel)
+    Ok(reloadable(options, cancel)?.0)
+}
+
+/// All routes, and what of them can be set anew while they serve.
+pub fn reloadable(
+    options: &Options,
+    cancel: CancellationToken,
+) -> anyhow::Result<(Router, Reload)> {
+    let site = Arc::new(Site::new(options)?);
+    let docs = &options.docs;
+    let router = routes(docs.clone(), Some(docs.clone()), site.clone(), options.patience, cancel);
+    Ok((router, Reload::new(site, options.clone())))
 }
 
 /// The same routes, with another server at the endpoint than the docs. What stands in front of
@@ -144,18 +159,20 @@ pub fn router_to(
     options: &Options,
     cancel: CancellationToken,
 ) -> anyhow::Result<Router> {
-    routes(handler, None, options, cancel)
+    let site = Arc::new(Site::new(options)?);
+    Ok(routes(handler, None, site, options.patience, cancel))
 }
 
 /// The routes with a handler at the endpoint; `plain` answers what is plain before it.
 fn routes(
     handler: impl ServerHandler + Clone,
     plain: Option<Docs>,
-    options: &Options,
+    site: Arc<Site>,
+    patience: Patience,
     cancel: CancellationToken,
-) -> anyhow::Result<Router> {
+) -> Router {
     let service = Arc::new(mcp::http_service(handler, cancel.clone()));
-    let desk = Arc::new(rpc::Desk::new(options.patience, options.door.clone()));
+    let desk = Arc::new(rpc::Desk::new(patience, site.door.clone()));
     let call = move |request: Request| async move {
         // Who came through a closed door has docs of their own.
         let scope = request.extensions().get().and_then(Who::scope);
@@ -166,16 +183,15 @@ fn routes(
         };
         desk.answer(request, docs, hand_on).await
     };
-    let site = Arc::new(Site::new(options)?);
     let mut routes = Router::new();
-    if site.door.rules.sign_in.is_some() {
+    if site.door.rules().sign_in.is_some() {
         routes = routes.merge(sign_in::routes());
     }
-    if site.door.rules.issuer().is_some() {
+    if site.door.rules().issuer().is_some() {
         routes = routes.merge(sign_in::protected_resource());
     }
 
-    Ok(routes
+    routes
         .route(ENDPOINT, post(call).get(pages::endpoint).fallback(refuse_method))
         // A client that was given the address without the endpoint's path learns of it.
         .route("/", get(pages::home).fallback(pages::nowhere))
@@ -194,13 +210,13 @@ fn routes(
         // Whatever panics inside is one answer of 500, and the process lives.
         .layer(CatchPanicLayer::custom(error::panicked))
         .layer(middleware::from_fn(named))
-        .with_state(site))
+        .with_state(site)
 }
 
 /// What handlers share.
 struct Site {
     docs: Docs,
-    guard: Guard,
+    guard: ArcSwap<Guard>,
     door: Arc<Door>,
     hooks: Hooks,
     patience: Patience,
@@ -223,7 +239,7 @@ impl Site {
         };
         Ok(Site {
             docs: options.docs.clone(),
-            guard: options.guard()?,
+            guard: ArcSwap::from_pointee(options.guard()?),
             door: options.door.clone(),
             hooks: options.hooks.clone(),
             patience: options.patience,
@@ -238,8 +254,8 @@ impl Site {
     /// # Errors
     ///
     /// They do not sign in here, and so there is no way to whoever asks.
-    fn sign_in(&self) -> anyhow::Result<&Arc<SignIn>> {
-        self.door.rules.sign_in.as_ref().context("nobody signs in here")
+    fn sign_in(&self) -> anyhow::Result<Arc<SignIn>> {
+        self.door.rules().sign_in.clone().context("nobody signs in here")
     }
 
     /// Lets a request through the door; else the answer. What tells people how to come in is in front
@@ -252,7 +268,7 @@ impl Site {
             ENDPOINT if is_person => return None,
             _ if self.hooks.take(request) => return None,
             // Where nobody signs in clients must learn just that, and not that they have to.
-            path if sign_in::is_well_known(path) && self.door.rules.is_closed() => {
+            path if sign_in::is_well_known(path) && self.door.rules().is_closed() => {
                 return self
                     .door
                     .attempt(self.door.network(request))
@@ -304,11 +320,13 @@ async fn let_in(State(site): State<Arc<Site>>, mut request: Request, next: Next)
     let hosts = values(headers, &HOST);
     let authority = uri.authority().map(|authority| authority.as_str());
     // Where people sign in is in front of the door.
-    let asker = site.door.rules.issuer().and_then(|_| sign_in::asker(uri.path()));
-    let decision = site.guard.check_host(&hosts, authority).and_then(|()| match asker {
+    let asker = site.door.rules().issuer().and_then(|_| sign_in::asker(uri.path()));
+    let guard = site.guard.load();
+    let decision = guard.check_host(&hosts, authority).and_then(|()| match asker {
         Some(Asker::Program | Asker::Form) => Ok(()),
-        Some(Asker::Person) | None => site.guard.check_origin(&values(headers, &ORIGIN)),
+        Some(Asker::Person) | None => guard.check_origin(&values(headers, &ORIGIN)),
     });
+    drop(guard);
     if let Err(denied) = decision {
         return refuse(&denied).into_response();
     }

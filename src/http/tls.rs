@@ -129,6 +129,17 @@ impl Pair {
     }
 }
 
+/// The certificates of a file in PEM, in DER.
+///
+/// # Errors
+///
+/// It cannot be read, or holds something else, by its name.
+pub fn certificates(file: &Path) -> anyhow::Result<Vec<Vec<u8>>> {
+    let named = || format!("cannot read the certificate {}", file.display());
+    let found = CertificateDer::pem_file_iter(file).with_context(named)?;
+    found.map(|one| Ok(one.with_context(named)?.to_vec())).collect()
+}
+
 /// Whether a certificate is within its dates; whoever signed it is the clients' to judge. The dates
 /// are looked at before the signatures.
 fn validity(certificate: &ParsedCertificate<'_>) -> Result<(), CertificateError> {

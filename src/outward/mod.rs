@@ -1,8 +1,10 @@
 //! What docent asks of other servers: never more than an answer of bounded size within a bounded
 //! time, over TLS that this machine trusts, and without following anybody elsewhere.
 
+mod fixed;
 mod guard;
 
+use std::net::SocketAddr;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
@@ -30,6 +32,13 @@ pub fn download_agent(silence: Duration, whole: Duration) -> Agent {
 /// An agent for servers that the operator chose.
 pub fn agent(whole: Duration) -> Agent {
     config(whole, whole).build().new_agent()
+}
+
+/// An agent that connects to one address, by whatever name. `roots` are trusted besides what this
+/// machine trusts, in DER.
+pub fn agent_at(address: SocketAddr, whole: Duration, roots: &[Vec<u8>]) -> Agent {
+    let config = trusting(whole, whole, roots).proxy(None).build();
+    Agent::with_parts(config, DefaultConnector::default(), fixed::Fixed(address))
 }
 
 /// An agent for addresses that a stranger names: it connects to the public internet, and to what is
@@ -70,6 +79,17 @@ pub fn get_json(agent: &Agent, address: &str, most: u64) -> anyhow::Result<Fetch
     let fresh_for = header("cache-control").and_then(fresh_for);
     let body = body(answer, most).with_context(|| format!("cannot get {address}"))?;
     Ok(Fetched { body, fresh_for })
+}
+
+/// Gets an answer of at most `most` bytes, with its status.
+///
+/// # Errors
+///
+/// No answer, or too much of it.
+pub fn get(agent: &Agent, address: &str, most: u64) -> anyhow::Result<(u16, Vec<u8>)> {
+    let answer = agent.get(address).call().with_context(|| format!("cannot get {address}"))?;
+    let status = answer.status().as_u16();
+    Ok((status, body(answer, most).with_context(|| format!("cannot read {address}"))?))
 }
 
 /// Sends a form, and takes an answer of at most `most` bytes with its status.

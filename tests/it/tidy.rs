@@ -51,6 +51,8 @@ const HOMES: &[(&str, &str)] = &[
     ("humantime", "commands"),
     ("redis", "store"),
     ("clap", "config"),
+    ("clap_complete", "config"),
+    ("clap_mangen", "config"),
     ("indicatif", "commands"),
     ("opentelemetry", "commands"),
     ("opentelemetry_appender_tracing", "commands"),
@@ -81,6 +83,7 @@ const HOMES: &[(&str, &str)] = &[
 /// Where a library may be seen outside its home, with the reason.
 const VISITS: &[(&str, &str, &str)] = &[
     ("clap", "src/commands/mod.rs", "the words are parsed where the commands are chosen"),
+    ("clap_complete", "src/commands/exported.rs", "the type that is parsed says which shell"),
     ("humantime", "src/auth/listed.rs", "people write the dates in the keys file"),
     ("unicode_normalization", "src/index/analyzer/", "words are folded where they become terms"),
     ("rustls", "src/commands/model.rs", "the download takes the same provider"),

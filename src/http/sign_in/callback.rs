@@ -112,6 +112,6 @@ async fn granted(site: &Arc<Site>, person: String, consented: Consented) -> anyh
 
 fn refused(site: &Site, consented: &Consented) -> anyhow::Result<Response> {
     let why = "signing in failed; try again";
-    let grants = &site.sign_in()?.grants;
-    Ok(see_other(&grants.refuse(&consented.asked, "server_error", why)))
+    let sign_in = site.sign_in()?;
+    Ok(see_other(&sign_in.grants.refuse(&consented.asked, "server_error", why)))
 }

@@ -73,7 +73,7 @@ pub(super) async fn client(
         tracing::info!(%why, "a client's address is none for a document");
         return Ok(Err("The app calls itself by an address that cannot be used.".into()));
     }
-    match fetch(site, sign_in, id, network, now).await? {
+    match fetch(site, &sign_in, id, network, now).await? {
         Some(read) => Ok(read),
         // Whatever the reason, the answer is the same: nobody finds out here what listens where.
         None => Ok(known

@@ -42,13 +42,14 @@ pub(in crate::http) const RESOURCE_METADATA: &str = "/.well-known/oauth-protecte
 pub(in crate::http) fn protected_resource() -> Router<Arc<Site>> {
     let resource = || {
         get(|State(site): State<Arc<Site>>| async move {
-            let issuers: Vec<&str> = site.door.rules.issuer().into_iter().collect();
+            let rules = site.door.rules();
+            let issuers: Vec<&str> = rules.issuer().into_iter().collect();
             let mut body = json!({
                 "resource": site.endpoint,
                 "authorization_servers": issuers,
                 "bearer_methods_supported": ["header"],
             });
-            if let Some(scope) = site.door.rules.scope() {
+            if let Some(scope) = rules.scope() {
                 body["scopes_supported"] = json!([scope]);
             }
             document(&body)

@@ -25,9 +25,9 @@ pub(super) fn consent(site: &Site, client: &Client, back: &str, id: &str, token:
     } else {
         ""
     };
-    let provider =
-        escaped(site.door.rules.sign_in.as_ref().map_or("", |sign_in| sign_in.provider_name()));
-    let limit = site.door.rules.user.to_string().replacen('/', " calls per ", 1);
+    let rules = site.door.rules();
+    let provider = escaped(rules.sign_in.as_ref().map_or("", |sign_in| sign_in.provider_name()));
+    let limit = rules.user.to_string().replacen('/', " calls per ", 1);
     let days = SIGN_IN.as_secs() / (24 * 60 * 60);
     let content = format!(
         "<h1>Let {name} read these docs as you?</h1>\n\

@@ -21,7 +21,10 @@ fn the_manual_shows_what_a_machine_without_containers_needs() {
 fn of_manifest() -> String {
     let manifest = include_str!("../../../deploy/kubernetes/configmap.yaml");
     let (_, settings) = manifest.split_once("  docent.toml: |\n").expect("the settings");
-    settings.lines().map(|line| format!("{}\n", line.strip_prefix("    ").unwrap_or(line))).collect()
+    settings
+        .lines()
+        .map(|line| format!("{}\n", line.strip_prefix("    ").unwrap_or(line)))
+        .collect()
 }
 
 #[test]

@@ -7,13 +7,17 @@ mod connecting;
 mod deploying;
 mod empty;
 mod evaluating;
+mod exporting;
 #[cfg(unix)]
 pub(crate) mod failing;
+mod health;
 mod help;
 mod keys;
 mod keys_file;
 mod modelling;
 mod pulling;
+#[cfg(unix)]
+mod reloading;
 mod searching;
 pub(crate) mod served;
 pub(crate) mod serving;

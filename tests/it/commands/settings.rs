@@ -172,8 +172,31 @@ fn config_finds_the_mistakes_that_serve_finds_in_the_same_words() {
         let said = by("config");
         assert!(said.contains(expected), "{file}: {said}");
         assert_eq!(said, by("serve"), "{file}");
+        let mut check = docent();
+        check.current_dir(dir.path()).args(["config", "--check"]);
+        let output = check.output().expect("docent runs");
+        assert_eq!((output.status.code(), output.stdout.len()), (Some(1), 0), "{file}");
+        assert_eq!(said, errors(&output).trim_end(), "{file}");
     }
     assert!(!dir.path().join("index").exists(), "serve looked at the docs first");
+}
+
+#[test]
+fn a_check_says_one_sentence_and_touches_nothing() {
+    let dir = tempfile::tempdir().expect("a folder");
+    write(dir.path(), "docs/a.md", "# A\n");
+    write(dir.path(), "docent.toml", "access = \"keys\"\n[[collections]]\npath = \"docs\"\n");
+    let mut command = docent();
+    command.current_dir(dir.path()).args(["config", "--check"]);
+    let output = command.output().expect("docent runs");
+    assert!(output.status.success(), "{}", errors(&output));
+    let said = String::from_utf8(output.stdout).expect("text");
+    assert_eq!(said, "docent.toml: these settings can be served with\n");
+    assert!(!dir.path().join("index").exists());
+    // A server that runs is not asked, nor is its port.
+    let _taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let taken = _taken.local_addr().expect("its address").to_string();
+    assert!(command.args(["--listen", &taken]).output().expect("docent runs").status.success());
 }
 
 #[test]

@@ -15,7 +15,7 @@ use super::served::{Served, manual, serve};
 use crate::harness::{docent, write};
 
 /// A certificate for this machine, and its key in the folder.
-fn pair(dir: &Path) -> CertificateDer<'static> {
+pub(super) fn pair(dir: &Path) -> CertificateDer<'static> {
     let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]);
     let CertifiedKey::<KeyPair> { cert, signing_key } = made.expect("a certificate");
     write(dir, "cert.pem", &cert.pem());
