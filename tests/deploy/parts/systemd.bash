@@ -1,6 +1,6 @@
 # The unit: systemd reads it, rates its confinement, and lets docent do what it does.
 
-packages systemd-analyze:systemd strace:strace pkill:procps
+packages systemd-analyze:systemd strace:strace pkill:procps git:git
 
 unit="$root/deploy/docent.service"
 sed "s#/usr/local/bin/docent#$work/docent#" "$unit" >"$work/docent.service"
@@ -42,4 +42,12 @@ check "systemd docent does its work" traced
 # strace ends as docent does. Not by check, whose subshell is not the parent.
 if wait "${started[0]}"; then echo "ok systemd docent ends"; else echo "FAIL systemd docent ends"; fi
 started=()
-check "systemd allows every call of docent" python3 "$here/syscalls.py" "$work/docent.service" "$work/calls"
+# Docs come with git, which docent starts.
+cloned() {
+  git -C "$work" init --quiet origin &&
+    git -C "$work/origin" -c user.name=t -c user.email=t@example.com commit --quiet --allow-empty --message first &&
+    strace --follow-forks --quiet=all --output "$work/calls-of-git" git clone --quiet --depth 1 "file://$work/origin" "$work/clone" &&
+    cat "$work/calls-of-git" >>"$work/calls"
+}
+check "systemd git is traced" cloned
+check "systemd allows every call of both" python3 "$here/syscalls.py" "$work/docent.service" "$work/calls"

@@ -1,8 +1,5 @@
 //! Completions and manual pages: of every command, and good for those who read them.
 
-use std::path::Path;
-use std::process::Command;
-
 use clap::CommandFactory;
 use docent::config::Arguments;
 
@@ -18,7 +15,7 @@ fn completions(shell: &str) -> String {
 
 /// What bash offers for the last of these words.
 #[cfg(unix)]
-fn offered(dir: &Path, words: &[&str]) -> Vec<String> {
+fn offered(dir: &std::path::Path, words: &[&str]) -> Vec<String> {
     let file = dir.join("docent.bash");
     std::fs::write(&file, completions("bash")).expect("it is written");
     let script = r#"
@@ -26,7 +23,7 @@ fn offered(dir: &Path, words: &[&str]) -> Vec<String> {
         COMP_WORDS=("$@") COMP_CWORD=$(($# - 1))
         "$(complete -p docent | sed 's/.*-F \([^ ]*\).*/\1/')" docent "${COMP_WORDS[COMP_CWORD]}" "${COMP_WORDS[COMP_CWORD-1]}"
         printf '%s\n' "${COMPREPLY[@]}""#;
-    let output = Command::new("bash")
+    let output = std::process::Command::new("bash")
         .args(["-euc", script, "bash"])
         .arg(&file)
         .args(words)
