@@ -17,7 +17,7 @@ pub(super) fn run(settings: &Settings, check: bool) -> anyhow::Result<()> {
         serve::check(settings)?;
         let file = settings.file.as_deref().map(|file| format!("{}: ", file.display()));
         let file = file.unwrap_or_default();
-        return Ok(writeln!(std::io::stdout().lock(), "{file}these settings can be served with")?);
+        return Ok(writeln!(std::io::stdout().lock(), "{file}the settings are valid")?);
     }
     let collections = collections::collections(settings);
     let names = collections.iter().flatten().map(|collection| collection.name.clone()).collect();

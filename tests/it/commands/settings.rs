@@ -191,7 +191,7 @@ fn a_check_says_one_sentence_and_touches_nothing() {
     let output = command.output().expect("docent runs");
     assert!(output.status.success(), "{}", errors(&output));
     let said = String::from_utf8(output.stdout).expect("text");
-    assert_eq!(said, "docent.toml: these settings can be served with\n");
+    assert_eq!(said, "docent.toml: the settings are valid\n");
     assert!(!dir.path().join("index").exists());
     // A server that runs is not asked, nor is its port.
     let _taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
