@@ -40,6 +40,7 @@ async fn main() -> anyhow::Result<()> {
         allowed_hosts: Vec::new(),
         allowed_origins: Vec::new(),
         patience: Patience::default(),
+        front: Default::default(),
         door: Arc::new(http::Door::new(http::Rules::default(), http::system_clock())),
         hooks: http::Hooks::default(),
     };
