@@ -129,6 +129,7 @@ fn served(docs: &Docs, rules: Rules) -> Router {
         allowed_hosts: Vec::new(),
         allowed_origins: Vec::new(),
         patience: Patience::default(),
+        front: Default::default(),
         door: Arc::new(Door::new(rules, system_clock())),
         hooks: Hooks::default(),
     };

@@ -12,6 +12,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::shell;
+use crate::http;
 
 /// What a client is to be pointed at.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -165,6 +166,39 @@ pub(super) fn one_line(client: Client, target: &Target) -> Option<String> {
     Some(line)
 }
 
+/// What whoever reads that page needs before.
+pub(super) fn note(entrance: Entrance) -> Option<String> {
+    (entrance == Entrance::Key).then(|| {
+        format!(
+            "Have your key in the variable `{VARIABLE}` when the client starts; where `dk_live_…` \
+             stands, put the key itself."
+        )
+    })
+}
+
+/// How to connect `client` over HTTP, for a page that others read: nothing of this machine is in it.
+pub(super) fn guide(client: Client, target: &Target) -> http::Guide {
+    let link = match client {
+        Client::Cursor => Some(cursor_link(target)),
+        Client::VsCode if !target.has_key() => Some(vscode_link(target)),
+        _ => None,
+    };
+    let mut steps: Vec<http::Step> = steps(client, target)
+        .into_iter()
+        // What the link does needs no step of its own.
+        .filter(|step| step.transport == Transport::Http && Some(&step.code) != link.as_ref())
+        .map(|Step { say, code, .. }| http::Step { say, code })
+        .collect();
+    if target.entrance == Entrance::SignIn
+        && let Some(how) = begin_sign_in(client, target)
+    {
+        let say =
+            format!("When it connects for the first time, a browser opens. If none does: {how}");
+        steps.push(http::Step { say, code: String::new() });
+    }
+    http::Guide { title: client.title().to_owned(), link, steps }
+}
+
 /// Every client with its one line, or where to read on: what `docent connect` says by itself.
 pub(super) fn overview(target: &Target) -> String {
     let mut text = format!("Connect a client to {}\n\n", target.url);
@@ -305,6 +339,16 @@ impl Target {
 struct Step {
     say: String,
     code: String,
+    transport: Transport,
+}
+
+/// Which way of connecting a step belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Transport {
+    /// The server runs by itself.
+    Http,
+    /// The client starts the server, on this machine.
+    Stdio,
 }
 
 /// One server in some client's file: every key a client here reads, in reading order.
@@ -375,7 +419,7 @@ fn claude_code(target: &Target) -> Vec<Step> {
             "Or share it with a project: .mcp.json in its top folder.",
             named("mcpServers", &name, typed),
         ),
-        Step::new(
+        Step::stdio(
             "Over stdio:",
             shell::line(stdio.into_iter().chain(target.args.iter().map(String::as_str))),
         ),
@@ -385,14 +429,14 @@ fn claude_code(target: &Target) -> Vec<Step> {
 
 fn claude_desktop(target: &Target) -> Vec<Step> {
     let mut steps = vec![
-        Step::new(
+        Step::stdio(
             "Over stdio. Settings > Developer > Edit Config opens claude_desktop_config.json:\n\
              macOS    ~/Library/Application Support/Claude/claude_desktop_config.json\n\
              Windows  %APPDATA%\\Claude\\claude_desktop_config.json\n\
              Linux    ~/.config/Claude/claude_desktop_config.json",
             named("mcpServers", &target.slug(), target.stdio()),
         ),
-        Step::say("Quit Claude Desktop completely and start it again."),
+        Step::stdio("Quit Claude Desktop completely and start it again.", String::new()),
     ];
     steps.push(connector(target, "Over HTTP. Customize > Connectors > + > Add custom connector."));
     steps
@@ -433,7 +477,7 @@ fn cursor(target: &Target) -> Vec<Step> {
             "Or put it in a file: ~/.cursor/mcp.json for all projects, .cursor/mcp.json for one.",
             named("mcpServers", &name, target.http(ENV)),
         ),
-        Step::new("Over stdio, in the same file:", named("mcpServers", &name, target.stdio())),
+        Step::stdio("Over stdio, in the same file:", named("mcpServers", &name, target.stdio())),
     ]
 }
 
@@ -443,7 +487,7 @@ fn vscode(target: &Target) -> Vec<Step> {
     let stdio = Entry { r#type: Some("stdio"), ..target.stdio() };
     let mut steps = Vec::new();
     if !target.has_key() {
-        let link = format!("vscode:mcp/install?{}", percent(&vscode_json(target)));
+        let link = vscode_link(target);
         steps.push(run("Over HTTP:", one_line(Client::VsCode, target)));
         steps.push(Step::new(
             "Or open this link (the way to go in cmd.exe, which quotes differently):",
@@ -456,7 +500,7 @@ fn vscode(target: &Target) -> Vec<Step> {
              \"MCP: Open User Configuration\". The key is \"servers\".",
             named("servers", &name, http),
         ),
-        Step::new("Over stdio, in the same file:", named("servers", &name, stdio)),
+        Step::stdio("Over stdio, in the same file:", named("servers", &name, stdio)),
         Step::say("The tools are there in Agent mode."),
     ]);
     if target.has_key() {
@@ -485,7 +529,7 @@ fn codex(target: &Target) -> Vec<Step> {
             "Or in ~/.codex/config.toml (a trusted project may have .codex/config.toml).",
             toml_table(&name, http),
         ),
-        Step::new("Over stdio, in the same file:", toml_table(&name, target.stdio())),
+        Step::stdio("Over stdio, in the same file:", toml_table(&name, target.stdio())),
         Step::say("The terminal, the editor extension and the desktop app read the same file."),
     ]
 }
@@ -501,7 +545,7 @@ fn gemini(target: &Target) -> Vec<Step> {
              Every version reads \"httpUrl\"; older ones take \"url\" for SSE.",
             named("mcpServers", &name, http),
         ),
-        Step::new("Over stdio, in the same file:", named("mcpServers", &name, target.stdio())),
+        Step::stdio("Over stdio, in the same file:", named("mcpServers", &name, target.stdio())),
         Step::say(
             "Check with `gemini mcp list`, or /mcp in a session. In folders that are not trusted, \
              servers are off.",
@@ -527,7 +571,7 @@ fn windsurf(target: &Target) -> Vec<Step> {
             "Over HTTP, in Windsurf: ~/.codeium/windsurf/mcp_config.json, with \"serverUrl\".",
             named("mcpServers", &name, old),
         ),
-        Step::new("Over stdio, in either file:", named("mcpServers", &name, target.stdio())),
+        Step::stdio("Over stdio, in either file:", named("mcpServers", &name, target.stdio())),
     ];
     line.into_iter().chain(files).collect()
 }
@@ -541,7 +585,10 @@ fn zed(target: &Target) -> Vec<Step> {
              Windows       %APPDATA%\\Zed\\settings.json",
             named("context_servers", &name, target.http(ITSELF)),
         ),
-        Step::new("Over stdio, in the same file:", named("context_servers", &name, target.stdio())),
+        Step::stdio(
+            "Over stdio, in the same file:",
+            named("context_servers", &name, target.stdio()),
+        ),
     ]
 }
 
@@ -562,7 +609,7 @@ fn opencode(target: &Target) -> Vec<Step> {
             "Before opencode 1.18 there is no \"servers\" level:",
             named("mcp", &name, remote()),
         ),
-        Step::new("Over stdio, in the same file:", servers(&name, local)),
+        Step::stdio("Over stdio, in the same file:", servers(&name, local)),
     ];
     line.into_iter().chain(files).collect()
 }
@@ -579,8 +626,11 @@ fn inspector(target: &Target) -> Vec<Step> {
     vec![
         run("Over HTTP, in a browser (Node 22 or newer):", one_line(Client::Inspector, target)),
         Step::new("Over HTTP, in a terminal:", in_terminal),
-        Step::new("Over stdio, save this as mcp.json", named("mcpServers", &name, target.stdio())),
-        Step::new("and run:", shell::line(npx.into_iter().chain(stdio))),
+        Step::stdio(
+            "Over stdio, save this as mcp.json",
+            named("mcpServers", &name, target.stdio()),
+        ),
+        Step::stdio("and run:", shell::line(npx.into_iter().chain(stdio))),
     ]
 }
 
@@ -608,7 +658,11 @@ fn connector(target: &Target, say: &str) -> Step {
 
 impl Step {
     fn new(say: impl Into<String>, code: String) -> Step {
-        Step { say: say.into(), code }
+        Step { say: say.into(), code, transport: Transport::Http }
+    }
+
+    fn stdio(say: &str, code: String) -> Step {
+        Step { transport: Transport::Stdio, ..Step::new(say, code) }
     }
 
     fn say(say: &str) -> Step {
@@ -623,6 +677,11 @@ fn run(say: &str, line: Option<String>) -> Step {
 /// What `code --add-mcp` and the link take: the file's entry with the name inside.
 fn vscode_json(target: &Target) -> String {
     compact(&Entry { name: Some(&target.slug()), r#type: Some("http"), ..target.http(ASKED) })
+}
+
+/// VS Code takes the same behind its own scheme.
+fn vscode_link(target: &Target) -> String {
+    format!("vscode:mcp/install?{}", percent(&vscode_json(target)))
 }
 
 /// Cursor takes the server's entry as base64 of JSON, and the base64 percent-encoded.
@@ -851,6 +910,31 @@ mod tests {
         }
         assert!(render(Client::CodexCli, &signed_in).contains("codex mcp login docs\n"));
         assert!(render(Client::ChatGpt, &signed_in).contains("Authentication: OAuth."));
+    }
+
+    #[test]
+    fn what_others_read_has_nothing_of_this_machine() {
+        for entrance in [Entrance::Open, Entrance::Key, Entrance::SignIn] {
+            let target = Target { entrance, ..target() };
+            for client in Client::ALL {
+                let guide = guide(client, &target);
+                assert!(!guide.steps.is_empty(), "{client}");
+                let text = format!("{guide:?}");
+                for own in ["/opt/docent", "/srv/my docs", "stdio"] {
+                    assert!(!text.contains(own), "{client}: {text}");
+                }
+                let told = text.contains(&target.url) || text.contains("It can send no key");
+                assert!(told || guide.link.is_some(), "{client}: {text}");
+            }
+        }
+        let links = |target: &Target| {
+            let guides = Client::ALL.map(|client| guide(client, target));
+            guides.map(|it| it.link).into_iter().flatten().collect::<Vec<_>>()
+        };
+        let open = links(&target());
+        assert!(open[0].starts_with("cursor://") && open[1].starts_with("vscode:mcp/install?"));
+        // VS Code asks for a key in a file only.
+        assert_eq!(links(&Target { entrance: Entrance::Key, ..target() }).len(), 1);
     }
 
     #[test]

@@ -4,12 +4,15 @@ use std::io::Write;
 use std::net::SocketAddr;
 use std::path::Path;
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 
 use super::clients::{self, Client, Entrance, Target};
 use super::{collections, shell};
 use crate::config::{Access, Settings, Source};
 use crate::http;
+
+/// The word that stands for the MCP registry in place of a client.
+pub(super) const REGISTRY: &str = "registry";
 
 /// Stands for the docs folder where none is known.
 const SOME_FOLDER: &str = "/path/to/docs";
@@ -27,6 +30,45 @@ pub(super) fn run(client: Option<Client>, settings: &Settings, key: bool) -> any
         eprintln!("{SOME_FOLDER} stands for the docs folder: --docs DOCS puts yours in its place");
     }
     Ok(())
+}
+
+/// Prints `server.json`, the server's entry in the MCP registry.
+pub(super) fn registry(settings: &Settings, key: bool) -> anyhow::Result<()> {
+    let address = settings.public_url.value.as_deref().filter(|url| url.starts_with("https://"));
+    let address = address.context(
+        "the registry lists servers that everybody reaches: set public_url to the https address of \
+         yours, such as https://docs.example.com",
+    )?;
+    let shelves = collections::shelves(&collections::collections(settings)?);
+    let entrance = if key { Entrance::Key } else { entrance(settings.access.value) };
+    let way = match entrance {
+        Entrance::Open => http::Way::Open,
+        Entrance::Key => http::Way::Key,
+        Entrance::SignIn => http::Way::SignIn,
+    };
+    let entry = http::registry_entry(&said(settings), address, &shelves, way);
+    let is_named = entry["name"].as_str().is_some_and(|name| !name.starts_with("localhost/"));
+    ensure!(is_named, "{address} has no domain to name the server after: set discovery.name");
+    writeln!(std::io::stdout().lock(), "{entry:#}")?;
+    Ok(())
+}
+
+/// What is told before anybody connects to the server at `url`, called `name` in clients.
+pub(super) fn front(settings: &Settings, name: String, url: String) -> http::Front {
+    let entrance = entrance(settings.access.value);
+    let target = Target { name, url, command: String::new(), args: Vec::new(), entrance };
+    let guides = Client::ALL.map(|client| clients::guide(client, &target)).to_vec();
+    http::Front { guides, note: clients::note(entrance), ..said(settings) }
+}
+
+/// What the owner says of the server.
+fn said(settings: &Settings) -> http::Front {
+    http::Front {
+        name: settings.discovery_name.value.clone(),
+        title: settings.discovery_title.value.clone(),
+        description: settings.discovery_description.value.clone(),
+        ..http::Front::default()
+    }
 }
 
 /// The line that connects Claude Code, for the welcome of `serve`.
@@ -73,14 +115,6 @@ fn entrance(access: Access) -> Entrance {
     }
 }
 
-/// How a server over these docs is called in clients.
-pub(super) fn server_name(names: &[String]) -> String {
-    match names {
-        [only] => only.clone(),
-        _ => "docs".to_owned(),
-    }
-}
-
 fn target(settings: &Settings) -> anyhow::Result<Target> {
     let mut args = vec!["stdio".to_owned()];
     let mut names = Vec::new();
@@ -98,7 +132,8 @@ fn target(settings: &Settings) -> anyhow::Result<Target> {
     let web = http::address(settings.public_url.value.as_deref(), settings.listen.value);
     let command = std::env::current_exe()?.to_string_lossy().into_owned();
     let url = format!("{web}/mcp");
-    Ok(Target { name: server_name(&names), url, command, args, entrance: Entrance::Open })
+    let name = http::server_name(names.iter().map(String::as_str)).to_owned();
+    Ok(Target { name, url, command, args, entrance: Entrance::Open })
 }
 
 /// A path that means the same in every folder.

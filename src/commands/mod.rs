@@ -82,6 +82,9 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> Result<ExitCode, Failur
         Command::SignIn(action) => sign_in::run(&settings(action.docs())?, action),
         Command::Usage(asked) => usage::run(&settings(asked.whose.docs.as_deref())?, asked),
         Command::Audit(asked) => audit::run(&settings(asked.whose.docs.as_deref())?, asked),
+        Command::Connect { client, docs, key } if client.as_deref() == Some(connect::REGISTRY) => {
+            connect::registry(&settings(docs.as_deref())?, *key)
+        }
         Command::Connect { client, docs, key } => {
             // A name nobody knows is told first, whatever the settings are.
             let client =

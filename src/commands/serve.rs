@@ -73,6 +73,8 @@ async fn serve(settings: &Settings, read: &reload::Read<'_>) -> anyhow::Result<(
     let docs = tokio::task::block_in_place(|| {
         live::start(settings, "serve", shown, live::Second::Refuse, &observed)
     })?;
+    let names = docs.collections().iter().map(|shelf| shelf.name.as_str());
+    let name = http::server_name(names).to_owned();
     let options = http::Options {
         docs: docs.clone(),
         public_url: settings.public_url.value.clone(),
@@ -82,11 +84,13 @@ async fn serve(settings: &Settings, read: &reload::Read<'_>) -> anyhow::Result<(
         patience: http::Patience::default(),
         door: Arc::new(http::Door::new(rules, clock)),
         hooks: hooks(settings, &docs)?,
+        front: connect::front(settings, name.clone(), format!("{web}/mcp")),
     };
     let streams = CancellationToken::new();
     let (router, server) = http::reloadable(&options, streams.clone())?;
     let reloading = reload::Reloading::new(read, server, settings)?;
-    welcome(settings, &options, &web, &connect::line(settings, address)?)?;
+    let claude = connect::claude_code_line(name, format!("{web}/mcp"), settings.access.value);
+    welcome(settings, &options, &web, &[claude, connect::line(settings, address)?])?;
     if let Some(listener) = for_metrics {
         serve_metrics(listener, &observed, &docs)?;
     }
@@ -227,7 +231,7 @@ fn welcome(
     settings: &Settings,
     options: &http::Options,
     web: &str,
-    others: &str,
+    [claude, others]: &[String; 2],
 ) -> anyhow::Result<()> {
     let stamp = options.docs.snapshot().stamp().clone();
     let people = if settings.access.value == Access::Open {
@@ -239,11 +243,7 @@ fn welcome(
     for line in http::describe(options)? {
         eprintln!("  {line}");
     }
-    let names: Vec<String> =
-        options.docs.collections().iter().map(|shelf| shelf.name.clone()).collect();
-    let (name, url) = (connect::server_name(&names), format!("{web}/mcp"));
-    let line = connect::claude_code_line(name, url, settings.access.value);
-    eprintln!("connect Claude Code:  {line}");
+    eprintln!("connect Claude Code:  {claude}");
     eprintln!("other clients:        {others}");
     Ok(())
 }

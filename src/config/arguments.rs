@@ -48,7 +48,7 @@ pub enum Command {
     Usage(UsageArguments),
     /// Print ready-to-paste configuration for MCP clients
     Connect {
-        /// Client to print for; all of them without it
+        /// Client to print for; all of them without it. With registry: server.json for the MCP registry
         client: Option<String>,
         /// Docs folder that the stdio configuration names
         #[arg(long, value_name = "DOCS")]

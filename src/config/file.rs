@@ -44,6 +44,8 @@ pub(super) struct File {
     #[serde(default)]
     pub(super) git: GitFile,
     #[serde(default)]
+    pub(super) discovery: Discovery,
+    #[serde(default)]
     pub(super) collections: Vec<CollectionSettings>,
 }
 
@@ -64,6 +66,15 @@ pub(super) struct Limits {
     pub(super) address: Option<String>,
     pub(super) registration: Option<String>,
     pub(super) on_limit: Option<String>,
+}
+
+/// What is told before anybody connects.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Discovery {
+    pub(super) name: Option<String>,
+    pub(super) title: Option<String>,
+    pub(super) description: Option<String>,
 }
 
 /// A collection as it is written.

@@ -1,4 +1,5 @@
-//! The frame of every page for people: head, breadcrumb, content, foot. No script anywhere.
+//! The frame of every page for people: head, breadcrumb, content, foot. No page of the docs has a
+//! script; the start page has one.
 
 use axum::body::Body;
 use axum::http::{HeaderValue, StatusCode, header};
@@ -6,19 +7,51 @@ use axum::response::{IntoResponse, Response};
 
 /// The one style sheet; it follows the light or dark of the reader's system.
 const STYLE: &str = include_str!("style.css");
+/// The one script: it copies what is to be pasted, and asks what is written into the search box.
+const SCRIPT: &str = include_str!("home.js");
 
-/// What a page may load: its style sheet. Nothing may frame it.
-const POLICY: HeaderValue = HeaderValue::from_static(
-    "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; \
-     frame-ancestors 'none'",
-);
+/// What a page may do besides showing its style sheet.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Powers {
+    /// Nothing: pages of the docs.
+    #[default]
+    None,
+    /// Send a form. Nothing is said of where it leads: browsers hold every redirect that follows
+    /// against it, so that people would be stopped on their way to the identity provider and back
+    /// to their app.
+    Form,
+    /// Run the script, which may send nothing.
+    Copy,
+    /// Run the script, which may ask this server.
+    Search,
+}
 
-/// What a page with a form may load. Nothing is said of where the form leads: browsers hold every
-/// redirect that follows against it, so that people would be stopped on their way to the identity
-/// provider and back to their app.
-const FORM_POLICY: HeaderValue = HeaderValue::from_static(
-    "default-src 'none'; style-src 'self'; base-uri 'none'; frame-ancestors 'none'",
-);
+impl Powers {
+    /// The content security policy. Nothing may frame a page.
+    fn policy(self) -> HeaderValue {
+        HeaderValue::from_static(match self {
+            Powers::None => {
+                "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; \
+                 frame-ancestors 'none'"
+            }
+            Powers::Form => {
+                "default-src 'none'; style-src 'self'; base-uri 'none'; frame-ancestors 'none'"
+            }
+            Powers::Copy => {
+                "default-src 'none'; style-src 'self'; script-src 'self'; base-uri 'none'; \
+                 form-action 'none'; frame-ancestors 'none'"
+            }
+            Powers::Search => {
+                "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; \
+                 base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+            }
+        })
+    }
+
+    fn has_script(self) -> bool {
+        matches!(self, Powers::Copy | Powers::Search)
+    }
+}
 
 /// A page for people.
 #[derive(Debug, Default)]
@@ -35,14 +68,14 @@ pub(super) struct Page<'a> {
     pub(super) canonical: Option<String>,
     /// HTML of the content.
     pub(super) content: String,
-    /// Whether there is a form in it.
-    pub(super) has_form: bool,
+    /// What it may do.
+    pub(super) powers: Powers,
 }
 
 impl Page<'_> {
     /// The page as an answer.
     pub(super) fn answer(self, status: StatusCode) -> Response {
-        let has_form = self.has_form;
+        let policy = self.powers.policy();
         let mut response = (status, Body::from(self.framed())).into_response();
         let headers = response.headers_mut();
         let mut set = |name, value| headers.insert(name, HeaderValue::from_static(value));
@@ -53,7 +86,6 @@ impl Page<'_> {
         set(header::X_FRAME_OPTIONS, "DENY");
         // The same address is JSON to programs.
         set(header::VARY, "Accept");
-        let policy = if has_form { FORM_POLICY } else { POLICY };
         headers.insert(header::CONTENT_SECURITY_POLICY, policy);
         response
     }
@@ -67,12 +99,17 @@ impl Page<'_> {
             .canonical
             .as_ref()
             .map(|address| format!("<link rel=\"canonical\" href=\"{}\">\n", escaped(address)));
+        let script = if self.powers.has_script() {
+            format!("<script src=\"{base}/home.js?v={version}\" defer></script>\n")
+        } else {
+            String::new()
+        };
         format!(
             "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
              <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
              <meta name=\"color-scheme\" content=\"light dark\">\n\
              <title>{title}</title>\n{canonical}\
-             <link rel=\"stylesheet\" href=\"{base}/style.css?v={version}\">\n</head>\n<body>\n\
+             <link rel=\"stylesheet\" href=\"{base}/style.css?v={version}\">\n{script}</head>\n<body>\n\
              <a class=\"skip\" href=\"#docent-content\">Skip to content</a>\n\
              <header>{trail}</header>\n\
              <main id=\"docent-content\"{language}>\n{content}\n</main>\n\
@@ -98,9 +135,19 @@ impl Page<'_> {
 
 /// The style sheet, as an answer.
 pub(super) async fn style() -> Response {
-    let mut response = STYLE.into_response();
+    part(STYLE, "text/css; charset=utf-8")
+}
+
+/// The script, as an answer.
+pub(super) async fn script() -> Response {
+    part(SCRIPT, "text/javascript; charset=utf-8")
+}
+
+/// A part of pages.
+fn part(text: &'static str, kind: &'static str) -> Response {
+    let mut response = text.into_response();
     let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/css; charset=utf-8"));
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
     let day = HeaderValue::from_static("public, max-age=86400");
     headers.insert(header::CACHE_CONTROL, day);
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));

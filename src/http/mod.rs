@@ -15,13 +15,16 @@
 //! | `rpc`, `envelope` | which bodies are calls |
 //! | `introduced`, `trace` | what is known of a call besides: its program, its trace |
 //! | `metrics` | what Prometheus reads |
-//! | `pages`, `html`, `render`, `link` | what people see |
+//! | `home`, `pages`, `html`, `render`, `link` | what people see |
+//! | `front`, `card` | what is told before anybody connects |
+//! | `llms` | what programs read that do not connect |
 //! | `hooks` | who asks for a pull |
 //! | `health` | what orchestrators see |
 //! | `error` | what refusals and failures look like |
 
 mod accept;
 mod address;
+mod card;
 mod client;
 mod clock;
 mod cors;
@@ -30,13 +33,16 @@ mod envelope;
 mod error;
 mod external;
 mod fetched;
+mod front;
 mod guard;
 mod health;
+mod home;
 mod hooks;
 mod html;
 mod introduced;
 mod issuer_keys;
 mod link;
+mod llms;
 mod metrics;
 mod pages;
 mod reload;
@@ -71,10 +77,12 @@ use tracing::Instrument;
 
 pub use accept::{Listening, Patience, serve, stopped};
 pub use address::address;
+pub use card::{Way, registry_entry};
 pub use client::{Peer, read_network as network};
 pub use clock::{Clock, Now, system_clock};
 pub use door::Door;
 pub use external::{External, ExternalOptions};
+pub use front::{Front, Guide, Step, server_name};
 pub use guard::check as check_guard;
 pub use hooks::{Hooks, Ring};
 pub use metrics::metrics_router;
@@ -85,8 +93,10 @@ pub use tls::{Tls, certificates};
 pub use told::OnLimit;
 
 use crate::mcp::{self, Docs};
+use card::Documents;
 use door::Who;
 use error::{Error, Refusal};
+use front::Called;
 use guard::{Denied, Guard};
 use sign_in::Asker;
 
@@ -115,6 +125,8 @@ pub struct Options {
     pub door: Arc<Door>,
     /// Who may ask for a pull.
     pub hooks: Hooks,
+    /// What is told before anybody connects.
+    pub front: Front,
 }
 
 impl Options {
@@ -194,12 +206,16 @@ fn routes(
     routes
         .route(ENDPOINT, post(call).get(pages::endpoint).fallback(refuse_method))
         // A client that was given the address without the endpoint's path learns of it.
-        .route("/", get(pages::home).fallback(pages::nowhere))
+        .route("/", get(home::home).fallback(pages::nowhere))
         .route("/docs", get(pages::shelves))
         .route("/docs/", get(pages::shelves))
         .route("/docs/{*rest}", get(pages::docs))
         .route("/style.css", get(html::style))
         .route("/hooks/git/{collection}", post(hooks::hook).fallback(pages::nowhere))
+        .route("/home.js", get(html::script))
+        .route(llms::LIST, get(llms::list))
+        .route(llms::FULL, get(llms::full))
+        .merge(card::routes())
         .fallback(pages::nowhere)
         // Who is not let in, and every preflight, is answered here, before anything is read.
         .layer(middleware::from_fn_with_state(site.clone(), let_in))
@@ -222,10 +238,18 @@ struct Site {
     patience: Patience,
     /// Path that the public address ends with; links start with it.
     base: String,
+    /// The public address, without a slash at its end.
+    address: String,
     /// Address that clients connect to.
     endpoint: String,
-    /// Name for the server in a client's configuration.
-    name: String,
+    /// What the server is called.
+    called: Called,
+    /// What the owner says of it.
+    about: Option<String>,
+    /// How clients connect, as HTML.
+    connecting: String,
+    /// What programs are told before they connect.
+    documents: Documents,
 }
 
 impl Site {
@@ -233,10 +257,15 @@ impl Site {
         let address = options.address();
         let (_, rest) = address.split_once("://").unwrap_or(("", &address));
         let base = rest.split_once('/').map(|(_, path)| format!("/{path}")).unwrap_or_default();
-        let name = match options.docs.collections() {
-            [only] => only.name.clone(),
-            _ => "docs".to_owned(),
+        let rules = options.door.rules();
+        let closed = rules.is_closed();
+        let way = match rules.issuer() {
+            Some(_) => Way::SignIn,
+            None if closed => Way::Key,
+            None => Way::Open,
         };
+        let called = options.front.called(&address, options.docs.collections(), closed);
+        let endpoint = format!("{address}{ENDPOINT}");
         Ok(Site {
             docs: options.docs.clone(),
             guard: ArcSwap::from_pointee(options.guard()?),
@@ -244,8 +273,12 @@ impl Site {
             hooks: options.hooks.clone(),
             patience: options.patience,
             base,
-            endpoint: format!("{address}{ENDPOINT}"),
-            name,
+            connecting: front::connecting(&endpoint, &options.front),
+            documents: Documents::new(&called, &address, way),
+            about: options.front.description.clone(),
+            address,
+            endpoint,
+            called,
         })
     }
 
@@ -264,11 +297,16 @@ impl Site {
         let reads = [Method::GET, Method::HEAD].contains(request.method());
         let is_person = reads && rpc::takes_html(request.headers());
         match request.uri().path() {
-            "/" | "/style.css" if reads => return None,
+            "/" | "/style.css" | "/home.js" if reads => return None,
             ENDPOINT if is_person => return None,
             _ if self.hooks.take(request) => return None,
+            path if card::is_asked(request.method(), path) && !self.door.rules().is_closed() => {
+                return None;
+            }
             // Where nobody signs in clients must learn just that, and not that they have to.
-            path if sign_in::is_well_known(path) && self.door.rules().is_closed() => {
+            path if (sign_in::is_well_known(path) || card::is_asked(request.method(), path))
+                && self.door.rules().is_closed() =>
+            {
                 return self
                     .door
                     .attempt(self.door.network(request))
@@ -277,11 +315,12 @@ impl Site {
             }
             _ => {}
         }
-        let is_page = request.uri().path().starts_with(PAGES);
+        let path = request.uri().path();
+        let is_page = path.starts_with(PAGES) || [llms::LIST, llms::FULL].contains(&path);
         let refused = self.door.enter(request, is_page).await.err()?;
         Some(match refused {
             Error::Internal(_) => refused.into_response(),
-            _ if is_person => refused.shown_as(pages::closed(self, StatusCode::UNAUTHORIZED)),
+            _ if is_person => refused.shown_as(home::closed(self, StatusCode::UNAUTHORIZED)),
             refused => refused.into_response(),
         })
     }
@@ -321,8 +360,10 @@ async fn let_in(State(site): State<Arc<Site>>, mut request: Request, next: Next)
     let authority = uri.authority().map(|authority| authority.as_str());
     // Where people sign in is in front of the door.
     let asker = site.door.rules().issuer().and_then(|_| sign_in::asker(uri.path()));
+    let is_public = card::is_asked(request.method(), uri.path());
     let guard = site.guard.load();
     let decision = guard.check_host(&hosts, authority).and_then(|()| match asker {
+        _ if is_public => Ok(()),
         Some(Asker::Program | Asker::Form) => Ok(()),
         Some(Asker::Person) | None => guard.check_origin(&values(headers, &ORIGIN)),
     });
@@ -335,6 +376,7 @@ async fn let_in(State(site): State<Arc<Site>>, mut request: Request, next: Next)
     let is_preflight = request.method() == Method::OPTIONS;
     let mut response = match asker {
         _ if is_call && is_preflight => cors::preflight(headers),
+        _ if is_public && is_preflight => StatusCode::NO_CONTENT.into_response(),
         Some(Asker::Program) if is_preflight => sign_in::preflight(),
         Some(_) => next.run(request).await,
         None => match site.enter(&mut request).await {
@@ -344,6 +386,7 @@ async fn let_in(State(site): State<Arc<Site>>, mut request: Request, next: Next)
     };
     match asker {
         _ if is_call => cors::share(origin, response.headers_mut()),
+        _ if is_public => card::share(&mut response),
         Some(Asker::Program) => sign_in::share(response.headers_mut()),
         _ => {}
     }

@@ -1,4 +1,4 @@
-//! Pages for people: what this server is, the docs it serves, and what was not found.
+//! Pages of the docs for people, lists of them, and what was not found.
 //!
 //! Docs are rendered from the index, as models get them; no address is ever joined to a path.
 
@@ -8,13 +8,12 @@ use std::sync::Arc;
 use axum::extract::{Extension, Request, State};
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Redirect, Response};
-use serde_json::json;
 
 use super::door::Who;
 use super::error::{self, Error, Refusal};
 use super::html::{Page, escaped, link};
 use super::link::{self, Links};
-use super::{Site, render, rpc};
+use super::{Site, home, llms, render, rpc};
 use crate::index::{Catalog, PageRecord, SectionRecord};
 use crate::mcp::{Docs, Shelf};
 
@@ -23,94 +22,48 @@ const MAX_LISTED: usize = 1000;
 /// Pages offered in place of one that is not there.
 const OFFERED: usize = 5;
 
-/// `GET /`: what this server is and how to connect.
-pub(super) async fn home(State(site): State<Arc<Site>>) -> Response {
-    if site.door.rules().is_closed() {
-        return closed(&site, StatusCode::OK);
-    }
-    let snapshot = site.docs.snapshot();
-    let mut collections = String::new();
-    for shelf in site.docs.collections() {
-        let counted = snapshot.stamp().collections.iter().find(|(name, _)| *name == shelf.name);
-        let pages = counted.map_or(0, |(_, pages)| *pages);
-        let address = link::page(&site.base, &shelf.name, "");
-        let version = shelf.version.as_ref().map(|version| format!(" {}", escaped(version)));
-        let description =
-            shelf.description.as_ref().map(|text| format!("<dd>{}</dd>\n", escaped(text)));
-        collections += &format!(
-            "<dt>{}{}</dt>\n{}<dd class=\"note\">{}</dd>\n",
-            link(&address, titled(shelf)),
-            version.unwrap_or_default(),
-            description.unwrap_or_default(),
-            counted_pages(pages),
-        );
-    }
-    let title = match site.docs.collections() {
-        [only] => format!("{} for assistants", titled(only)),
-        _ => "Docs for assistants".to_owned(),
-    };
-    let content = format!(
-        "<h1>{}</h1>\n<p>This is an <a href=\"https://modelcontextprotocol.io/\" \
-         rel=\"noopener noreferrer\">MCP</a> server: AI assistants use it to search, read and cite \
-         the documentation below. You can read the same pages here.</p>\n\
-         <h2>What is inside</h2>\n<dl>\n{collections}</dl>\n{}",
-        escaped(&title),
-        connecting(&site),
-    );
-    let base = site.base.as_str();
-    Page { title: &title, base, content, ..Page::default() }.answer(StatusCode::OK)
-}
-
-/// What people see of a server that wants to know who calls: how to come in, and nothing of what is
-/// inside.
-pub(super) fn closed(site: &Site, status: StatusCode) -> Response {
-    let endpoint = escaped(&site.endpoint);
-    let mut ways = String::new();
-    if let Some(provider) = site.door.rules().provider_name() {
-        let provider = escaped(&provider);
-        ways += &format!(
-            "<h2>For people</h2>\n<p>Give your assistant this address. It will send you to sign in \
-             with {provider}, and ask you first.</p>\n\
-             <pre tabindex=\"0\"><code>{endpoint}</code></pre>\n\
-             <p>Claude Code takes it in one line:</p>\n\
-             <pre tabindex=\"0\"><code>claude mcp add --transport http {} {endpoint}</code></pre>\n",
-            escaped(&site.name),
-        );
-    }
-    if site.door.rules().keys.is_some() {
-        ways += &format!(
-            "<h2>For programs</h2>\n<p>Ask whoever runs this server for a key, and have your program \
-             send it with every request to <code>{endpoint}</code>:</p>\n\
-             <pre><code>Authorization: Bearer dk_live_…</code></pre>\n",
-        );
-    }
-    let content = format!(
-        "<h1>Docs for assistants</h1>\n<p>This is an <a href=\"https://modelcontextprotocol.io/\" \
-         rel=\"noopener noreferrer\">MCP</a> server: AI assistants use it to search, read and cite \
-         documentation. It wants to know who calls, so that nobody can use it up for others.</p>\n\
-         {ways}"
-    );
-    let base = site.base.as_str();
-    Page { title: "Docs for assistants", base, content, ..Page::default() }.answer(status)
-}
-
 /// `GET /mcp`: a browser gets the start page, a program learns that there is no stream.
 pub(super) async fn endpoint(
     site: State<Arc<Site>>,
     headers: HeaderMap,
 ) -> Result<Response, Error> {
-    if rpc::takes_html(&headers) { Ok(home(site).await) } else { Err(rpc::method_not_allowed()) }
+    if rpc::takes_html(&headers) {
+        Ok(home::home(site).await)
+    } else {
+        Err(rpc::method_not_allowed())
+    }
 }
 
-/// `GET /docs` and `GET /docs/`: the collections are on the start page.
-pub(super) async fn shelves(State(site): State<Arc<Site>>) -> Redirect {
-    Redirect::to(&format!("{}/", site.base))
+/// `GET /docs` and `GET /docs/`: the collections are on the start page, unless they are too many.
+pub(super) async fn shelves(
+    State(site): State<Arc<Site>>,
+    Extension(who): Extension<Who>,
+) -> Response {
+    let docs = site.docs_for(&who);
+    if docs.collections().len() <= home::MAX_SHELVES || !docs.scope().lists() {
+        return Redirect::to(&format!("{}/", site.base)).into_response();
+    }
+    let items: String = docs
+        .collections()
+        .iter()
+        .map(|shelf| {
+            let address = link::page(&site.base, &shelf.name, "");
+            format!("<li>{}</li>\n", link(&address, titled(shelf)))
+        })
+        .collect();
+    let trail =
+        vec![(site.start(), format!("{}/", site.base)), ("All collections".into(), String::new())];
+    let content = format!("<h1>All collections</h1>\n<ul>\n{items}</ul>");
+    Page { title: "All collections", base: &site.base, trail, content, ..Page::default() }
+        .answer(StatusCode::OK)
 }
 
-/// `GET /docs/{collection}/{path}`: a page, or the list of those under a folder.
+/// `GET /docs/{collection}/{path}`: a page, or the list of those under a folder. Whoever does not
+/// ask for HTML gets a page as the Markdown that models get.
 pub(super) async fn docs(
     State(site): State<Arc<Site>>,
     Extension(who): Extension<Who>,
+    headers: HeaderMap,
     uri: Uri,
 ) -> Result<Response, Error> {
     let docs = site.docs_for(&who);
@@ -131,6 +84,9 @@ pub(super) async fn docs(
     let catalog = snapshot.catalog()?;
     if let Some(page) = catalog.page(&shelf.name, &path) {
         let sections = snapshot.sections(&shelf.name, &path)?;
+        if !rpc::takes_html(&headers) {
+            return Ok(llms::alone(page, &sections));
+        }
         return Ok(shown(&site, shelf, catalog, page, &sections));
     }
     if docs.scope().lists() && (path.is_empty() || path.ends_with('/')) {
@@ -201,23 +157,6 @@ fn not_found(site: &Site, docs: &Docs, wanted: &str) -> Result<Response, Error> 
     Ok(page.answer(StatusCode::NOT_FOUND))
 }
 
-fn connecting(site: &Site) -> String {
-    let (name, endpoint) = (&site.name, &site.endpoint);
-    let block = json!({ "mcpServers": { name: { "type": "http", "url": endpoint } } });
-    let block = serde_json::to_string_pretty(&block).unwrap_or_default();
-    format!(
-        "<h2>How to connect</h2>\n<p>Give your assistant this address:</p>\n\
-         <pre tabindex=\"0\"><code>{endpoint}</code></pre>\n\
-         <p>Claude Code takes it in one line:</p>\n\
-         <pre tabindex=\"0\"><code>claude mcp add --transport http {name} {endpoint}</code></pre>\n\
-         <p>Clients with a configuration file take a block like this:</p>\n\
-         <pre tabindex=\"0\"><code>{block}</code></pre>",
-        endpoint = escaped(endpoint),
-        name = escaped(name),
-        block = escaped(&block),
-    )
-}
-
 /// A page of the docs.
 fn shown(
     site: &Site,
@@ -243,7 +182,7 @@ fn shown(
         canonical: base_url
             .map(|base| format!("{base}{}", link::encoded(page.route.trim_start_matches('/')))),
         content,
-        has_form: false,
+        ..Page::default()
     }
     .answer(StatusCode::OK)
 }
@@ -347,10 +286,10 @@ fn folder_of(path: &str) -> &str {
     path.rsplit_once('/').map_or("", |(folder, _)| folder)
 }
 
-fn titled(shelf: &Shelf) -> &str {
+pub(super) fn titled(shelf: &Shelf) -> &str {
     shelf.title.as_deref().unwrap_or(&shelf.name)
 }
 
-fn counted_pages(pages: u64) -> String {
+pub(super) fn counted_pages(pages: u64) -> String {
     if pages == 1 { "1 page".to_owned() } else { format!("{pages} pages") }
 }

@@ -310,6 +310,7 @@ fn open(
         allowed_hosts: Vec::new(),
         allowed_origins: Vec::new(),
         patience: Patience::default(),
+        front: Default::default(),
         door: Arc::new(Door::new(rules, clock)),
         hooks: Hooks::default(),
     };

@@ -7,7 +7,7 @@ use super::CONSENT;
 use super::authorize::proved_host;
 use crate::auth::{self, Client, SIGN_IN};
 use crate::http::Site;
-use crate::http::html::{Page, escaped};
+use crate::http::html::{Page, Powers, escaped};
 
 /// The question.
 pub(super) fn consent(site: &Site, client: &Client, back: &str, id: &str, token: &str) -> Response {
@@ -105,7 +105,7 @@ pub(super) fn failed(site: &Site, error: &anyhow::Error) -> Response {
 }
 
 fn shown(site: &Site, title: &str, content: String, status: StatusCode) -> Response {
-    let page = Page { title, base: &site.base, content, has_form: true, ..Page::default() };
+    let page = Page { title, base: &site.base, content, powers: Powers::Form, ..Page::default() };
     let mut response = page.answer(status);
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));

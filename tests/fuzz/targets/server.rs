@@ -72,6 +72,7 @@ impl Server {
             allowed_origins: Vec::new(),
             patience: Patience::default(),
             hooks: Hooks::default(),
+            front: Default::default(),
             door: Arc::new(Door::new(
                 Rules { keys: keys.map(Arc::new), ..Rules::default() },
                 // Each look at the clock is an hour after the last: nobody is ever held off.

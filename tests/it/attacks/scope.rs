@@ -150,6 +150,7 @@ impl Library {
             allowed_hosts: Vec::new(),
             allowed_origins: Vec::new(),
             patience: Patience::default(),
+            front: Default::default(),
             door: Arc::new(Door::new(rules, system_clock())),
             hooks: Hooks::default(),
         };
@@ -329,6 +330,10 @@ fn innocent() -> Vec<Ask> {
         Ask::page("/docs/ours/old/setup"),
         Ask::page("/nowhere"),
         Ask::page("/docs/"),
+        Ask::page("/llms.txt"),
+        Ask::page("/llms-full.txt"),
+        Ask::page("/llms.txt?collection=ours"),
+        Ask::page("/mcp/server-card"),
     ];
     for list in ["tools/list", "resources/list", "resources/templates/list", "prompts/list"] {
         asks.extend([Ask::call(list, json!({})), Ask::modern(list, json!({}))]);
@@ -375,6 +380,8 @@ fn curious() -> Vec<Ask> {
         Ask::page("/docs/theirs/old/zanzibar"),
         Ask::page("/docs/theirs/guide/install.md"),
         Ask::page("/zanzibar"),
+        Ask::page("/llms.txt?collection=theirs"),
+        Ask::page("/llms-full.txt?collection=theirs"),
     ];
     for id in [
         "theirs/zanzibar.md",
@@ -660,7 +667,7 @@ async fn d23_a_tool_out_of_scope_does_not_exist() {
         assert_eq!(listed["resources"] != json!([]), lists, "{tools:?}");
         let templates = library.result(&key, "resources/templates/list", json!({})).await;
         assert_eq!(templates["resourceTemplates"] != json!([]), reads, "{tools:?}");
-        for path in ["/docs/ours/", "/docs/ours/guide/"] {
+        for path in ["/docs/ours/", "/docs/ours/guide/", "/llms.txt", "/llms-full.txt"] {
             let page = library.ask(&key, &Ask::page(path)).await;
             assert_eq!(page.starts_with("200"), lists, "{tools:?} {path}: {page}");
         }

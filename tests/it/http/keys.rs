@@ -5,15 +5,15 @@ use std::time::Duration;
 
 use axum::body::Body;
 use docent::auth::{Keys, Secret};
-use docent::http::{Door, Now, Peer, Rules};
+use docent::http::{Door, Now, Options, Peer, Rules};
 use docent::store::{KeyLimit, Store};
 use tempfile::TempDir;
 
 use super::{Answer, PING, Server, call, request};
 
 /// A server behind a door, and its keys.
-struct Guarded {
-    server: Server,
+pub(super) struct Guarded {
+    pub(super) server: Server,
     keys: Arc<Keys>,
     _data: TempDir,
 }
@@ -21,7 +21,11 @@ struct Guarded {
 const SEARCH: &str = r#"{"jsonrpc":"2.0","id":"s","method":"tools/call","params":{"name":"search","arguments":{"query":"make"}}}"#;
 
 impl Guarded {
-    fn new() -> Guarded {
+    pub(super) fn new() -> Guarded {
+        Guarded::new_with(|_| {})
+    }
+
+    pub(super) fn new_with(change: impl FnOnce(&mut Options)) -> Guarded {
         let data = tempfile::tempdir().expect("a folder");
         let store = Arc::new(Store::open(data.path()).expect("a store"));
         let keys = Arc::new(Keys::open(store).expect("keys"));
@@ -29,11 +33,14 @@ impl Guarded {
         let trusted_proxies = vec!["10.0.0.0/8".parse().expect("a network")];
         let rules = Rules { keys: Some(keys.clone()), trusted_proxies, ..Rules::default() };
         let door = Door::new(rules, clock);
-        let server = Server::with(|options| options.door = Arc::new(door));
+        let server = Server::with(|options| {
+            options.door = Arc::new(door);
+            change(options);
+        });
         Guarded { server, keys, _data: data }
     }
 
-    fn key(&self, limit: Option<KeyLimit>) -> Secret {
+    pub(super) fn key(&self, limit: Option<KeyLimit>) -> Secret {
         self.keys.create("test", limit, None, 1_000_000).expect("a key").0
     }
 

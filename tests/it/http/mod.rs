@@ -3,9 +3,11 @@
 mod audit;
 mod calls;
 mod dialogues;
+mod discovery;
 mod doors;
 mod external;
 mod floors;
+mod home;
 mod keys;
 mod limits;
 mod pages;
@@ -83,6 +85,7 @@ impl Server {
             allowed_hosts: Vec::new(),
             allowed_origins: Vec::new(),
             patience: Patience::default(),
+            front: Default::default(),
             door: Arc::new(Door::new(Rules::default(), system_clock())),
             hooks: Hooks::default(),
         };

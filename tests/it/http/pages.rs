@@ -1,4 +1,4 @@
-//! What people see: the start page, lists, pages rendered from the index.
+//! What people see of the docs: lists, pages rendered from the index, and what was not found.
 
 use super::{Answer, Server};
 
@@ -24,24 +24,6 @@ fn has_no_powers(answer: &Answer) {
     }
     assert!(answer.text.starts_with("<!doctype html>\n<html lang="));
     assert!(answer.text.contains("<main id=") && answer.text.contains("class=\"skip\""));
-}
-
-#[tokio::test]
-async fn the_start_page_tells_how_to_connect() {
-    let server = Server::new();
-    let name = server.collection().to_owned();
-    let answer = server.open("/").await;
-    assert_eq!(answer.status, 200);
-    has_no_powers(&answer);
-    for words in [
-        format!("claude mcp add --transport http {name} http://127.0.0.1:8080/mcp"),
-        "&quot;url&quot;: &quot;http://127.0.0.1:8080/mcp&quot;".into(),
-        format!("<a href=\"/docs/{name}/\">"),
-        "4 pages".into(),
-        env!("CARGO_PKG_VERSION").into(),
-    ] {
-        assert!(answer.text.contains(&words), "{words} not in {}", answer.text);
-    }
 }
 
 #[tokio::test]
