@@ -26,7 +26,7 @@ const WHAT: &str = "<a href=\"https://modelcontextprotocol.io/\" rel=\"noopener 
 
 /// `GET /`: what this server is and how to connect.
 pub(super) async fn home(State(site): State<Arc<Site>>) -> Response {
-    if site.door.rules.is_closed() {
+    if site.door.rules().is_closed() {
         return closed(&site, StatusCode::OK);
     }
     let title = format!("{} for assistants", site.called.title);
@@ -50,14 +50,14 @@ pub(super) async fn home(State(site): State<Arc<Site>>) -> Response {
 pub(super) fn closed(site: &Site, status: StatusCode) -> Response {
     let endpoint = escaped(&site.endpoint);
     let mut ways = String::new();
-    if let Some(provider) = site.door.rules.provider_name() {
+    if let Some(provider) = site.door.rules().provider_name() {
         let provider = escaped(&provider);
         ways += &format!(
             "<h2>For people</h2>\n<p>Add this server to your assistant, as shown below. It will send \
              you to sign in with {provider}, and ask you first.</p>\n",
         );
     }
-    if site.door.rules.keys.is_some() {
+    if site.door.rules().keys.is_some() {
         ways += &format!(
             "<h2>For programs</h2>\n<p>Ask whoever runs this server for a key, and have your program \
              send it with every request to <code>{endpoint}</code>:</p>\n\

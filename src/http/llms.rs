@@ -158,7 +158,7 @@ fn answer(site: &Site, body: Body, kind: &'static str) -> Response {
     let mut set = |name, value| headers.insert(name, HeaderValue::from_static(value));
     set(header::CONTENT_TYPE, kind);
     set(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
-    let closed = site.door.rules.is_closed();
+    let closed = site.door.rules().is_closed();
     set(header::CACHE_CONTROL, if closed { "private, no-cache" } else { "no-cache" });
     response
 }

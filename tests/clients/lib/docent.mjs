@@ -22,7 +22,8 @@ function fail(why) {
   throw new Error(why);
 }
 
-function temporary() {
+/** A folder that goes away with the script. */
+export function temporary() {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'docent-clients-'));
   folders.push(folder);
   return folder;

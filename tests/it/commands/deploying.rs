@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use serde_json::Value;
+
 use super::errors;
 use crate::harness::{docent, write};
 
@@ -25,6 +27,23 @@ fn of_manifest() -> String {
         .lines()
         .map(|line| format!("{}\n", line.strip_prefix("    ").unwrap_or(line)))
         .collect()
+}
+
+#[test]
+fn the_manifest_of_the_bundle_is_that_of_this_version_and_the_manual_shows_it() {
+    let text = include_str!("../../../deploy/mcpb/manifest.json");
+    let page = include_str!("../../../corpus/connect/claude-desktop.md");
+    assert!(page.contains(&format!("```json\n{text}```\n")), "the manual has another manifest");
+    let manifest: Value = serde_json::from_str(text).expect("JSON");
+    assert_eq!(manifest["version"], env!("CARGO_PKG_VERSION"));
+    let tools = manifest["tools"].as_array().expect("tools").iter();
+    let tools: Vec<&str> = tools.filter_map(|tool| tool["name"].as_str()).collect();
+    // The last is there only where the owner of the docs wants it.
+    assert_eq!(tools, docent::mcp::TOOLS[..3]);
+    // Words that docent takes, with the folder that the user chooses in place of the last one.
+    let words = &manifest["server"]["mcp_config"]["args"];
+    assert_eq!(words, &serde_json::json!(["stdio", "${user_config.docs}"]));
+    assert_eq!(manifest["user_config"]["docs"]["type"], "directory");
 }
 
 #[test]
