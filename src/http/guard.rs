@@ -204,6 +204,14 @@ impl Guard {
         if listed { Ok(()) } else { Err(Denied::Origin(shown(origin))) }
     }
 
+    /// Whether a request that `check_host` let in comes from a page of this server itself, opened at
+    /// one of this machine's addresses, which no list knows. On every interface and without a public
+    /// URL there is plain HTTP only, so that an origin is a scheme and the very `Host`.
+    pub(super) fn is_own_page(&self, hosts: &[&[u8]], origins: &[&[u8]]) -> bool {
+        let ([host], [origin]) = (hosts, origins) else { return false };
+        self.any_address && origin.strip_prefix(b"http://") == Some(*host)
+    }
+
     /// The lists, one line each, for printing at start.
     pub(super) fn describe(&self) -> Vec<String> {
         let mut hosts: Vec<String> = self.hosts.iter().map(Name::shown).collect();
@@ -388,6 +396,26 @@ mod tests {
         }
         for bad in ["docs.example.com:80", "docent", "localhost:8080", "10.0.0.6", "evil.example"] {
             assert!(!host(&guard, bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn on_every_interface_its_own_pages_may_ask_and_those_of_other_addresses_not() {
+        let own = |guard: &Guard, host: &str, origin: &str| {
+            guard.is_own_page(&[host.as_bytes()], &[origin.as_bytes()])
+        };
+        let open = guard("0.0.0.0:8080", None, &[], &[]);
+        assert!(own(&open, "192.0.2.1:8080", "http://192.0.2.1:8080"));
+        assert!(own(&open, "[2001:db8::1]:8080", "http://[2001:db8::1]:8080"));
+        for origin in
+            ["http://192.0.2.9:8080", "http://192.0.2.1", "https://192.0.2.1:8080", "null", ""]
+        {
+            assert!(!own(&open, "192.0.2.1:8080", origin), "{origin}");
+        }
+        assert!(!open.is_own_page(&[b"a"], &[]) && !open.is_own_page(&[b"a"], &[b"http://a"; 2]));
+        let public = guard("0.0.0.0:8080", Some("https://docs.example.com"), &[], &[]);
+        for other in [guard("127.0.0.1:8080", None, &[], &[]), public] {
+            assert!(!own(&other, "192.0.2.1:8080", "http://192.0.2.1:8080"));
         }
     }
 

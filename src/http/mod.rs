@@ -361,11 +361,12 @@ async fn let_in(State(site): State<Arc<Site>>, mut request: Request, next: Next)
     // Where people sign in is in front of the door.
     let asker = site.door.rules().issuer().and_then(|_| sign_in::asker(uri.path()));
     let is_public = card::is_asked(request.method(), uri.path());
+    let origins = values(headers, &ORIGIN);
     let guard = site.guard.load();
     let decision = guard.check_host(&hosts, authority).and_then(|()| match asker {
-        _ if is_public => Ok(()),
+        _ if is_public || guard.is_own_page(&hosts, &origins) => Ok(()),
         Some(Asker::Program | Asker::Form) => Ok(()),
-        Some(Asker::Person) | None => guard.check_origin(&values(headers, &ORIGIN)),
+        Some(Asker::Person) | None => guard.check_origin(&origins),
     });
     drop(guard);
     if let Err(denied) = decision {

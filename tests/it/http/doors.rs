@@ -94,6 +94,21 @@ async fn a_page_that_is_let_in_may_read_answers_and_refusals() {
 }
 
 #[tokio::test]
+async fn the_start_page_may_ask_its_own_server_at_every_address_of_the_machine() {
+    let server = Server::with(|options| {
+        options.listen = "0.0.0.0:8080".parse().expect("an address");
+    });
+    for (origin, status) in [("http://192.0.2.1:8080", 200), ("http://192.0.2.2:8080", 403)] {
+        let call = axum::http::Request::post("/mcp")
+            .header("host", "192.0.2.1:8080")
+            .header("origin", origin)
+            .header("content-type", "application/json");
+        let answer = server.ask(call.body(PING.into()).expect("a request")).await;
+        assert_eq!(answer.status, status, "{origin}");
+    }
+}
+
+#[tokio::test]
 async fn other_addresses_do_not_exist() {
     let server = Server::new();
     for path in ["/mcp/foo", "/mcp/", "/admin", "/.well-known/oauth-protected-resource", "//mcp"] {
