@@ -122,9 +122,9 @@ fn values(settings: &Settings) -> Vec<Row> {
     let (value, source) = list(&settings.allowed_origins);
     add("allowed_origins", value, source);
     for (name, setting) in [
-        ("discovery.name", &settings.discovery_name),
-        ("discovery.title", &settings.discovery_title),
-        ("discovery.description", &settings.discovery_description),
+        ("discovery.name", &settings.discovery.name),
+        ("discovery.title", &settings.discovery.title),
+        ("discovery.description", &settings.discovery.description),
     ] {
         let (value, source) = text(setting, |text| text.clone().unwrap_or_default());
         add(name, value, source);

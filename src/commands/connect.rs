@@ -64,9 +64,9 @@ pub(super) fn front(settings: &Settings, name: String, url: String) -> http::Fro
 /// What the owner says of the server.
 fn said(settings: &Settings) -> http::Front {
     http::Front {
-        name: settings.discovery_name.value.clone(),
-        title: settings.discovery_title.value.clone(),
-        description: settings.discovery_description.value.clone(),
+        name: settings.discovery.name.value.clone(),
+        title: settings.discovery.title.value.clone(),
+        description: settings.discovery.description.value.clone(),
         ..http::Front::default()
     }
 }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, anyhow};
 use serde::Deserialize;
 
+use super::discovery::DiscoveryFile;
 use super::door::{ExternalFile, SignInFile};
 use super::git::GitFile;
 use super::owner::{FeedbackFile, MetricsFile, TelemetryFile, UsageFile};
@@ -44,7 +45,7 @@ pub(super) struct File {
     #[serde(default)]
     pub(super) git: GitFile,
     #[serde(default)]
-    pub(super) discovery: Discovery,
+    pub(super) discovery: DiscoveryFile,
     #[serde(default)]
     pub(super) collections: Vec<CollectionSettings>,
 }
@@ -66,15 +67,6 @@ pub(super) struct Limits {
     pub(super) address: Option<String>,
     pub(super) registration: Option<String>,
     pub(super) on_limit: Option<String>,
-}
-
-/// What is told before anybody connects.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Discovery {
-    pub(super) name: Option<String>,
-    pub(super) title: Option<String>,
-    pub(super) description: Option<String>,
 }
 
 /// A collection as it is written.

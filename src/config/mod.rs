@@ -4,6 +4,7 @@
 //! Only `commands` reads settings; the other folders take small options of their own.
 
 mod arguments;
+mod discovery;
 mod door;
 mod exported;
 mod file;
@@ -19,6 +20,7 @@ pub use arguments::{
     EvalArguments, Flags, IndexArguments, KeyAction, Lifetime, ModelAction, SearchArguments,
     SignInAction,
 };
+pub use discovery::DiscoverySettings;
 pub use door::{ExternalSettings, SecretText, SignInSettings};
 pub use exported::{completions, pages};
 pub use file::CollectionSettings;

@@ -10,6 +10,7 @@ use clap::ArgMatches;
 use clap::parser::ValueSource;
 
 use super::arguments::Flags;
+use super::discovery::DiscoverySettings;
 use super::door::{self, ExternalSettings, SignInSettings};
 use super::file::{CollectionSettings, File};
 use super::git::GitSettings;
@@ -136,13 +137,8 @@ pub struct Settings {
     pub allowed_hosts: Setting<Vec<String>>,
     /// Origins of browser clients besides those of `public_url`. Default: none.
     pub allowed_origins: Setting<Vec<String>>,
-    /// Name of the server in directories, as `com.example/docs`. Default: made from `public_url` and
-    /// the collections.
-    pub discovery_name: Setting<Option<String>>,
-    /// Title of the server for those who have not connected. Default: that of the collection.
-    pub discovery_title: Setting<Option<String>>,
-    /// What the server is for, in at most 100 characters. Default: what the collections say.
-    pub discovery_description: Setting<Option<String>>,
+    /// What is told before anybody connects.
+    pub discovery: DiscoverySettings,
     /// How people sign in.
     pub sign_in: SignInSettings,
     /// An authorization server that somebody else runs.
@@ -242,15 +238,7 @@ impl Settings {
                 })?,
             allowed_hosts: pick.or_default(file.allowed_hosts, Vec::new()),
             allowed_origins: pick.or_default(file.allowed_origins, Vec::new()),
-            discovery_name: pick
-                .or_default(file.discovery.name.map(Some), None)
-                .try_map("discovery.name", |name| checked(name, is_directory_name, NAMED))?,
-            discovery_title: pick
-                .or_default(file.discovery.title.map(Some), None)
-                .try_map("discovery.title", |title| checked(title, is_short, SHORT))?,
-            discovery_description: pick
-                .or_default(file.discovery.description.map(Some), None)
-                .try_map("discovery.description", |text| checked(text, is_short, SHORT))?,
+            discovery: DiscoverySettings::resolve(file.discovery, &pick)?,
             sign_in: SignInSettings::resolve(file.sign_in, &pick, &base),
             external: ExternalSettings::resolve(file.external, &pick),
             owner: OwnerSettings::resolve(
@@ -427,36 +415,6 @@ fn collections(
     in_file.into_iter().map(resolve).collect()
 }
 
-const NAMED: &str = "is not of the form com.example/docs: letters, digits, '.' and '-', one slash, then \
-                     letters, digits, '.', '_' and '-'; 3 to 200 characters";
-const SHORT: &str = "is not of 1 to 100 characters";
-
-fn checked(
-    text: Option<String>,
-    fits: fn(&str) -> bool,
-    else_it: &str,
-) -> anyhow::Result<Option<String>> {
-    match text {
-        Some(text) if !fits(&text) => bail!("{text:?} {else_it}"),
-        text => Ok(text),
-    }
-}
-
-/// As the schemas of server cards and of the MCP registry have it.
-fn is_directory_name(name: &str) -> bool {
-    let of = |text: &str, more: &str| {
-        let fits = |c: char| c.is_ascii_alphanumeric() || more.contains(c);
-        !text.is_empty() && text.chars().all(fits)
-    };
-    let parts = name.split_once('/');
-    let fits = parts.is_some_and(|(space, name)| of(space, ".-") && of(name, "._-"));
-    fits && (3..=200).contains(&name.len())
-}
-
-fn is_short(text: &str) -> bool {
-    (1..=100).contains(&text.trim().chars().count())
-}
-
 fn parse_log(text: &str) -> anyhow::Result<LogFormat> {
     match text {
         "auto" => Ok(LogFormat::Auto),
@@ -572,17 +530,6 @@ mod tests {
         assert_eq!(parse_listen("9000").unwrap().to_string(), "127.0.0.1:9000");
         assert_eq!(parse_listen("localhost:1").unwrap().to_string(), "127.0.0.1:1");
         assert!(parse_listen("nonsense").is_err());
-    }
-
-    #[test]
-    fn names_in_directories_have_one_slash() {
-        for good in ["com.example/docs", "io.github.some-body/a_b.c"] {
-            assert!(is_directory_name(good), "{good}");
-        }
-        for bad in ["docs", "a/b/c", "/docs", "com.example/", "com example/docs", "com_x/docs"] {
-            assert!(!is_directory_name(bad), "{bad}");
-        }
-        assert!(!is_directory_name(&format!("a/{}", "x".repeat(200))));
     }
 
     #[test]

@@ -113,7 +113,7 @@ impl Page<'_> {
              <a class=\"skip\" href=\"#docent-content\">Skip to content</a>\n\
              <header>{trail}</header>\n\
              <main id=\"docent-content\"{language}>\n{content}\n</main>\n\
-             <footer>Served by docent {version}. <a href=\"{base}/\">How to connect</a></footer>\n\
+             <footer>Served by docent {version}. <a href=\"{base}/#connect\">How to connect</a></footer>\n\
              </body>\n</html>\n",
             canonical = canonical.unwrap_or_default(),
             language = language.unwrap_or_default(),

@@ -107,7 +107,7 @@ pub(super) async fn list(
         asked.alone.as_ref().map(|name| format!("?collection={name}")).unwrap_or_default(),
         MAX_FULL >> 20,
     );
-    Ok(answer(&site, Body::from(text), "text/plain; charset=utf-8"))
+    Ok(answer(&site, Body::from(text)))
 }
 
 /// `GET /llms-full.txt`, of all collections or of `?collection=NAME`: sent while it is read, so that
@@ -135,7 +135,7 @@ pub(super) async fn full(
         several: asked.docs.collections().len() > 1,
         is_over: false,
     };
-    Ok(answer(&site, Body::new(body), "text/plain; charset=utf-8"))
+    Ok(answer(&site, Body::new(body)))
 }
 
 /// A single page as Markdown.
@@ -152,11 +152,11 @@ pub(super) fn alone(page: &PageRecord, sections: &[SectionRecord]) -> Response {
     response
 }
 
-fn answer(site: &Site, body: Body, kind: &'static str) -> Response {
+fn answer(site: &Site, body: Body) -> Response {
     let mut response = body.into_response();
     let headers = response.headers_mut();
     let mut set = |name, value| headers.insert(name, HeaderValue::from_static(value));
-    set(header::CONTENT_TYPE, kind);
+    set(header::CONTENT_TYPE, "text/plain; charset=utf-8");
     set(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
     let closed = site.door.rules().is_closed();
     set(header::CACHE_CONTROL, if closed { "private, no-cache" } else { "no-cache" });

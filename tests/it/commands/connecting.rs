@@ -52,6 +52,64 @@ fn a_client_that_nobody_knows_is_told_whatever_the_settings_are() {
     assert!(said.starts_with("docent: unknown client \"emacs\", expected one of: "), "{said}");
 }
 
+#[test]
+fn the_registry_is_given_a_public_server_and_its_name() {
+    let dir = docs();
+    let settings = |text: &str| {
+        let collection = "[[collections]]\nname = \"guide\"\npath = \"docs\"\ntitle = \"Acme\"\n";
+        write(dir.path(), "docent.toml", &format!("{text}\n{collection}"));
+        let mut command = docent();
+        command.current_dir(dir.path()).args(["connect", "registry"]);
+        command
+    };
+    let entry = |text: &str| -> Value {
+        serde_json::from_str(&prints(&mut settings(text))).expect("nothing but JSON")
+    };
+    let public = "public_url = \"https://docs.example.com\"";
+    let open = entry(public);
+    assert_eq!((&open["name"], &open["title"]), (&"com.example.docs/guide".into(), &"Acme".into()));
+    assert_eq!(open["remotes"][0]["url"], "https://docs.example.com/mcp");
+    assert!(open["remotes"][0].get("headers").is_none(), "{open}");
+    let keyed = entry(&format!("{public}\naccess = \"keys\""));
+    assert_eq!(keyed["remotes"][0]["headers"][0]["name"], "Authorization");
+    assert!(!keyed.to_string().contains("Acme"), "{keyed}");
+    let owned =
+        "[discovery]\nname = \"com.example/help\"\ntitle = \"Help\"\ndescription = \"Ask.\"";
+    let owned = entry(&format!("{public}\naccess = \"keys\"\n{owned}"));
+    let said = ["name", "title", "description"].map(|it| owned[it].as_str().unwrap_or_default());
+    assert_eq!(said, ["com.example/help", "Help", "Ask."]);
+    for (text, expected) in [
+        ("", "set public_url to the https address"),
+        ("public_url = \"http://localhost:1\"", "set public_url to the https address"),
+        ("public_url = \"https://203.0.113.7\"", "has no domain to name the server after"),
+    ] {
+        let said = fails(&mut settings(text));
+        assert!(said.contains(expected), "{said}");
+    }
+}
+
+#[test]
+fn the_start_page_shows_what_connect_prints_and_nothing_of_this_machine() {
+    let (_dir, path) = super::served::manual();
+    let served = Served::start(&path);
+    let page = served.ask("GET / HTTP/1.1\r\nAccept: text/html\r\n", "");
+    let url = format!("http://{}/mcp", served.address);
+    let printed = prints(docent().current_dir(&path).args([
+        "connect",
+        "--docs",
+        "docs",
+        "--listen",
+        &served.address,
+    ]));
+    let line = format!("claude mcp add --transport http docs {url}");
+    assert!(printed.contains(&line) && page.contains(&format!("<code>{line}</code>")), "{page}");
+    assert_eq!(page.matches("type=\"radio\"").count(), 12);
+    assert!(page.contains("href=\"cursor://") && page.contains("href=\"vscode:mcp/install?"));
+    for own in [env!("CARGO_BIN_EXE_docent"), path.to_str().expect("text"), "stdio"] {
+        assert!(!page.contains(own), "{own} in {page}");
+    }
+}
+
 /// Runs the line for other clients from a folder of its own; it must know the server. What it
 /// prints.
 fn the_line_works(serve: Command) -> String {

@@ -55,6 +55,14 @@ fn wrong_settings_are_named() {
         ("[[collections]]\npath = \"docs\"\nnmae = \"x\"\n".to_owned(), "unknown field `nmae`"),
         ("".to_owned(), "docent.toml: no [[collections]]"),
         (
+            format!("{collections}[discovery]\nname = \"docs\"\n"),
+            "docent.toml: discovery.name: \"docs\" is not of the form com.example/docs",
+        ),
+        (
+            format!("{collections}[discovery]\ndescription = \"{}\"\n", "x".repeat(101)),
+            "is not of 1 to 100 characters",
+        ),
+        (
             format!("listen = \"x\"\n{collections}"),
             "docent.toml: listen: \"x\" is not ADDRESS:PORT",
         ),
