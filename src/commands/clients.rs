@@ -187,7 +187,7 @@ pub(super) fn guide(client: Client, target: &Target) -> http::Guide {
         .into_iter()
         // What the link does needs no step of its own.
         .filter(|step| step.transport == Transport::Http && Some(&step.code) != link.as_ref())
-        .map(|Step { say, code, .. }| http::Step { say, code })
+        .map(|Step { say, code, .. }| http::Step { say: alone(&say), code })
         .collect();
     if target.entrance == Entrance::SignIn
         && let Some(how) = begin_sign_in(client, target)
@@ -197,6 +197,18 @@ pub(super) fn guide(client: Client, target: &Target) -> http::Guide {
         steps.push(http::Step { say, code: String::new() });
     }
     http::Guide { title: client.title().to_owned(), link, steps }
+}
+
+/// What is said of a step where there is no other transport to tell it from.
+fn alone(say: &str) -> String {
+    match say.strip_prefix("Over HTTP") {
+        None => say.to_owned(),
+        Some(":") => "In a terminal:".to_owned(),
+        Some(rest) => {
+            let mut letters = rest.trim_start_matches(['.', ',', ' ']).chars();
+            letters.next().into_iter().flat_map(char::to_uppercase).chain(letters).collect()
+        }
+    }
 }
 
 /// Every client with its one line, or where to read on: what `docent connect` says by itself.
@@ -920,7 +932,7 @@ mod tests {
                 let guide = guide(client, &target);
                 assert!(!guide.steps.is_empty(), "{client}");
                 let text = format!("{guide:?}");
-                for own in ["/opt/docent", "/srv/my docs", "stdio"] {
+                for own in ["/opt/docent", "/srv/my docs", "stdio", "Over HTTP"] {
                     assert!(!text.contains(own), "{client}: {text}");
                 }
                 let told = text.contains(&target.url) || text.contains("It can send no key");

@@ -412,7 +412,8 @@ mod tests {
         {
             assert!(!own(&open, "192.0.2.1:8080", origin), "{origin}");
         }
-        assert!(!open.is_own_page(&[b"a"], &[]) && !open.is_own_page(&[b"a"], &[b"http://a"; 2]));
+        let twice = [b"http://a".as_slice(); 2];
+        assert!(!open.is_own_page(&[b"a"], &[]) && !open.is_own_page(&[b"a"], &twice));
         let public = guard("0.0.0.0:8080", Some("https://docs.example.com"), &[], &[]);
         for other in [guard("127.0.0.1:8080", None, &[], &[]), public] {
             assert!(!own(&other, "192.0.2.1:8080", "http://192.0.2.1:8080"));
