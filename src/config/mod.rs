@@ -13,12 +13,9 @@ mod owner;
 mod settings;
 
 pub use arguments::{
-    AddArguments, Arguments, AuditArguments, CheckArguments, Command, Docs, Ended, EvalArguments,
-    Flags, IndexArguments, KeyAction, Lifetime, ModelAction, SearchArguments, SignInAction,
-    UsageArguments,
     AddArguments, Arguments, AuditArguments, CheckArguments, Command, ConfigArguments, Docs, Ended,
     EvalArguments, Flags, IndexArguments, KeyAction, Lifetime, ModelAction, SearchArguments,
-    SignInAction,
+    SignInAction, UsageArguments,
 };
 pub use discovery::DiscoverySettings;
 pub use door::{ExternalSettings, SecretText, SignInSettings};
