@@ -64,7 +64,7 @@ use anyhow::Context;
 use arc_swap::ArcSwap;
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{Request, State};
+use axum::extract::{MatchedPath, Request, State};
 use axum::http::header::{HOST, ORIGIN};
 use axum::http::{HeaderMap, HeaderName, Method, StatusCode};
 use axum::middleware::{self, Next};
@@ -339,12 +339,15 @@ impl Site {
 /// Gives each request an id, which stands in the log and in the answer.
 async fn named(request: Request, next: Next) -> Response {
     let id = trace::request_id();
-    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let method = request.method().clone();
+    // An address may hold anything, a key by mistake among it: what is logged is ours.
+    let route = request.extensions().get::<MatchedPath>().cloned();
     let answered = async {
         let started = Instant::now();
         let response = next.run(request).await;
         let ms = started.elapsed().as_secs_f64() * 1000.0;
-        tracing::debug!(%method, path, status = response.status().as_u16(), ms, "answered");
+        let route = route.as_ref().map(MatchedPath::as_str);
+        tracing::debug!(%method, route, status = response.status().as_u16(), ms, "answered");
         response
     };
     let mut response = answered.instrument(trace::request(&id)).await;

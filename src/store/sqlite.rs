@@ -38,17 +38,18 @@ pub(super) struct Database {
 }
 
 impl Database {
-    /// Opens a file of a data folder, and makes it if there is none.
+    /// Opens a file of a data folder, and makes it if there is none. `what` is in it, for errors.
     pub(super) fn open(
         data_dir: &Path,
         file: &str,
+        what: &str,
         steps: &[&str],
         durability: Durability,
     ) -> anyhow::Result<Database> {
         let path = data_dir.join(file);
         std::fs::create_dir_all(data_dir)
             .with_context(|| format!("cannot make the data folder {}", data_dir.display()))?;
-        let named = || format!("cannot open {}", path.display());
+        let named = || format!("cannot open {what} in {}", path.display());
         let mut writer = Connection::open(&path).with_context(named)?;
         private(&path).with_context(named)?;
         prepare(&mut writer, steps, durability).with_context(named)?;
@@ -76,7 +77,7 @@ impl Store {
     ///
     /// A file that cannot be written, is damaged, or is of a newer docent.
     pub fn open(data_dir: &Path) -> anyhow::Result<Store> {
-        Database::open(data_dir, FILE, STEPS, Durability::Full).map(Store)
+        Database::open(data_dir, FILE, "the state", STEPS, Durability::Full).map(Store)
     }
 
     /// One that is forgotten when it is dropped, for a server that can write nowhere.

@@ -107,7 +107,7 @@ impl UsageStore {
     ///
     /// A file that cannot be written, is damaged, or is of a newer docent.
     pub fn open(data_dir: &Path) -> anyhow::Result<UsageStore> {
-        Database::open(data_dir, FILE, STEPS, Durability::Normal).map(UsageStore)
+        Database::open(data_dir, FILE, "the usage", STEPS, Durability::Normal).map(UsageStore)
     }
 
     /// Whether a data folder has the file.

@@ -182,6 +182,7 @@ impl Library {
         let bytes = axum::body::to_bytes(body, 1 << 20).await.expect("a whole answer");
         let mut headers = parts.headers;
         headers.remove("ratelimit");
+        headers.remove("x-request-id");
         format!("{} {headers:?}\n{}", parts.status, String::from_utf8_lossy(&bytes))
     }
 

@@ -50,6 +50,7 @@ fn every_setting_is_in_the_manual() {
             include_str!("../../../corpus/commands/key.md"),
             include_str!("../../../corpus/commands/audit.md"),
             include_str!("../../../corpus/commands/sign-in.md"),
+            include_str!("../../../corpus/commands/usage.md"),
             manual,
         ];
         let known =

@@ -299,7 +299,7 @@ fn the_log_names_the_request_and_the_trace_that_it_belongs_to() {
     let id = answer.lines().find_map(|line| line.strip_prefix("x-request-id: ")).expect("an id");
     let line: Value = serde_json::from_str(&served.hears("\"answered\"")).expect("JSON");
     assert_eq!(line["span"]["id"], id.trim());
-    assert_eq!((&line["path"], &line["status"]), (&json!("/mcp"), &json!(200)));
+    assert_eq!((&line["route"], &line["status"]), (&json!("/mcp"), &json!(200)));
     let call = served.said().into_iter().find(|line| line.contains("a tool was called"));
     let call: Value = serde_json::from_str(&call.expect("it was logged")).expect("JSON");
     let spans = call["spans"].as_array().expect("a list");
