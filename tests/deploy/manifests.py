@@ -17,7 +17,7 @@ template = stateful["template"]
 pod = template["spec"]
 labels = template["metadata"]["labels"]
 main = pod["containers"][0]
-everyone = pod["containers"] + pod["initContainers"]
+everyone = pod["containers"]
 
 # Who is chosen by labels is this pod.
 assert stateful["selector"]["matchLabels"] == labels
