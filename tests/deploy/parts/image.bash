@@ -1,6 +1,6 @@
 # The Dockerfile: what hadolint says of it, and docent under what it promises.
 
-packages unshare:util-linux setpriv:util-linux
+packages unshare:util-linux setpriv:util-linux git:git
 
 dockerfile="$root/deploy/Dockerfile"
 printf 'FROM debian\nRUN cd /tmp\nADD x y\n' >"$work/bad.Dockerfile"
@@ -40,12 +40,20 @@ port=$(free_port)
 mkdir "$work"/{bin,settings,docs,data}
 mv "$work/docent" "$work/bin/docent"
 cp -r "$root/corpus/." "$work/docs/"
-chown "$user" "$work/data"
+# The image has git for docs that come from a repository.
+git -C "$work" init --quiet origin
+printf '# Cloned\n' >"$work/origin/cloned.md"
+git -C "$work/origin" add cloned.md
+git -C "$work/origin" -c user.name=t -c user.email=t@example.com commit --quiet --message first
+chown --recursive "$user" "$work/data" "$work/origin"
 cat >"$work/settings/docent.toml" <<TOML
 access = "open"
 [[collections]]
 name = "docs"
 path = "$work/docs"
+[[collections]]
+name = "cloned"
+git = "file://$work/origin"
 TOML
 
 # contained WORDS: runs what an engine would be told, as JSON lists, as the image's user, without any privilege, below a
@@ -86,6 +94,14 @@ contained "$command" >"$work/log" 2>&1 &
 started+=($!)
 healthy() { (contained "$health"); }
 check "image serves without privileges on a read-only root" eventually healthy
+cloned() {
+  python3 -c '
+import json, sys, urllib.request
+ready = json.load(urllib.request.urlopen(sys.argv[1]))
+assert [it["commit"] for it in ready["repositories"]] == [sys.argv[2][:12]], ready
+' "http://127.0.0.1:$port/readyz" "$(git -c safe.directory='*' -C "$work/origin" rev-parse HEAD)"
+}
+check "image clones docs" cloned
 check "image keeps what it writes in the volume" [ -n "$(ls -A "$work/data")" ]
 # The process has no capability left, may get none, and is the image's user.
 bounded() {
