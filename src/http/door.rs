@@ -94,7 +94,9 @@ impl Who {
     pub(super) fn as_caller(&self) -> mcp::Caller {
         let (kind, who) = match self {
             Who::Key(Caller { name, .. }) => (CallerKind::Key, Some(name.clone())),
-            Who::Person { id, .. } | Who::Guest { id, .. } => (CallerKind::User, Some(id.clone())),
+            Who::Person { id, .. } => (CallerKind::User, Some(id.clone())),
+            // Of those there is no hash, and nothing else of them is for the disk.
+            Who::Guest { .. } => (CallerKind::User, None),
             Who::Address(_) | Who::Neighbour => (CallerKind::Anonymous, None),
         };
         mcp::Caller { kind, who, client: None }
@@ -149,6 +151,11 @@ impl Door {
     /// The network that a request comes from.
     pub(super) fn network(&self, request: &Request) -> IpNet {
         client::network(self.address(request))
+    }
+
+    /// Counts a refusal for a limit that is kept elsewhere.
+    pub(super) fn limited(&self, limit: &'static str) {
+        self.rules().metrics.limited(limit);
     }
 
     /// Notes what happened, from this address.
@@ -355,7 +362,7 @@ impl Door {
     ) -> Told {
         let verdict = windows.admit(caller, limit, (self.clock)().ticks);
         if !verdict.admitted {
-            self.rules().metrics.limited(scope.name());
+            self.limited(scope.name());
         }
         Told { scope, limit, verdict }
     }

@@ -139,7 +139,9 @@ pub(super) fn call(
     };
     let commit = snapshot.stamp().commits.get(&target.collection).map(|commit| short(commit));
     let reading = Reading { docs, page, target: &target, sections: &sections, commit };
-    Ok(reading.answer(place, budget)?)
+    let (json, size) = reading.answer(place, budget)?;
+    account.tokens = size;
+    Ok(json)
 }
 
 /// The page or section that an id names, or an error that names what is near.
@@ -252,19 +254,21 @@ struct Reading<'a> {
 }
 
 impl Reading<'_> {
-    /// The answer within the budget; JSON.
-    fn answer(&self, from: Place, budget: usize) -> anyhow::Result<String> {
+    /// The answer within the budget; JSON and its size in tokens.
+    fn answer(&self, from: Place, budget: usize) -> anyhow::Result<(String, usize)> {
         // The JSON around the text costs too; further rounds mend what the guess does not cover.
         let mut room = budget.saturating_sub(self.overhead(budget));
         for _ in 0..8 {
             let json = serde_json::to_string(&self.fill(from, room, budget))?;
             let size = tokens::estimate(&json);
             if size <= budget {
-                return Ok(json);
+                return Ok((json, size));
             }
             room = room.saturating_sub(size - budget + 8);
         }
-        Ok(serde_json::to_string(&self.fill(from, room, budget))?)
+        let json = serde_json::to_string(&self.fill(from, room, budget))?;
+        let size = tokens::estimate(&json);
+        Ok((json, size))
     }
 
     fn overhead(&self, budget: usize) -> usize {

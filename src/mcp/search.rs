@@ -204,7 +204,9 @@ pub(super) fn call(
         return Ok(nothing(&notices, &instead, found.terms.terms().is_empty(), budget)?);
     }
     notices.unknown(&found.terms);
-    Ok(fit(docs, &found.hits, &found.terms, budget, notices)?)
+    let (json, size) = fit(docs, &found.hits, &found.terms, budget, notices)?;
+    account.tokens = size;
+    Ok(json)
 }
 
 /// Enters what was found into the account of the call.
@@ -326,14 +328,14 @@ fn under(
     )))
 }
 
-/// Spends the budget on the hits, best first, and says what did not fit; JSON.
+/// Spends the budget on the hits, best first, and says what did not fit; JSON and its size in tokens.
 fn fit(
     docs: &Docs,
     hits: &[Hit],
     terms: &QueryTerms,
     budget: usize,
     notices: Notices,
-) -> anyhow::Result<String> {
+) -> anyhow::Result<(String, usize)> {
     let mut spare = budget;
     // What is escaped in JSON costs a little more than its own text; a second round mends the
     // rare answer that this guess does not cover.
@@ -341,11 +343,13 @@ fn fit(
         let json = serde_json::to_string(&fill(docs, hits, terms, spare, &notices))?;
         let size = tokens::estimate(&json);
         if size <= budget {
-            return Ok(json);
+            return Ok((json, size));
         }
         spare = spare.saturating_sub(size - budget + 8);
     }
-    Ok(serde_json::to_string(&fill(docs, hits, terms, spare, &notices))?)
+    let json = serde_json::to_string(&fill(docs, hits, terms, spare, &notices))?;
+    let size = tokens::estimate(&json);
+    Ok((json, size))
 }
 
 fn fill(docs: &Docs, hits: &[Hit], terms: &QueryTerms, budget: usize, notices: &Notices) -> Answer {

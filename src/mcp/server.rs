@@ -329,8 +329,10 @@ impl Docs {
         let answer = self.account_for(tool, arguments, &mut account)?;
         tracing::debug!(tool = account.tool, is_error = answer.is_err(), "a tool was called");
         if self.is_observed() {
-            let (Ok(text) | Err(text)) = &answer;
-            account.tokens = tokens::estimate(text);
+            // The tools whose answers are long know how long they are.
+            if let (Ok(text) | Err(text), 0) = (&answer, account.tokens) {
+                account.tokens = tokens::estimate(text);
+            }
             account.outcome = if answer.is_ok() { Outcome::Ok } else { Outcome::Error };
             account.elapsed = started.elapsed();
             self.tell(account);

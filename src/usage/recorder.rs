@@ -60,7 +60,10 @@ struct Shared {
     policy: Policy,
     clock: Clock,
     pending: Mutex<Pending>,
-    changed: Condvar,
+    /// There is something to write.
+    filled: Condvar,
+    /// It is the end.
+    closed: Condvar,
 }
 
 /// What is not on the disk yet.
@@ -93,8 +96,9 @@ impl Recorder {
         policy: Policy,
         clock: impl Fn() -> u64 + Send + Sync + 'static,
     ) -> anyhow::Result<Recorder> {
-        let (pending, changed) = (Mutex::default(), Condvar::new());
-        let shared = Shared { store, policy, clock: Box::new(clock), pending, changed };
+        let (clock, pending) = (Box::new(clock), Mutex::default());
+        let (filled, closed) = (Condvar::new(), Condvar::new());
+        let shared = Shared { store, policy, clock, pending, filled, closed };
         let shared = Arc::new(shared);
         let write = shared.clone();
         let writer = std::thread::Builder::new().name("usage".into()).spawn(move || write.run());
@@ -105,19 +109,17 @@ impl Recorder {
     /// Records a call that ended now. Never waits for the disk.
     pub fn called(&self, mut row: CallRow) {
         row.at = (self.shared.clock)();
-        self.shared.pending().add(row);
-        self.shared.changed.notify_one();
+        self.shared.fill(|pending| pending.add(row));
     }
 
     /// Records what an agent said now. Never waits for the disk.
     pub fn feedback(&self, mut row: FeedbackRow) {
         row.at = (self.shared.clock)();
-        let mut pending = self.shared.pending();
-        if pending.feedback.len() < MOST_WAITING {
-            pending.feedback.push(row);
-        }
-        drop(pending);
-        self.shared.changed.notify_one();
+        self.shared.fill(|pending| {
+            if pending.feedback.len() < MOST_WAITING {
+                pending.feedback.push(row);
+            }
+        });
     }
 
     /// Events that wait for the disk.
@@ -129,7 +131,8 @@ impl Recorder {
     /// Writes what waits, and ends: what is recorded after that is lost.
     pub fn close(&self) {
         self.shared.pending().closed = true;
-        self.shared.changed.notify_one();
+        self.shared.filled.notify_one();
+        self.shared.closed.notify_one();
         let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(writer) = writer.take() {
             // A panic in there was told when it happened.
@@ -170,6 +173,18 @@ impl Shared {
         self.pending.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Adds what waits, and wakes the writer if it has nothing to do: to wake it for each event would
+    /// cost as much as all that it does.
+    fn fill(&self, add: impl FnOnce(&mut Pending)) {
+        let mut pending = self.pending();
+        let was_empty = pending.is_empty();
+        add(&mut pending);
+        drop(pending);
+        if was_empty {
+            self.filled.notify_one();
+        }
+    }
+
     /// Writes what comes until the end.
     fn run(&self) {
         let mut swept = None;
@@ -186,7 +201,7 @@ impl Shared {
             }
             let hour = Duration::from_millis(SWEEP);
             let idle = |pending: &mut Pending| pending.is_empty() && !pending.closed;
-            let waited = self.changed.wait_timeout_while(self.pending(), hour, idle);
+            let waited = self.filled.wait_timeout_while(self.pending(), hour, idle);
             let (mut pending, _) = waited.unwrap_or_else(PoisonError::into_inner);
             let closed = pending.closed;
             let taken = std::mem::take(&mut *pending);
@@ -203,7 +218,7 @@ impl Shared {
                 return;
             }
             // Others that come in the meantime are written together.
-            let _ = self.changed.wait_timeout_while(self.pending(), PACE, |it| !it.closed);
+            let _ = self.closed.wait_timeout_while(self.pending(), PACE, |it| !it.closed);
         }
     }
 

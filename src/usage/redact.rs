@@ -63,10 +63,15 @@ const EVERYBODYS: [&str; 3] = ["127.0.0.1", "0.0.0.0", "255.255.255.255"];
 
 /// A text without what is not kept, on one line.
 pub fn redacted(text: &str) -> String {
-    let Patterns { email, signed_in, named, marked, token, ipv4, ipv6, digits } = &*PATTERNS;
     let text = text.split(|c: char| c.is_whitespace() || c.is_control());
     let text = text.filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ");
-    let text = signed_in.replace_all(&text, format!("://{KEY}@"));
+    if is_plain(&text) { text } else { without(&text) }
+}
+
+/// A text without what fits a pattern.
+fn without(text: &str) -> String {
+    let Patterns { email, signed_in, named, marked, token, ipv4, ipv6, digits } = &*PATTERNS;
+    let text = signed_in.replace_all(text, format!("://{KEY}@"));
     let text = email.replace_all(&text, EMAIL);
     let text = named.replace_all(&text, |found: &Captures<'_>| {
         let [whole, name, value] = [0, 1, 2].map(|at| &found[at]);
@@ -98,6 +103,18 @@ pub fn redacted(text: &str) -> String {
             if is_ones { NUMBER.to_owned() } else { run.to_owned() }
         })
         .into_owned()
+}
+
+/// Whether no pattern can fit, which is so for most questions: each of them needs a digit, one of these
+/// signs, or a word as long as the shortest mark with its key.
+fn is_plain(text: &str) -> bool {
+    let odd = |c: char| c.is_numeric() || matches!(c, '@' | '%' | '=' | ':');
+    let is_long = |word: &str| {
+        let length = word.len();
+        let is_odd = word.contains(|c: char| !c.is_alphabetic()) || word.contains("eyJ");
+        length >= 16 || (length >= 11 && is_odd)
+    };
+    !text.contains(odd) && !text.split(' ').any(is_long)
 }
 
 /// Whether nobody made up a word: long, with digits between its letters.
@@ -145,6 +162,27 @@ mod tests {
         ] {
             assert_eq!(redacted(text), kept);
         }
+    }
+
+    #[test]
+    fn what_is_taken_for_plain_fits_no_pattern() {
+        for text in [
+            "why does sk-abcdefghij fail",
+            "npm_abcdefghij",
+            "password=swordfish",
+            "Bearer abcdefghijklmnop",
+            "AKIAABCDEFGHIJKLMNOP",
+            "eyJabcdefgh",
+            "eyJabcdefghijk.x",
+            "https://me@x",
+            "a@b.cd",
+            "a%40b.cd",
+            "how do I sort a table by a column of dates",
+            "what is the difference between a Deployment and a StatefulSet",
+        ] {
+            assert!(!is_plain(text) || without(text) == text, "{text}");
+        }
+        assert!(is_plain("what is the difference between a Deployment and a StatefulSet"));
     }
 
     #[test]

@@ -19,6 +19,7 @@ use docent::http::{
 };
 use docent::outward::{Agent, guarded_agent};
 use docent::store::Store;
+use docent::usage::{Gauges, Metrics};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
@@ -51,6 +52,7 @@ pub(crate) struct House {
     documents: Option<Agent>,
     _folder: Mutex<Folder>,
     docs: docent::mcp::Docs,
+    metrics: Arc<Metrics>,
 }
 
 /// What came back.
@@ -86,9 +88,11 @@ impl House {
         let data = tempfile::tempdir().expect("a folder");
         let (folder, docs) =
             crate::harness::docs(&[("berths.md", "# Berths\n\nWhere ships lie.\n")]);
-        let opened = open(&data, &provider, &seconds, &docs, &documents);
+        let metrics = Arc::new(Metrics::new());
+        let opened = open(&data, &provider, &seconds, &docs, &documents, &metrics);
         let (router, store, keys, sign_in) = opened;
         House {
+            metrics,
             provider,
             data,
             store,
@@ -104,8 +108,15 @@ impl House {
 
     /// The server is started again, on the same data.
     pub(crate) fn restart(&mut self) {
-        let opened = open(&self.data, &self.provider, &self.seconds, &self.docs, &self.documents);
+        let House { data, provider, seconds, docs, documents, metrics, .. } = &*self;
+        let opened = open(data, provider, seconds, docs, documents, metrics);
         (self.router, self.store, self.keys, self.sign_in) = opened;
+    }
+
+    /// Whether a line is among the metrics.
+    pub(crate) fn counts(&self, line: &str) -> bool {
+        let numbers = self.metrics.render(&Gauges::default(), false);
+        numbers.lines().any(|it| it == line)
     }
 
     /// Time passes.
@@ -266,6 +277,7 @@ fn open(
     seconds: &Arc<AtomicU64>,
     docs: &docent::mcp::Docs,
     documents: &Option<Agent>,
+    metrics: &Arc<Metrics>,
 ) -> (Router, Arc<Store>, Arc<Keys>, Arc<SignIn>) {
     let hand = seconds.clone();
     let clock: Clock = Arc::new(move || {
@@ -301,6 +313,7 @@ fn open(
         keys: Some(keys.clone()),
         sign_in: Some(sign_in.clone()),
         trusted_proxies: vec!["10.0.0.0/8".parse().expect("a network")],
+        metrics: metrics.clone(),
         ..Rules::default()
     };
     let options = Options {

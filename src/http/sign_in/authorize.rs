@@ -30,6 +30,7 @@ pub(super) async fn asked(State(site): State<Arc<Site>>, request: Request) -> Re
 async fn ask(site: &Arc<Site>, query: &str, address: IpAddr) -> anyhow::Result<Response> {
     let sign_in = site.sign_in()?;
     if let Err(seconds) = sign_in.admit(&sign_in.authorizations, AUTHORIZATIONS, address) {
+        site.door.limited("authorizations");
         return Ok(page::too_many(site, seconds));
     }
     if query.len() > MAX_QUERY {

@@ -20,6 +20,7 @@ pub(super) async fn register(State(site): State<Arc<Site>>, request: Request) ->
     let address = site.door.address(&request);
     if let Err(seconds) = sign_in.admit(&sign_in.registrations, sign_in.registration_limit, address)
     {
+        site.door.limited("registrations");
         return too_many(seconds);
     }
     let (parts, content) = request.into_parts();

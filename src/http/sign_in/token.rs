@@ -47,6 +47,9 @@ fn tokens(sign_in: &SignIn, form: &Parameters) -> anyhow::Result<Answer> {
 
 /// A refusal, which counts.
 fn refuse(site: &Site, refused: &Fault, address: IpAddr) -> Response {
+    if refused.status == 429 {
+        site.door.limited("refreshes");
+    }
     if let Ok(sign_in) = site.sign_in() {
         // Whether there are too many is looked at before the next.
         let _ = sign_in.admit(&sign_in.refused_tokens, REFUSED_TOKENS, address);
@@ -78,6 +81,7 @@ async fn form(site: &Arc<Site>, request: Request, address: IpAddr) -> Result<Par
     let sign_in = site.sign_in().map_err(|error| super::failed(&error))?;
     let (network, ticks) = (client::network(address), (sign_in.clock)().ticks);
     if let Some(wait) = sign_in.refused_tokens.used_up(&network, REFUSED_TOKENS, ticks) {
+        site.door.limited("refused_tokens");
         return Err(too_many(wait.as_secs() + 1));
     }
     let (parts, content) = request.into_parts();

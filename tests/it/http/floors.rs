@@ -32,6 +32,9 @@ async fn an_address_sends_so_many_people_to_be_asked_and_no_more() {
     let refused = open("192.0.2.1").await;
     assert!((1..=15 * 60 + 1).contains(&wait(&refused)));
     refused.is_page(429);
+    assert!(house.counts("docent_limited_total{limit=\"authorizations\"} 1"));
+    let begun = "docent_door_events_total{event=\"sign_in.began\",outcome=\"done\"} 100";
+    assert!(house.counts(begun));
     assert_eq!(open("192.0.2.2").await.status, 200);
     house.pass(15 * 60);
     assert_eq!(open("192.0.2.1").await.status, 200);
@@ -64,6 +67,7 @@ async fn an_address_is_refused_so_many_tokens_and_then_held_off() {
         assert_eq!(refused.error(), (429, "temporarily_unavailable".into()));
         assert!((1..=15 * 60 + 1).contains(&wait(&refused)));
     }
+    assert!(house.counts("docent_limited_total{limit=\"refused_tokens\"} 2"));
     // Nothing happened to the code, and others come in with theirs.
     assert_eq!(ask("/token", "2001:db8:0:1::1", &code).await.status, 200);
     house.pass(15 * 60);
@@ -82,6 +86,7 @@ async fn a_sign_in_is_refreshed_so_often_and_no_other_pays_for_it() {
     }
     let refused = house.refresh(&client, &tokens.refresh).await;
     assert_eq!(refused.error(), (429, "temporarily_unavailable".into()));
+    assert!(house.counts("docent_limited_total{limit=\"refreshes\"} 1"));
     // It goes on with what it has.
     assert_eq!(house.search(&tokens.access).await.status, 200);
     assert_eq!(house.refresh(&client, &other.refresh).await.status, 200);
