@@ -8,7 +8,7 @@ use anyhow::{Context, ensure};
 
 use super::clients::{self, Client, Entrance, Target};
 use super::{collections, shell};
-use crate::config::{Access, Settings, Source};
+use crate::config::{Access, Setting, Settings, Source};
 use crate::http;
 
 /// The word that stands for the MCP registry in place of a client.
@@ -81,13 +81,7 @@ pub(super) fn claude_code_line(name: String, url: String, access: Access) -> Str
 /// The line that prints the configuration of other clients for the server that listens on
 /// `listen`: in any folder, without the variables of this process.
 pub(super) fn line(settings: &Settings, listen: SocketAddr) -> anyhow::Result<String> {
-    let mut words = vec!["docent".to_owned(), "connect".to_owned()];
-    if let Some(docs) = &settings.docs {
-        words.extend(["--docs".to_owned(), real(docs)?]);
-    }
-    if let Some(file) = &settings.file {
-        words.extend(["--config".to_owned(), real_file(file)?]);
-    }
+    let mut words = command("connect", settings)?;
     let told = |source: &Source| matches!(source, Source::File(_) | Source::Default);
     match &settings.public_url.value {
         Some(_) if told(&settings.public_url.source) => {}
@@ -104,6 +98,28 @@ pub(super) fn line(settings: &Settings, listen: SocketAddr) -> anyhow::Result<St
         });
     }
     Ok(shell::line(words.iter().map(String::as_str)))
+}
+
+/// The line that shows what was asked of the server of these settings, in any folder.
+pub(super) fn usage_line(settings: &Settings) -> anyhow::Result<String> {
+    let mut words = command("usage", settings)?;
+    let Setting { value, source } = &settings.data_dir;
+    if !matches!(source, Source::File(_) | Source::Default) {
+        words.extend(["--data-dir".to_owned(), real(value)?]);
+    }
+    Ok(shell::line(words.iter().map(String::as_str)))
+}
+
+/// A command on the docs of these settings.
+fn command(name: &str, settings: &Settings) -> anyhow::Result<Vec<String>> {
+    let mut words = vec!["docent".to_owned(), name.to_owned()];
+    if let Some(docs) = &settings.docs {
+        words.extend(["--docs".to_owned(), real(docs)?]);
+    }
+    if let Some(file) = &settings.file {
+        words.extend(["--config".to_owned(), real_file(file)?]);
+    }
+    Ok(words)
 }
 
 /// How clients come in. Where people sign in keys let in as well, but whoever pastes is a person.

@@ -245,5 +245,8 @@ fn welcome(
     }
     eprintln!("connect Claude Code:  {claude}");
     eprintln!("other clients:        {others}");
+    if settings.owner.usage.value {
+        eprintln!("what was asked:       {}", connect::usage_line(settings)?);
+    }
     Ok(())
 }

@@ -180,13 +180,7 @@ impl Settings {
             pick.text("listen", "DOCENT_LISTEN", &flags.listen, file.listen, "127.0.0.1:8080");
         let listen = listen.try_map("listen", |text| parse_listen(&text))?;
         let access = pick.text("access", "DOCENT_ACCESS", &flags.access, file.access, "open");
-        let access = access.try_map("access", |text| match text.as_str() {
-            "open" => Ok(Access::Open),
-            "keys" => Ok(Access::Keys),
-            "google" => Ok(Access::Google),
-            "external" => Ok(Access::External),
-            _ => bail!("{text:?} is not one of: open, keys, google, external"),
-        })?;
+        let access = access.try_map("access", |text| parse_access(&text))?;
         let log = pick.text("log", "DOCENT_LOG", &flags.log, file.log, "auto");
         let log = log.try_map("log", |text| parse_log(&text))?;
         let watch = pick.text("watch", "DOCENT_WATCH", &flags.watch, file.watch, "auto");
@@ -226,16 +220,8 @@ impl Settings {
             log,
             watch,
             poll_interval: pick
-                .or_default(
-                    file.poll_interval_ms.map(Duration::from_millis),
-                    Duration::from_secs(2),
-                )
-                .try_map("poll_interval_ms", |interval| {
-                    if interval < Duration::from_millis(50) {
-                        bail!("must be at least 50");
-                    }
-                    Ok(interval)
-                })?,
+                .or_default(file.poll_interval_ms, 2000)
+                .try_map("poll_interval_ms", parse_poll_interval)?,
             allowed_hosts: pick.or_default(file.allowed_hosts, Vec::new()),
             allowed_origins: pick.or_default(file.allowed_origins, Vec::new()),
             discovery: DiscoverySettings::resolve(file.discovery, &pick)?,
@@ -413,6 +399,23 @@ fn collections(
         ..collection
     };
     in_file.into_iter().map(resolve).collect()
+}
+
+fn parse_access(text: &str) -> anyhow::Result<Access> {
+    match text {
+        "open" => Ok(Access::Open),
+        "keys" => Ok(Access::Keys),
+        "google" => Ok(Access::Google),
+        "external" => Ok(Access::External),
+        _ => bail!("{text:?} is not one of: open, keys, google, external"),
+    }
+}
+
+fn parse_poll_interval(milliseconds: u64) -> anyhow::Result<Duration> {
+    if milliseconds < 50 {
+        bail!("must be at least 50");
+    }
+    Ok(Duration::from_millis(milliseconds))
 }
 
 fn parse_log(text: &str) -> anyhow::Result<LogFormat> {

@@ -290,17 +290,18 @@ impl Standing {
         // The commit before is not served any more.
         self.commits.clear();
         for Cloned { collection, commit, pulled, failing, pulls } in &gauges.clones {
-            let of = ("collection", collection.clone());
+            let of = [("collection", collection.clone())];
+            let and = |name, value: &str| [of[0].clone(), (name, value.to_owned())];
             if let Some(commit) = commit {
-                let labels = [of.clone(), ("commit", commit.clone())];
+                let labels = and("commit", commit);
                 self.commits.get_or_create(&labels).set(1);
             }
             if let Some(pulled) = pulled {
-                self.pulled.get_or_create(&[of.clone()]).set(number(*pulled));
+                self.pulled.get_or_create(&of).set(number(*pulled));
             }
-            self.failing.get_or_create(&[of.clone()]).set(i64::from(*failing));
+            self.failing.get_or_create(&of).set(i64::from(*failing));
             for (outcome, count) in pulls {
-                let labels = [of.clone(), ("outcome", (*outcome).to_owned())];
+                let labels = and("outcome", outcome);
                 self.pulls.get_or_create(&labels).inner().store(*count, Ordering::Relaxed);
             }
         }

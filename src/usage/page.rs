@@ -10,15 +10,6 @@ const STYLE: &str = include_str!("report.css");
 
 /// The page. `title` names the docs; `written` is when the report was made, for people.
 pub fn page(report: &Report, title: &str, written: &str) -> String {
-    let totals = &report.totals;
-    let unanswered = totals.nothing + totals.little;
-    let share = |part: u64, all: u64| {
-        if all == 0 {
-            "–".to_owned()
-        } else {
-            format!("{:.0} %", part as f64 / all as f64 * 100.0)
-        }
-    };
     let first = report.days.first().map_or("", |day| &day.day);
     let last = report.days.last().map_or("", |day| &day.day);
     let page = html! {
@@ -38,34 +29,8 @@ pub fn page(report: &Report, title: &str, written: &str) -> String {
                     p class="note" { (first) " to " (last) " (UTC), written " (written) " by docent." }
                 }
                 main {
-                    dl class="sums" {
-                        (sum("calls", &grouped(totals.calls), false))
-                        (sum("searches", &grouped(totals.searches), false))
-                        (sum("found little or nothing", &share(unanswered, totals.searches), unanswered > 0))
-                        (sum("errors", &share(totals.errors, totals.calls), false))
-                        (sum("refused by a limit", &grouped(totals.limited), false))
-                        (sum("tokens in answers", &grouped(totals.tokens), false))
-                    }
-                    h2 { "Calls per day" }
-                    ul class="key" {
-                        @for (class, words) in [
-                            ("answered", "searches"),
-                            ("unanswered", "searches that found little or nothing"),
-                            ("reads", "pages and outlines read"),
-                        ] {
-                            li {
-                                svg viewBox="0 0 10 10" aria-hidden="true" {
-                                    rect class=(class) width="10" height="10" {}
-                                }
-                                (words)
-                            }
-                        }
-                    }
-                    div class="wide" tabindex="0" role="group" aria-label="Chart of calls per day" { (days(&report.days)) }
-                    details {
-                        summary { "The same as a table" }
-                        (by_day(report))
-                    }
+                    (sums(report))
+                    (by_day(report))
                     h2 { "What to write next" }
                     p class="note" {
                         "Questions that found nothing, or only pages that hold less than half of their words, "
@@ -75,49 +40,7 @@ pub fn page(report: &Report, title: &str, written: &str) -> String {
                     h2 { "What is asked most" }
                     p class="note" { "The same words in another order are one question." }
                     (questions(&report.questions, "Nothing was asked, or questions are not kept (usage.queries)."))
-                    div class="pair" {
-                        section {
-                            h2 { "Pages cited most" }
-                            (cited(&report.cited))
-                        }
-                        section {
-                            h2 { "Pages never found" }
-                            (never_found(report))
-                        }
-                        section {
-                            h2 { "Asked for, and not there" }
-                            p class="note" { "Ids that were fetched in vain: pages that moved, or that a model made up." }
-                            (counted(&report.not_there, "id", "None."))
-                        }
-                        section {
-                            h2 { "Words taken for others" }
-                            p class="note" { "What the docs do not have, and what was searched instead." }
-                            (counted(&report.corrected, "word", "None."))
-                        }
-                        section {
-                            h2 { "Clients" }
-                            (counted(&report.clients, "client", "None."))
-                        }
-                        section {
-                            h2 { "Callers" }
-                            (counted(&report.kinds, "kind", "None."))
-                            @if !report.callers.is_empty() { (counted(&report.callers, "name", "")) }
-                        }
-                        @if report.collections.len() > 1 {
-                            section {
-                                h2 { "Collections" }
-                                (counted(&report.collections, "collection", "None."))
-                            }
-                        }
-                        section {
-                            h2 { "Time of answers" }
-                            (latency(report))
-                        }
-                        section {
-                            h2 { "Limits used up" }
-                            (counted(&report.limits, "limit", "None."))
-                        }
-                    }
+                    div class="pair" { (of_pages(report)) (of_callers(report)) }
                     @if !report.feedback.is_empty() {
                         h2 { "What agents said" }
                         (feedback(report))
@@ -129,32 +52,111 @@ pub fn page(report: &Report, title: &str, written: &str) -> String {
     page.into_string()
 }
 
+fn sums(report: &Report) -> Markup {
+    let totals = &report.totals;
+    let unanswered = totals.nothing + totals.little;
+    let share = |part: u64, all: u64| {
+        if all == 0 {
+            "–".to_owned()
+        } else {
+            format!("{:.0} %", part as f64 / all as f64 * 100.0)
+        }
+    };
+    html! {
+        dl class="sums" {
+            (sum("calls", &grouped(totals.calls), false))
+            (sum("searches", &grouped(totals.searches), false))
+            (sum("found little or nothing", &share(unanswered, totals.searches), unanswered > 0))
+            (sum("errors", &share(totals.errors, totals.calls), false))
+            (sum("refused by a limit", &grouped(totals.limited), false))
+            (sum("tokens in answers", &grouped(totals.tokens), false))
+        }
+    }
+}
+
 fn sum(words: &str, value: &str, bad: bool) -> Markup {
     html! { div class=[bad.then_some("bad")] { dt { (words) } dd { (value) } } }
 }
 
+/// The chart, and the same as a table.
 fn by_day(report: &Report) -> Markup {
     html! {
-        table {
-            thead { tr {
-                th { "day" }
-                th class="number" { "searches" }
-                th class="number" { "little or nothing" }
-                th class="number" { "read" }
-                th class="number" { "refused" }
-            } }
-            tbody {
-                @for day in &report.days {
-                    tr {
-                        td { (day.day) }
-                        td class="number" { (day.searches) }
-                        td class="number" { (day.unanswered) }
-                        td class="number" { (day.reads) }
-                        td class="number" { (day.limited) }
+        h2 { "Calls per day" }
+        ul class="key" {
+            @for (class, words) in [
+                ("answered", "searches"),
+                ("unanswered", "searches that found little or nothing"),
+                ("reads", "pages and outlines read"),
+            ] {
+                li {
+                    svg viewBox="0 0 10 10" aria-hidden="true" {
+                        rect class=(class) width="10" height="10" {}
+                    }
+                    (words)
+                }
+            }
+        }
+        div class="wide" tabindex="0" role="group" aria-label="Chart of calls per day" {
+            (days(&report.days))
+        }
+        details {
+            summary { "The same as a table" }
+            table {
+                thead { tr {
+                    th { "day" }
+                    th class="number" { "searches" }
+                    th class="number" { "little or nothing" }
+                    th class="number" { "read" }
+                    th class="number" { "refused" }
+                } }
+                tbody {
+                    @for day in &report.days {
+                        tr {
+                            td { (day.day) }
+                            td class="number" { (day.searches) }
+                            td class="number" { (day.unanswered) }
+                            td class="number" { (day.reads) }
+                            td class="number" { (day.limited) }
+                        }
                     }
                 }
             }
         }
+    }
+}
+
+/// What the lists say of pages and words.
+fn of_pages(report: &Report) -> Markup {
+    html! {
+        section { h2 { "Pages cited most" } (cited(&report.cited)) }
+        section { h2 { "Pages never found" } (never_found(report)) }
+        section {
+            h2 { "Asked for, and not there" }
+            p class="note" { "Ids that were fetched in vain: pages that moved, or that a model made up." }
+            (counted(&report.not_there, "id", "None."))
+        }
+        section {
+            h2 { "Words taken for others" }
+            p class="note" { "What the docs do not have, and what was searched instead." }
+            (counted(&report.corrected, "word", "None."))
+        }
+    }
+}
+
+/// What the lists say of those who asked, and of how they were served.
+fn of_callers(report: &Report) -> Markup {
+    html! {
+        section { h2 { "Clients" } (counted(&report.clients, "client", "None.")) }
+        section {
+            h2 { "Callers" }
+            (counted(&report.kinds, "kind", "None."))
+            @if !report.callers.is_empty() { (counted(&report.callers, "name", "")) }
+        }
+        @if report.collections.len() > 1 {
+            section { h2 { "Collections" } (counted(&report.collections, "collection", "None.")) }
+        }
+        section { h2 { "Time of answers" } (latency(report)) }
+        section { h2 { "Limits used up" } (counted(&report.limits, "limit", "None.")) }
     }
 }
 
@@ -301,7 +303,7 @@ pub(super) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut out = String::with_capacity(digits.len() + digits.len() / 3);
     for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at) % 3 == 0 {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
             // Narrow, and never a line's end.
             out.push('\u{202f}');
         }

@@ -13,9 +13,18 @@ pub fn text(report: &Report) -> String {
     let totals = &report.totals;
     let days = report.days.len();
     out.push_str(&format!(
-        "{} calls in {days} days: {} searches, of which {} found nothing and {} little; {} errors, {} \
-         refused by a limit\n",
-        totals.calls, totals.searches, totals.nothing, totals.little, totals.errors, totals.limited
+        "{} in {}: {}, of which {} found nothing and {} little; {}, {} refused by a limit\n",
+        some(totals.calls, "call"),
+        some(days as u64, "day"),
+        if totals.searches == 1 {
+            "1 search".into()
+        } else {
+            format!("{} searches", totals.searches)
+        },
+        totals.nothing,
+        totals.little,
+        some(totals.errors, "error"),
+        totals.limited
     ));
     let most = report.days.iter().map(|day| day.searches + day.reads).max().unwrap_or(0).max(1);
     out.push_str("\ncalls per day (UTC)\n");
@@ -94,6 +103,10 @@ fn counted(out: &mut String, title: &str, all: &[Counted]) {
     for it in all.iter().take(LISTED) {
         out.push_str(&format!("  {:>7}  {}\n", it.times, shown(&it.name)));
     }
+}
+
+fn some(number: u64, what: &str) -> String {
+    if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
 }
 
 /// Words of strangers without what moves a cursor.

@@ -91,7 +91,7 @@ fn k10_what_callers_send_forges_no_line_of_the_log_and_stays_out_of_it() {
             .served
             .said()
             .into_iter()
-            .skip_while(|it| !it.contains("other clients"))
+            .skip_while(|it| !it.contains("what was asked"))
             .collect();
         assert!(log.iter().any(|line| line.contains("a key was refused")), "{log:?}");
         for line in &log[1..] {

@@ -252,7 +252,7 @@ impl Process {
         let grown = memory(&self.served).saturating_sub(self.before);
         assert!(grown < GROWTH, "{grown} KiB more than before");
         let said = self.served.said();
-        let log = said.iter().skip_while(|line| !line.starts_with("other clients:")).skip(1);
+        let log = said.iter().skip_while(|line| !line.starts_with("what was asked:")).skip(1);
         log.for_each(|line| is_clean(line));
         let whole = said.join("\n");
         for secret in secrets {

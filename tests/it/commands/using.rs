@@ -71,6 +71,8 @@ fn the_owner_sees_what_was_asked_and_what_was_not_found() {
     let (_dir, dir) = manual();
     write(&dir, "docs/spare.md", "# Spare\n\nNobody asks for this.\n");
     let served = Served::start(&dir);
+    // The line that is said at the start shows it, from any folder.
+    let line = served.hears("what was asked:").replace("what was asked:", "");
     for query in ["use another port", "Another port use?", "zeppelin mail me@mail.example.com"] {
         call(&served, "search", json!({"query": query}), "");
     }
@@ -91,6 +93,13 @@ fn the_owner_sees_what_was_asked_and_what_was_not_found() {
 
     let output = usage(&dir, &[]).output().expect("docent runs");
     let text = String::from_utf8(output.stdout).expect("text");
+    let bin = Path::new(env!("CARGO_BIN_EXE_docent")).parent().expect("its folder");
+    let path = format!("PATH={}:$PATH; {line}", bin.display());
+    #[cfg(unix)]
+    {
+        let shown = Command::new("sh").args(["-c", &path]).output().expect("a shell");
+        assert_eq!(String::from_utf8(shown.stdout).expect("text"), text);
+    }
     for line in ["5 calls in 7 days: 3 searches", "zeppelin mail [e-mail]", "Harbour Bot"] {
         assert!(text.contains(line), "{text}");
     }
