@@ -49,7 +49,7 @@ pub(super) fn start(settings: &Settings) -> anyhow::Result<Log> {
     });
     let human = (!is_json)
         .then(|| fmt::layer().with_writer(std::io::stderr).with_target(false).with_ansi(terminal));
-    let telemetry = settings.owner.telemetry.value.as_deref().map(Telemetry::to).transpose()?;
+    let telemetry = Telemetry::to(&settings.owner.telemetry)?;
     let sent = telemetry.as_ref().map(Telemetry::layer);
     // A second start in one process (tests) keeps the first.
     let _ =

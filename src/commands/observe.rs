@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 
 use super::times;
 use crate::config::{self, Settings};
@@ -20,6 +20,12 @@ pub(super) struct Observed {
 
 /// Finds what is wrong with the settings of it, before anything is begun.
 pub(super) fn check(settings: &Settings) -> anyhow::Result<()> {
+    let owner = &settings.owner;
+    ensure!(
+        owner.usage.value || !owner.feedback.value,
+        "{}: feedback.enabled is kept with the usage: say usage.enabled = true, too",
+        owner.feedback.source
+    );
     policy(settings).map(drop)
 }
 
@@ -62,7 +68,9 @@ fn milliseconds() -> u64 {
 impl Observed {
     /// What docs of these settings have for an owner.
     pub(super) fn owner(self: &Arc<Observed>, settings: &Settings) -> mcp::Owner {
-        mcp::Owner { observer: Some(self.clone()), feedback: settings.owner.feedback.value }
+        // What would be kept nowhere is not asked for.
+        let feedback = settings.owner.feedback.value && self.recorder.is_some();
+        mcp::Owner { observer: Some(self.clone()), feedback }
     }
 
     /// Where the numbers are.

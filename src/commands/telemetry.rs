@@ -4,7 +4,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use opentelemetry::KeyValue;
 use opentelemetry::trace::TracerProvider;
 use opentelemetry_appender_tracing::layer::OpenTelemetryTracingBridge;
@@ -19,10 +19,13 @@ use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::layer::Layer;
 use tracing_subscriber::registry::LookupSpan;
 
+use crate::config::Setting;
 use crate::outward;
 
 /// How long a collector may take for a batch.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How long the end waits for what was not sent yet: those who stop docent do not wait for ever.
+const GOODBYE: Duration = Duration::from_secs(2);
 /// Most of an answer that is read.
 const MOST: u64 = 64 * 1024;
 
@@ -33,12 +36,20 @@ pub(super) struct Telemetry {
 }
 
 impl Telemetry {
-    /// Sends to a collector at this address, below which are `/v1/traces` and `/v1/logs`.
+    /// Sends to a collector at this address, if there is one; below it are `/v1/traces` and `/v1/logs`.
     ///
     /// # Errors
     ///
     /// What the exporter says of the address.
-    pub(super) fn to(endpoint: &str) -> anyhow::Result<Telemetry> {
+    pub(super) fn to(endpoint: &Setting<Option<String>>) -> anyhow::Result<Option<Telemetry>> {
+        let Some(address) = &endpoint.value else { return Ok(None) };
+        let is_web = address.starts_with("http://") || address.starts_with("https://");
+        ensure!(
+            is_web,
+            "{}: telemetry.endpoint: {address:?} is no address such as http://127.0.0.1:4318",
+            endpoint.source
+        );
+        let endpoint = address.trim_end_matches('/');
         let spans = SpanExporter::builder()
             .with_http()
             .with_protocol(Protocol::HttpBinary)
@@ -63,7 +74,7 @@ impl Telemetry {
         let traces =
             SdkTracerProvider::builder().with_batch_exporter(spans).with_resource(resource.clone());
         let logs = SdkLoggerProvider::builder().with_batch_exporter(lines).with_resource(resource);
-        Ok(Telemetry { traces: traces.build(), logs: logs.build() })
+        Ok(Some(Telemetry { traces: traces.build(), logs: logs.build() }))
     }
 
     /// What takes spans and lines of docent's own: what the exporter logs would be exported in turn.
@@ -82,7 +93,9 @@ impl Telemetry {
 
     /// Sends what waits.
     pub(super) fn close(&self) {
-        for closed in [self.traces.shutdown(), self.logs.shutdown()] {
+        let closed =
+            [self.traces.shutdown_with_timeout(GOODBYE), self.logs.shutdown_with_timeout(GOODBYE)];
+        for closed in closed {
             if let Err(error) = closed {
                 tracing::debug!("not all traces and logs were sent: {error}");
             }

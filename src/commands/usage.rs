@@ -12,13 +12,16 @@ use crate::mcp::{Docs, Links};
 use crate::store::UsageStore;
 use crate::usage::{self, Report, Reporter};
 
+/// Seconds of a day.
+const DAY: u64 = 24 * 60 * 60;
+
 /// Shows the report as text, as JSON, or writes it as a page.
 pub(super) fn run(settings: &Settings, asked: &UsageArguments) -> anyhow::Result<()> {
     if !settings.names_data_dir() {
         bail!("whose usage? Name the docs folder with --docs, or the data folder with --data-dir");
     }
     let until = now()?;
-    let since = until.saturating_sub(time("--since", &asked.since)?.as_secs());
+    let since = since(until, time("--since", &asked.since)?.as_secs());
     let report = report(settings, since, until)?;
     if let Some(file) = &asked.html {
         let page = usage::page(&report, &title(settings), &date(until));
@@ -35,6 +38,14 @@ pub(super) fn run(settings: &Settings, asked: &UsageArguments) -> anyhow::Result
         write!(out, "{}", usage::text(&report))?;
     }
     Ok(())
+}
+
+/// When so long a time began. Days are whole ones, today among them: a part of one would look poor.
+fn since(until: u64, span: u64) -> u64 {
+    if span < DAY {
+        return until.saturating_sub(span);
+    }
+    (until / DAY * DAY).saturating_sub((span.div_ceil(DAY) - 1) * DAY)
 }
 
 fn report(settings: &Settings, since: u64, until: u64) -> anyhow::Result<Report> {
@@ -89,4 +100,19 @@ fn title(settings: &Settings) -> String {
         .map(|shelf| shelf.title.unwrap_or(shelf.name))
         .collect();
     if titles.is_empty() { "the docs".to_owned() } else { titles.join(", ") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn days_are_whole_ones_and_hours_are_as_long_as_they_are() {
+        let noon = 20_000 * DAY + DAY / 2;
+        assert_eq!(since(noon, 7 * DAY), 19_994 * DAY);
+        assert_eq!(since(noon, DAY), 20_000 * DAY);
+        assert_eq!(since(noon, DAY + 1), 19_999 * DAY);
+        assert_eq!(since(noon, 3600), noon - 3600);
+        assert_eq!(since(5, 7 * DAY), 0);
+    }
 }

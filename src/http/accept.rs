@@ -247,7 +247,7 @@ async fn accept(
                     let limit = server.patience.connections_each;
                     tracing::warn!(
                         limit,
-                        %peer,
+                        network = %client::network(peer),
                         "too many connections from one network; if it is a proxy, name it in \
                          trusted_proxies"
                     );

@@ -90,6 +90,7 @@ impl Desk {
             self.settle(call, hand_on).instrument(span).await
         };
         tokio::time::timeout(patience.call, call).await.unwrap_or_else(|_| {
+            self.door.rules().metrics.timed_out();
             let message = format!("the call took longer than {} s", patience.call.as_secs());
             Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, error::TRANSPORT, message).into())
         })
@@ -134,9 +135,10 @@ impl Desk {
             None => {
                 let who = parts.extensions.get::<Who>().cloned();
                 let place = match &who {
-                    Some(who) if method == LISTEN => {
-                        door.stream_of(who).map_err(|_| too_many_streams(id.clone()))?
-                    }
+                    Some(who) if method == LISTEN => door.stream_of(who).map_err(|_| {
+                        door.limited("streams");
+                        too_many_streams(id.clone())
+                    })?,
                     _ => None,
                 };
                 let request = Request::from_parts(parts, Body::from(body));

@@ -13,6 +13,7 @@ use tracing::field::Empty;
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
 use super::envelope::About;
+use crate::mcp;
 
 /// The header that names the request in the answer.
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -29,16 +30,19 @@ pub(super) fn request_id() -> HeaderValue {
 
 /// What is logged of a request, in each line that it causes.
 pub(super) fn request(id: &HeaderValue) -> Span {
-    tracing::info_span!("request", id = id.to_str().unwrap_or_default())
+    tracing::error_span!("request", id = id.to_str().unwrap_or_default())
 }
 
 /// What is logged of a call, within its request; elsewhere it is a part of its caller's trace.
 pub(super) fn call(method: &str, about: &About, headers: &HeaderMap) -> Span {
-    let tool = shortened(about.name.as_deref().unwrap_or_default());
+    // What a caller makes up is for no log, and for no collector, which would have to keep them all.
+    let named = |tool: &&str| Some(*tool) == about.name.as_deref();
+    let tool = mcp::TOOLS.into_iter().find(named);
     // Collectors group spans by their names, so that these are few.
     macro_rules! span {
         ($span:literal) => {
-            tracing::info_span!($span, tool, trace_id = Empty, otel.kind = "server")
+            // Of the highest level, so that lines of every level stand within.
+            tracing::error_span!($span, tool, trace_id = Empty, otel.kind = "server")
         };
     }
     let span = match method {
@@ -59,11 +63,6 @@ pub(super) fn call(method: &str, about: &About, headers: &HeaderMap) -> Span {
         let _ = span.set_parent(Context::new().with_remote_span_context(parent));
     }
     span
-}
-
-/// At most 64 bytes of a text.
-fn shortened(text: &str) -> &str {
-    &text[..text.floor_char_boundary(64)]
 }
 
 /// The span at the caller that a call belongs to: reads `00-TRACE-SPAN-FLAGS` (W3C Trace Context, section

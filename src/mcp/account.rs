@@ -93,7 +93,7 @@ pub struct Account {
     pub collection: Option<String>,
     /// Hits, of a search.
     pub results: Option<usize>,
-    /// Share of the question, by rarity of its words, that the best hit holds: 0 to 1.
+    /// Share of the question, by rarity of its words, that the best hit by score holds: 0 to 1.
     pub coverage: Option<f32>,
     /// Ids of the pages and sections in the answer, best first.
     pub ids: Vec<String>,

@@ -4,7 +4,7 @@
 use rmcp::model::JsonObject;
 use serde_json::{Value, json};
 
-use super::arguments::Arguments;
+use super::arguments::{Arguments, shorten};
 use super::server::Docs;
 use super::{ToolError, fetch};
 
@@ -72,8 +72,15 @@ pub(super) fn call(docs: &Docs, given: Option<JsonObject>) -> Result<String, Too
     let page = match id {
         Some(id) => {
             let snapshot = docs.snapshot();
-            let (target, page) = fetch::find(docs, &snapshot, &id)?;
-            fetch::named(docs, &snapshot, &target, page)?;
+            let found = fetch::find(docs, &snapshot, &id).and_then(|(target, page)| {
+                fetch::named(docs, &snapshot, &target, page)?;
+                Ok(target)
+            });
+            // What is near is for those who may read it.
+            let target = found.map_err(|error| match docs.has(fetch::NAME) {
+                true => error,
+                false => ToolError(format!("there is no page or section {:?}", shorten(&id))),
+            })?;
             Some(docs.links().id(&target.collection, &target.path, &target.anchor))
         }
         None if problem == "missing" => None,

@@ -13,7 +13,9 @@ use super::notices::Notices;
 use super::server::Docs;
 use super::{Shelf, ToolError, versions};
 use crate::corpus::tokens;
-use crate::index::{Hit, Hits, Passage, QueryTerms, Search, SectionRecord, Snapshot, nearest};
+use crate::index::{
+    Hit, Hits, Passage, QueryTerms, Search, SectionRecord, Snapshot, nearest, spelling,
+};
 
 /// Name of the tool.
 pub(super) const NAME: &str = "search";
@@ -55,8 +57,8 @@ const LINE: usize = 40;
 /// questions over Docker and FastAPI, this shows 0.58 with 6 hits in 1,000 tokens and 0.81 with 20
 /// hits in 3,000, where shares that fall evenly from hit to hit showed 0.54 and 0.50.
 const SHARE: usize = 60;
-/// Hits that the owner of the docs is told of.
-const NOTED: usize = 10;
+/// Sections that the owner of the docs is told of: all hits, and those beside them that say the same.
+const NOTED: usize = 40;
 /// Tokens of what is said about cuts.
 const NOTICE: usize = 40;
 
@@ -216,9 +218,15 @@ fn enter(docs: &Docs, account: &mut Account, search: &Search, found: &Hits) {
     account.collection = search.collection.clone().or(best);
     account.results = Some(found.hits.len());
     account.coverage = Some(found.coverage);
-    let ids = records().map(|it| docs.links().id(&it.collection, &it.path, &it.anchor));
+    let copies = found.hits.iter().flat_map(|hit| hit.also.iter().take(MAX_ALSO));
+    let all = records().chain(copies.map(|hit| &hit.record));
+    let ids = all.map(|it| docs.links().id(&it.collection, &it.path, &it.anchor));
     account.ids = ids.take(NOTED).collect();
-    account.corrected = found.terms.corrected().to_vec();
+    let written = |term: &str| records().find_map(|record| spelling(term, record));
+    let corrected = found.terms.corrected().iter();
+    account.corrected = corrected
+        .map(|(word, term)| (word.clone(), written(term).unwrap_or_else(|| term.clone())))
+        .collect();
 }
 
 /// An answer without hits, with as much of what to try instead as fits; JSON.

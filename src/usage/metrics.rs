@@ -20,6 +20,19 @@ const SECONDS: [f64; 14] =
 /// The same of numbers of hits.
 const HITS: [f64; 7] = [0.0, 1.0, 2.0, 3.0, 6.0, 10.0, 20.0];
 
+/// Kinds of limits, of the door and of sign-ins.
+const LIMITS: [&str; 9] = [
+    "user",
+    "key",
+    "address",
+    "wrong_keys",
+    "streams",
+    "authorizations",
+    "registrations",
+    "refused_tokens",
+    "refreshes",
+];
+
 type One = [(&'static str, &'static str); 1];
 type Two = [(&'static str, &'static str); 2];
 type Named = [(&'static str, String); 1];
@@ -79,6 +92,7 @@ pub struct Metrics {
     connections: Gauge,
     refused: Family<One, Counter>,
     feedback: Family<One, Counter>,
+    timeouts: Counter,
     standing: Mutex<Standing>,
 }
 
@@ -141,10 +155,14 @@ impl Metrics {
         registry.register("connections_refused", help, refused.clone());
         let feedback = Family::default();
         registry.register("feedback", "What agents said of pages, by problem", feedback.clone());
+        let timeouts = Counter::default();
+        let help = "Calls that took longer than they may, or could not be waited for";
+        registry.register("timeouts", help, timeouts.clone());
         let standing = Standing::default();
         standing.register(&mut registry);
         let standing = Mutex::new(standing);
-        Metrics {
+        let metrics = Metrics {
+            timeouts,
             registry,
             calls,
             seconds,
@@ -158,7 +176,31 @@ impl Metrics {
             refused,
             feedback,
             standing,
+        };
+        metrics.begin();
+        metrics
+    }
+
+    /// Makes what may happen rarely begin at 0: of a counter that appears with 1, Prometheus sees no
+    /// increase.
+    fn begin(&self) {
+        for limit in LIMITS {
+            drop(self.limited.get_or_create(&[("limit", limit)]));
         }
+        for outcome in ["changed", "failed", "damaged"] {
+            drop(self.reloads.get_or_create(&[("outcome", outcome)]));
+        }
+        for reason in ["network", "full"] {
+            drop(self.refused.get_or_create(&[("reason", reason)]));
+        }
+        for problem in ["wrong", "stale", "missing"] {
+            drop(self.feedback.get_or_create(&[("problem", problem)]));
+        }
+    }
+
+    /// A call took longer than it may.
+    pub fn timed_out(&self) {
+        self.timeouts.inc();
     }
 
     /// A call was answered.

@@ -20,8 +20,12 @@ const SWEEP: u64 = 60 * 60 * 1000;
 /// Most calls kept, some 1.5 GB; most sentences.
 const MOST_CALLS: u64 = 5_000_000;
 const MOST_SENTENCES: u64 = 20_000;
+/// Rows after which what is old or too much is deleted, whatever the clock says.
+const MANY: usize = 100_000;
 /// Longest text that is kept, in characters.
 const LONGEST: usize = 400;
+/// Bytes of a text that wait to be looked at: more than is kept of the longest characters.
+const LONGEST_WAITING: usize = 4 * LONGEST;
 
 /// What is kept of a question.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -77,12 +81,12 @@ struct Pending {
     closed: bool,
 }
 
+/// Nothing that a caller can make up: that would be a row for each of a flood.
 #[derive(PartialEq, Eq, Hash)]
 struct Refused {
     outcome: String,
     caller: String,
     who: Option<String>,
-    client: Option<String>,
 }
 
 impl Recorder {
@@ -109,6 +113,8 @@ impl Recorder {
     /// Records a call that ended now. Never waits for the disk.
     pub fn called(&self, mut row: CallRow) {
         row.at = (self.shared.clock)();
+        row.who = row.who.filter(|_| self.shared.policy.people || row.caller != "user");
+        row.query = row.query.map(|text| text[..text.floor_char_boundary(LONGEST_WAITING)].into());
         self.shared.fill(|pending| pending.add(row));
     }
 
@@ -150,8 +156,8 @@ impl Drop for Recorder {
 impl Pending {
     fn add(&mut self, row: CallRow) {
         if row.outcome.starts_with("limited:") {
-            let CallRow { outcome, caller, who, client, .. } = row;
-            let refused = Refused { outcome, caller, who, client };
+            let CallRow { outcome, caller, who, .. } = row;
+            let refused = Refused { outcome, caller, who };
             if self.refused.len() < MOST_WAITING || self.refused.contains_key(&refused) {
                 *self.refused.entry(refused).or_default() += row.times;
                 return;
@@ -161,6 +167,18 @@ impl Pending {
             return;
         }
         self.lost += row.times;
+    }
+
+    /// What could not be written waits with what came since, as far as there is room.
+    fn take_back(&mut self, calls: Vec<CallRow>, feedback: Vec<FeedbackRow>) {
+        let since = std::mem::replace(&mut self.calls, calls);
+        self.calls.extend(since);
+        for row in self.calls.split_off(self.calls.len().min(MOST_WAITING)) {
+            self.lost += row.times;
+        }
+        let since = std::mem::replace(&mut self.feedback, feedback);
+        self.feedback.extend(since);
+        self.feedback.truncate(MOST_WAITING);
     }
 
     fn is_empty(&self) -> bool {
@@ -187,12 +205,12 @@ impl Shared {
 
     /// Writes what comes until the end.
     fn run(&self) {
-        let mut swept = None;
+        let (mut swept, mut added) = (None, 0);
         let mut failing = false;
         loop {
             let now = (self.clock)();
-            if swept.is_none_or(|swept| swept + SWEEP <= now) {
-                swept = Some(now);
+            if added >= MANY || swept.is_none_or(|swept| swept + SWEEP <= now) {
+                (swept, added) = (Some(now), 0);
                 let kept = u64::try_from(self.policy.kept.as_millis()).unwrap_or(u64::MAX);
                 let before = now.saturating_sub(kept);
                 if let Err(error) = self.store.sweep(before, MOST_CALLS, MOST_SENTENCES) {
@@ -208,11 +226,16 @@ impl Shared {
             pending.closed = closed;
             drop(pending);
             if !taken.is_empty() {
-                let written = self.write(taken);
+                let (calls, feedback) = self.rows(taken);
+                let written = self.store.add(&calls, &feedback);
+                added += calls.len();
                 if let (Err(error), false) = (&written, failing) {
                     tracing::warn!("what is asked is not recorded just now: {error:#}");
                 }
                 failing = written.is_err();
+                if failing {
+                    self.pending().take_back(calls, feedback);
+                }
             }
             if closed {
                 return;
@@ -222,22 +245,22 @@ impl Shared {
         }
     }
 
-    fn write(&self, Pending { calls, feedback, refused, lost, .. }: Pending) -> anyhow::Result<()> {
+    /// What is kept of what waits.
+    fn rows(&self, waiting: Pending) -> (Vec<CallRow>, Vec<FeedbackRow>) {
+        let Pending { calls, feedback, refused, lost, .. } = waiting;
         if lost > 0 {
             tracing::warn!(lost, "calls are missing in the usage: there were too many at once");
         }
         let now = (self.clock)();
         let refused = refused.into_iter().map(|(refused, times)| {
-            let Refused { outcome, caller, who, client } = refused;
-            CallRow { at: now, outcome, caller, who, client, times, ..CallRow::default() }
+            let Refused { outcome, caller, who } = refused;
+            CallRow { at: now, outcome, caller, who, times, ..CallRow::default() }
         });
-        let calls: Vec<CallRow> =
-            calls.into_iter().chain(refused).map(|row| self.kept(row)).collect();
-        let feedback: Vec<FeedbackRow> = feedback
+        let calls = calls.into_iter().chain(refused).map(|row| self.kept(row));
+        let feedback = feedback
             .into_iter()
-            .map(|row| FeedbackRow { comment: short(&redacted(&row.comment)), ..row })
-            .collect();
-        self.store.add(&calls, &feedback)
+            .map(|row| FeedbackRow { comment: short(&redacted(&row.comment)), ..row });
+        (calls.collect(), feedback.collect())
     }
 
     /// What is kept of a call.
@@ -247,18 +270,20 @@ impl Shared {
             Queries::Redacted => Some(short(&redacted(&text))),
             Queries::Off => None,
         };
-        let is_person = row.caller == "user";
-        CallRow {
-            who: row.who.filter(|_| self.policy.people || !is_person),
-            query: row.query.and_then(text),
-            corrected: row.corrected.into_iter().filter_map(text).collect(),
-            ..row
-        }
+        let query = row.query.and_then(text);
+        // A word may be a part of what was taken out of the question.
+        let stands = |pair: &String| {
+            let word = pair.split(" > ").next().unwrap_or_default();
+            query.as_ref().is_some_and(|query| query.contains(word))
+        };
+        let corrected = row.corrected.into_iter().filter(stands).filter_map(text).collect();
+        CallRow { query, corrected, ..row }
     }
 }
 
 fn one_line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
+    let words = text.split(|c: char| c.is_whitespace() || c.is_control());
+    words.filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
 }
 
 fn short(text: &str) -> String {
@@ -271,6 +296,31 @@ mod tests {
 
     const POLICY: Policy =
         Policy { queries: Queries::Redacted, people: false, kept: Duration::from_secs(60) };
+
+    #[test]
+    fn a_word_of_what_was_taken_out_is_not_kept_as_corrected_either() {
+        let corrected = vec!["collektions > collect".into(), "wrks > works".into()];
+        let asked = CallRow { corrected, ..asked("password=collektions wrks") };
+        let kept = kept(POLICY, vec![asked]).remove(0);
+        assert_eq!(kept.query.as_deref(), Some("password=[key] wrks"));
+        assert_eq!(kept.corrected, ["wrks > works"]);
+    }
+
+    #[test]
+    fn what_could_not_be_written_waits_as_far_as_there_is_room() {
+        let mut pending = Pending::default();
+        pending.add(asked("since"));
+        pending.take_back(vec![asked("before"); MOST_WAITING], Vec::new());
+        assert_eq!(pending.calls.len(), MOST_WAITING);
+        assert_eq!(pending.calls[0].query.as_deref(), Some("before"));
+        assert_eq!(pending.lost, 1);
+    }
+
+    #[test]
+    fn of_a_long_question_no_more_waits_than_is_kept() {
+        let kept = kept(POLICY, vec![asked(&"ä ".repeat(100_000))]).remove(0);
+        assert_eq!(kept.query.map(|query| query.chars().count()), Some(LONGEST));
+    }
 
     fn asked(query: &str) -> CallRow {
         CallRow {
@@ -309,7 +359,7 @@ mod tests {
         assert_eq!(full.query.as_deref(), Some("mail me@mail.example.com"));
         let redacted = with(Queries::Redacted);
         assert_eq!(redacted.query.as_deref(), Some("mail [e-mail]"));
-        assert_eq!(redacted.corrected, ["mail [e-mail] > x"]);
+        assert_eq!(redacted.corrected, Vec::<String>::new());
         let off = with(Queries::Off);
         assert_eq!((off.query, off.corrected), (None, Vec::new()));
     }
@@ -332,9 +382,11 @@ mod tests {
     }
 
     #[test]
-    fn a_flood_of_refused_calls_is_one_row() {
+    fn a_flood_of_refused_calls_is_one_row_whatever_the_client_says_it_is() {
         let mut pending = Pending::default();
-        (0..5000).for_each(|_| pending.add(refused(1)));
+        for n in 0..5000 {
+            pending.add(CallRow { client: Some(n.to_string()), ..refused(1) });
+        }
         assert_eq!(pending.refused.values().collect::<Vec<_>>(), [&5000]);
         assert!(pending.calls.is_empty());
         let kept = kept(POLICY, vec![refused(1)]);

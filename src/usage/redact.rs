@@ -34,12 +34,13 @@ static PATTERNS: LazyLock<Patterns> = LazyLock::new(|| {
     let regex = |pattern| Regex::new(pattern).unwrap_or_else(|error| unreachable!("{error}"));
     Patterns {
         email: regex(r"[\p{L}\p{N}._%+'-]+(?:@|%40)[\p{L}\p{N}-]+(?:\.[\p{L}\p{N}-]+)*\.\p{L}{2,}"),
-        signed_in: regex(r"://[^/\s@]+@"),
+        signed_in: regex(r"://[^\s@]*[:@][^\s@]*@|://[^/\s@]+@"),
         named: regex(
-            r#"(?xi) \b (
-                (?: pass(?:word|wd|phrase)? | pwd | secret | token | (?:api|access|private)[_-]?key )
-                ["']? \s* [=:] \s* ["']?
+            r#"(?xi) (?: \b | _ ) (
+                (?: pass(?:word|wd|phrase)? | pwd | secret | token | (?:api|access|private|secret)[_-]?key )
+                [\w-]* ["']? \s* [=:] \s* ["']?
                 | (?:bearer|basic) \s+
+                | (?: --password | --token | --secret | -p | -u | --user ) [\s=] \s*
             ) ([^\s"',;]{6,})"#,
         ),
         marked: regex(
@@ -53,7 +54,9 @@ static PATTERNS: LazyLock<Patterns> = LazyLock::new(|| {
         ),
         token: regex(r"[\w+/=.~-]{16,}"),
         ipv4: regex(r"\b\d{1,3}(?:\.\d{1,3}){3}\b"),
-        ipv6: regex(r"(?i)\b[0-9a-f]{1,4}(?::[0-9a-f]{0,4}){3,7}"),
+        ipv6: regex(
+            r"(?i)\b(?:[0-9a-f]{1,4}(?::[0-9a-f]{0,4}){3,7}|f[cde][0-9a-f]{2}::[0-9a-f:]+)",
+        ),
         digits: regex(r"\+?\(?\d(?:[ ().,/_-]{0,2}\d)*"),
     }
 });
@@ -76,8 +79,14 @@ fn without(text: &str) -> String {
     let text = named.replace_all(&text, |found: &Captures<'_>| {
         let [whole, name, value] = [0, 1, 2].map(|at| &found[at]);
         // Docs have passwords: resetting and basic authentication, too.
+        let is_option = name.starts_with('-');
         let is_secret = name.contains('=') || value.contains(|c: char| c.is_numeric());
-        if is_secret { format!("{name}{KEY}") } else { whole.to_owned() }
+        let (before, _) = whole.split_at(whole.len() - name.len() - value.len());
+        if is_secret || (is_option && value.contains(':')) {
+            format!("{before}{name}{KEY}")
+        } else {
+            whole.to_owned()
+        }
     });
     let text = marked.replace_all(&text, KEY);
     let text = token.replace_all(&text, |found: &Captures<'_>| {
@@ -147,6 +156,14 @@ mod tests {
             ("Authorization: Bearer abcdefg7", "Authorization: Bearer [key]"),
             ("password=swordfish does not work", "password=[key] does not work"),
             ("with \"token\": \"s3cret-thing\"", "with \"token\": \"[key]\""),
+            ("DB_PASSWORD=swordfish", "DB_PASSWORD=[key]"),
+            ("OPENAI_API_KEY=abcdef", "OPENAI_API_KEY=[key]"),
+            ("client_secret=abcdefgh", "client_secret=[key]"),
+            ("secret_key_base=abcdefgh", "secret_key_base=[key]"),
+            ("curl -u jane:hunter2 x", "curl -u [key] x"),
+            ("mysql --password hunter22", "mysql --password [key]"),
+            ("mysql://root:s3cr/et@host", "mysql://[key]@host"),
+            ("ping fe80::1", "ping [number]"),
             (
                 "git clone https://me:s3cret@host.example/x",
                 "git clone https://[key]@host.example/x",

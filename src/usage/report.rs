@@ -14,8 +14,10 @@ const DAY: u64 = 24 * 60 * 60 * 1000;
 const LITTLE: f64 = 0.5;
 /// Lines of each list.
 const LISTED: usize = 20;
-/// Different questions that are told apart; more are counted in the sums alone.
+/// Different questions that are told apart, and different names of each kind; more are counted in the
+/// sums alone. Strangers can make up as many as they like.
 const QUESTIONS: usize = 500_000;
+const NAMES: usize = 100_000;
 
 /// What the events of a time say.
 #[derive(Debug, Clone, Default, Serialize)]
@@ -209,7 +211,10 @@ struct Counts(FxHashMap<String, u64>);
 
 impl Counts {
     fn add(&mut self, name: impl Into<String>, times: u64) {
-        *self.0.entry(name.into()).or_default() += times;
+        let (is_full, name) = (self.0.len() >= NAMES, name.into());
+        if !is_full || self.0.contains_key(&name) {
+            *self.0.entry(name).or_default() += times;
+        }
     }
 
     /// The most frequent; the alphabet decides between equals.
@@ -249,7 +254,7 @@ impl Reporter {
         if is_search {
             day.searches += row.times;
             self.totals.searches += row.times;
-        } else {
+        } else if is_ok && ["fetch", "outline", "resource"].contains(&row.tool.as_str()) {
             day.reads += row.times;
         }
         self.clients.add(row.client.as_deref().unwrap_or("unknown"), row.times);
@@ -264,7 +269,8 @@ impl Reporter {
             self.corrected.add(word.as_str(), row.times);
         }
         let mut pages = FxHashSet::default();
-        for page in row.ids.iter().map(|id| page_of(id)).filter(|page| pages.insert(*page)) {
+        let answered = if is_ok { &row.ids[..] } else { &[] };
+        for page in answered.iter().map(|id| page_of(id)).filter(|page| pages.insert(*page)) {
             let (found, read) = self.cited.entry(page.to_owned()).or_default();
             *(if is_search { found } else { read }) += row.times;
         }

@@ -10,6 +10,8 @@ import { Report } from '../lib/report.mjs';
 
 /** Shorter ones are no secrets, and are found by chance. */
 const SHORTEST = 12;
+/** It is for the owner's report, apart from who asked it, and for nothing else. */
+const QUESTION = 'a-question-that-is-nobodys-business';
 
 export async function secrets() {
   const report = new Report('app', 'http', 'logs');
@@ -31,7 +33,11 @@ export async function secrets() {
     const files = fs.readdirSync(server.data, { recursive: true }).map((name) => path.join(server.data, name));
     const read = files.filter((file) => fs.statSync(file).isFile());
     assert.ok(read.some((file) => file.endsWith('state.sqlite')), `${read}`);
-    for (const file of read) absent(used, fs.readFileSync(file, 'latin1'), path.basename(file));
+    const secrets = new Set([...used].filter((secret) => secret !== QUESTION));
+    for (const file of read) {
+      const name = path.basename(file);
+      absent(name.startsWith('usage.sqlite') ? secrets : used, fs.readFileSync(file, 'latin1'), name);
+    }
   });
 }
 
@@ -58,8 +64,8 @@ async function everything(server) {
 
   const first = kept(await app.signIn(person));
   keep(app.code, app.verifier, app.state);
-  assert.equal(await app.search(first.access_token, 'a-question-that-is-nobodys-business'), 200);
-  keep('a-question-that-is-nobodys-business');
+  assert.equal(await app.search(first.access_token, QUESTION), 200);
+  keep(QUESTION);
   // Not every call takes the same way: these go through the SDK, which logs by itself.
   const clientInfo = { name: 'app', version: '1' };
   const hello = { protocolVersion: '2025-11-25', capabilities: {}, clientInfo };

@@ -125,19 +125,32 @@ fn who_never_was_asked_learns_so_and_nothing_is_made() {
 fn what_was_written_survives_a_kill_and_an_end_loses_nothing() {
     let (_dir, dir) = manual();
     let mut served = Served::start(&dir);
+    // The first wakes the writer; the second waits with it for its next look.
     served.call("search", json!({"query": "ports"}));
-    report_of(&dir, 1);
+    served.call("search", json!({"query": "ports"}));
+    report_of(&dir, 2);
     served.child.kill().expect("it is killed");
     served.ends();
-    assert_eq!(report(&dir)["totals"]["calls"], 1);
+    assert_eq!(report(&dir)["totals"]["calls"], 2);
     let mut served = Served::start(&dir);
+    served.call("search", json!({"query": "ports"}));
     served.call("search", json!({"query": "ports"}));
     #[cfg(unix)]
     {
         served.signal("TERM");
         served.ends();
-        assert_eq!(report(&dir)["totals"]["calls"], 2);
+        assert_eq!(report(&dir)["totals"]["calls"], 4);
     }
+}
+
+#[test]
+fn an_answer_with_an_error_is_no_page_that_was_read() {
+    let (_dir, dir) = manual();
+    let served = Served::start(&dir);
+    call(&served, "fetch", json!({"id": "install.md", "cursor": "1.1.1"}), "");
+    let report = report_of(&dir, 1);
+    assert_eq!((&report["cited"], &report["totals"]["errors"]), (&json!([]), &json!(1)));
+    assert_eq!(report["days"].as_array().expect("a list").len(), 7);
 }
 
 #[test]
@@ -165,6 +178,7 @@ fn the_owner_says_what_is_kept() {
         ("[usage]\nkeep = \"long\"\n", "usage.keep: \"long\" is no time"),
         ("[metrics]\nlisten = \"9090\"\n", "metrics.listen: \"9090\" is not ADDRESS:PORT"),
         ("[telemetry]\nendpoint = \"x\"\n", "telemetry.endpoint: \"x\" is no address such as"),
+        ("[feedback]\nenabled = true\n[usage]\nenabled = false\n", "say usage.enabled = true, too"),
     ] {
         write(&dir, "wrong.toml", settings);
         let mut command = serve(&dir);
@@ -315,6 +329,9 @@ fn the_log_names_the_request_and_the_trace_that_it_belongs_to() {
     assert_eq!(spans[0]["id"], id.trim());
     assert_eq!(spans[1]["trace_id"], "0af7651916cd43dd8448eb211c80319c");
     assert_eq!((&spans[1]["name"], &spans[1]["tool"]), (&json!("tools/call"), &json!("search")));
+    // What a caller makes up is no name of a tool.
+    self::call(&served, "reset the password of jane", json!({}), "");
+    assert!(!served.said().join("\n").contains("jane"));
 }
 
 /// What a collector was sent: an address, and the bytes of each message.
