@@ -67,8 +67,15 @@ pub(super) struct Reloading<'a> {
     read: &'a Read<'a>,
     server: http::Reload,
     in_force: Vec<Row>,
-    /// A secret is shown to nobody, but that it is another one has to be noticed.
-    secret: Option<String>,
+    /// Secrets are shown to nobody, but that one is another has to be noticed.
+    secrets: [(&'static str, Option<String>); 2],
+}
+
+fn secrets(settings: &Settings) -> [(&'static str, Option<String>); 2] {
+    [
+        ("sign_in.client_secret", settings.sign_in.secret().ok()),
+        ("git.webhook_secret", settings.git.secret().ok().flatten()),
+    ]
 }
 
 impl<'a> Reloading<'a> {
@@ -78,8 +85,8 @@ impl<'a> Reloading<'a> {
         server: http::Reload,
         settings: &Settings,
     ) -> anyhow::Result<Reloading<'a>> {
-        let secret = settings.sign_in.secret().ok();
-        Ok(Reloading { read, server, in_force: rows(settings)?, secret })
+        let secrets = secrets(settings);
+        Ok(Reloading { read, server, in_force: rows(settings)?, secrets })
     }
 
     /// Reads the settings again whenever that is asked for.
@@ -103,7 +110,9 @@ impl<'a> Reloading<'a> {
             // A section that is shown with another `access` alone comes with that.
             let Some(before) = before.filter(|before| before.value != row.value) else { continue };
             let (name, was, is) = (&row.name, &before.value, &row.value);
-            if LIVE.contains(&name.as_str()) {
+            // Where everybody may come in there are no keys that could become others.
+            let is_idle = name.starts_with("key") && self.server.rules().keys.is_none();
+            if !is_idle && LIVE.contains(&name.as_str()) {
                 tracing::info!("{name} is {is} now; it was {was}");
                 before.value = is.clone();
                 taken += 1;
@@ -111,8 +120,10 @@ impl<'a> Reloading<'a> {
                 tracing::warn!("{name} needs a restart to become {is}; {was} stays in force");
             }
         }
-        if self.secret.is_some() && self.secret != settings.sign_in.secret().ok() {
-            tracing::warn!("sign_in.client_secret needs a restart to become another one");
+        for ((name, before), (_, now)) in self.secrets.iter().zip(secrets(&settings)) {
+            if before.is_some() && *before != now {
+                tracing::warn!("{name} needs a restart to become another one");
+            }
         }
         tracing::info!(changed = taken, "read the settings again");
         Ok(())

@@ -70,6 +70,7 @@ async fn serve(settings: &Settings, read: &reload::Read<'_>) -> anyhow::Result<(
     let observed = observe::start(settings, rules.metrics.clone())?;
     // Behind a closed door there are no pages for people: hits then name the resource.
     let shown = (settings.access.value == Access::Open).then(|| web.clone());
+    let early = tokio::spawn(end_when_told(http::stopped()?));
     let docs = tokio::task::block_in_place(|| {
         live::start(settings, "serve", shown, live::Second::Refuse, &observed)
     })?;
@@ -84,7 +85,12 @@ async fn serve(settings: &Settings, read: &reload::Read<'_>) -> anyhow::Result<(
         patience: http::Patience::default(),
         door: Arc::new(http::Door::new(rules, clock)),
         hooks: hooks(settings, &docs)?,
-        front: connect::front(settings, name.clone(), format!("{web}/mcp")),
+        // Strangers learn no name of a collection.
+        front: connect::front(
+            settings,
+            if settings.access.value == Access::Open { name.clone() } else { "docs".to_owned() },
+            format!("{web}/mcp"),
+        ),
     };
     let streams = CancellationToken::new();
     let (router, server) = http::reloadable(&options, streams.clone())?;
@@ -98,6 +104,7 @@ async fn serve(settings: &Settings, read: &reload::Read<'_>) -> anyhow::Result<(
         tokio::spawn(door::sweep(sign_in));
     }
     let stopped = http::stopped()?;
+    early.abort();
     let shutdown = async move {
         stopped.await;
         // Subscriptions get their final result before their streams are cut.
@@ -110,6 +117,13 @@ async fn serve(settings: &Settings, read: &reload::Read<'_>) -> anyhow::Result<(
     };
     tokio::task::block_in_place(|| observed.close());
     served
+}
+
+/// Ends the process when it is told to, while the docs are cloned and indexed: nothing is served yet,
+/// and what is on the disk is whole. The first process of a container would not end by itself.
+async fn end_when_told(stopped: impl Future<Output = ()>) {
+    stopped.await;
+    std::process::exit(0);
 }
 
 /// Serves the numbers beside the docs, until the process ends.

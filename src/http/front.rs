@@ -70,7 +70,9 @@ impl Front {
                 ("Docs".to_owned(), format!("Documentation of {}.", titles.join(", ")))
             }
         };
-        let server = server_name(shelves.iter().map(|shelf| shelf.name.as_str()));
+        // The name of a collection is one of what is inside.
+        let seen = if closed { &[] } else { shelves };
+        let server = server_name(seen.iter().map(|shelf| shelf.name.as_str()));
         let fallback = || format!("{}/{server}", reversed(host(address)));
         Called {
             name: name.clone().unwrap_or_else(fallback),
@@ -221,6 +223,8 @@ mod tests {
     #[test]
     fn what_the_owner_says_stands_and_else_the_collections_speak() {
         let shelves = [shelf("a", Some("Acme"), Some("All of Acme.")), shelf("b", None, None)];
+        let named = |closed| Front::default().called("http://a.b", &shelves[..1], closed).name;
+        assert_eq!((named(false).as_str(), named(true).as_str()), ("b.a/a", "b.a/docs"));
         let of = |front: &Front, shelves: &[Shelf], closed| {
             let Called { title, description, .. } = front.called("http://a", shelves, closed);
             (title, description)

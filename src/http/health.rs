@@ -30,7 +30,11 @@ pub(super) async fn ready(State(site): State<Arc<Site>>) -> Response {
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     // What is inside, in numbers and in the words of errors, is for those behind the door.
     if site.door.rules().is_closed() {
-        return uncached((status, Json(json!({ "ready": ready }))).into_response());
+        let pulls = site.docs.standings().iter().all(|standing| !standing.failing);
+        let current = pulls && site.docs.problem().is_none();
+        return uncached(
+            (status, Json(json!({ "ready": ready, "current": current }))).into_response(),
+        );
     }
     let mut body = json!({
         "ready": ready,

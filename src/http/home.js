@@ -128,7 +128,8 @@ if (form) {
     } catch (error) {
       if (signal.aborted) return;
       place.replaceChildren();
-      state.textContent = error instanceof TypeError ? 'The server could not be reached.' : error.message;
+      const unreached = error instanceof TypeError || error instanceof SyntaxError;
+      state.textContent = unreached ? 'The server could not be reached; try again in a moment.' : error.message;
     }
   };
 

@@ -140,16 +140,25 @@ fn shown(site: &Site, shelf: &Shelf, catalog: Option<&Catalog>) -> String {
         let text: String = text.chars().take(MAX_ABOUT).collect();
         format!("<dd>{}{}</dd>\n", escaped(&text), if cut { "…" } else { "" })
     });
+    let standings = site.docs.standings();
+    let standing = standings.iter().find(|standing| standing.collection == shelf.name);
+    let commit = standing.and_then(|standing| standing.commit.as_ref());
+    let commit = commit.map(|commit| format!(", commit <code>{}</code>", escaped(commit)));
+    let failing = standing.filter(|standing| standing.failing);
+    let failing =
+        failing.map(|_| "<dd class=\"warning\">Newer docs cannot be had just now.</dd>\n");
     let pages = catalog.map_or(&[][..], |catalog| catalog.collection(&shelf.name));
     let sections: usize = pages.iter().map(|page| page.sections.len()).sum();
     let name: String = titled(shelf).chars().take(MAX_ABOUT).collect();
     format!(
-        "<dt>{}{}</dt>\n{}<dd class=\"note\">{}, {}</dd>\n",
+        "<dt>{}{}</dt>\n{}<dd class=\"note\">{}, {}{}</dd>\n{}",
         link(&address, &name),
         version.unwrap_or_default(),
         about.unwrap_or_default(),
         counted_pages(pages.len() as u64),
         counted(sections as u64, "section"),
+        commit.unwrap_or_default(),
+        failing.unwrap_or_default(),
     )
 }
 

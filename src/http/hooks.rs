@@ -40,15 +40,11 @@ impl Hooks {
         Hooks { secret, bells }
     }
 
-    fn of(&self, path: &str) -> Option<(&HookSecret, &str, &Ring)> {
-        let name = path.strip_prefix(HOOKS)?;
-        let (name, ring) = self.bells.iter().find(|(known, _)| known == name)?;
-        Some((self.secret.as_ref()?, name, ring))
-    }
-
-    /// Whether a request is for a hook that is there, which asks for a secret of its own.
+    /// Whether a request is for a hook, which asks for a secret of its own: also where there is no such
+    /// hook, so that nobody without it learns which there are.
     pub(super) fn take(&self, request: &Request) -> bool {
-        request.method() == Method::POST && self.of(request.uri().path()).is_some()
+        let is_hook = request.uri().path().starts_with(HOOKS);
+        self.secret.is_some() && is_hook && request.method() == Method::POST
     }
 }
 
@@ -57,10 +53,10 @@ pub(super) async fn hook(
     State(site): State<Arc<Site>>,
     request: Request,
 ) -> Result<Response, Error> {
-    let path = request.uri().path().to_owned();
-    let Some((secret, collection, ring)) = site.hooks.of(&path) else {
+    let Hooks { secret: Some(secret), bells } = &site.hooks else {
         return pages::nowhere(State(site.clone()), None, request).await;
     };
+    let collection = request.uri().path().trim_start_matches(HOOKS).to_owned();
     let network = site.door.network(&request);
     let (parts, body) = request.into_parts();
     let patience = site.patience;
@@ -82,6 +78,10 @@ pub(super) async fn hook(
         }
         .into());
     }
+    let Some((collection, ring)) = bells.iter().find(|(name, _)| *name == collection) else {
+        let message = "no collection of this name comes from a git repository";
+        return Err(Refusal::new(StatusCode::NOT_FOUND, error::TRANSPORT, message).into());
+    };
     tracing::debug!(%collection, "a webhook asks for a pull");
     ring();
     let answer = json!({ "collection": collection, "accepted": true });

@@ -36,7 +36,7 @@ static PATTERNS: LazyLock<Patterns> = LazyLock::new(|| {
         email: regex(r"[\p{L}\p{N}._%+'-]+(?:@|%40)[\p{L}\p{N}-]+(?:\.[\p{L}\p{N}-]+)*\.\p{L}{2,}"),
         signed_in: regex(r"://[^\s@]*[:@][^\s@]*@|://[^/\s@]+@"),
         named: regex(
-            r#"(?xi) (?: \b | _ ) (
+            r#"(?xi) (?: \b | _ | ^ | \s ) (
                 (?: pass(?:word|wd|phrase)? | pwd | secret | token | (?:api|access|private|secret)[_-]?key )
                 [\w-]* ["']? \s* [=:] \s* ["']?
                 | (?:bearer|basic) \s+

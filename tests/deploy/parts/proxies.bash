@@ -11,6 +11,8 @@ listen = "127.0.0.1:$port"
 public_url = "https://docs.example.com"
 allowed_hosts = ["localhost"]
 trusted_proxies = ["127.0.0.1", "::1"]
+[git]
+webhook_secret = "a secret of forty characters, or nearly so"
 [[collections]]
 name = "docs"
 path = "$work/docs"
@@ -45,9 +47,22 @@ through() {
   shift
   check "proxies $name brings calls" says '"results"' eventually_ask "$@" --data "$body"
   # Whose calls are limited is known: the proxy's word on the address counts, and its own address is nobody's.
-  check "proxies $name says who calls" says '^ratelimit-policy:' ask "$@" --data "$body"
+  check "proxies $name says who calls" who_calls "$@"
+  check "proxies $name brings large hooks" says '^HTTP/[0-9.]* 401' \
+    ask "${@:1:$#-1}" "${@: -1:1}/../hooks/git/docs" --data-binary "@$work/large"
   check "proxies $name refuses what is too large" says '^HTTP/[0-9.]* 413' ask "$@" --data-binary "@$work/large"
   check "proxies $name streams" streams "$@"
+}
+# left ADDRESS WORDS…: how many calls this client may still make.
+left() {
+  ask --interface "$1" "${@:2}" --data "$body" | sed -n 's/^ratelimit: .*r=\([0-9]*\).*/\1/Ip'
+}
+# Each client has a limit of its own; without its address all would be the proxy.
+who_calls() {
+  local first second other
+  first=$(left 127.0.0.2 "$@") && second=$(left 127.0.0.2 "$@") && other=$(left 127.0.0.3 "$@") || return 1
+  echo "left: $first, then $second, of another: $other"
+  [[ -n $first ]] && ((second < first && other > second))
 }
 eventually_ask() {
   eventually ask "$@" --fail && ask "$@"

@@ -30,8 +30,9 @@ address=$(sed -n 's/^listen = "\(.*\)"/\1/p' "$work/docent.toml")
 strace --follow-forks --quiet=all --output "$work/calls" "$work/docent" serve --config "$work/docent.toml" >"$work/log" 2>&1 &
 started+=($!)
 check "systemd docent is traced" eventually "$work/docent" health --config "$work/docent.toml"
+# In a condition `set -e` does not hold: each step says for itself that it failed.
 traced() {
-  python3 - "$address" <<'PYTHON'
+  python3 - "$address" <<'PYTHON' || return 1
 import json, sys, urllib.request
 body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "search", "arguments": {"query": "port"}}})
 head = {"Content-Type": "application/json", "Accept": "application/json, text/event-stream"}
@@ -39,10 +40,10 @@ answer = urllib.request.urlopen(urllib.request.Request(f"http://{sys.argv[1]}/mc
 assert "results" in answer.read().decode()
 PYTHON
   # A page that changes, settings that are read again, and the end.
-  printf '# New\n\nThe okapi.\n' >"$work/docs/new.md"
-  eventually grep -q "docs changed" "$work/log"
-  pkill -HUP --parent "${started[0]}"
-  eventually grep -q "settings" "$work/log"
+  printf '# New\n\nThe okapi.\n' >"$work/docs/new.md" || return 1
+  eventually grep -q "docs changed" "$work/log" || return 1
+  pkill -HUP --parent "${started[0]}" || return 1
+  eventually grep -q "settings" "$work/log" || return 1
   pkill -TERM --parent "${started[0]}"
 }
 check "systemd docent does its work" traced

@@ -136,7 +136,7 @@ async fn k11_nothing_of_the_inside_is_told_to_the_outside() {
         assert_eq!(oracle.ask(get(path)).await.status, 404, "{path}");
         assert_eq!(closed.oracle.ask(get(path)).await.status, 401, "{path}");
     }
-    for (path, text) in [("/healthz", "ok"), ("/readyz", "{\"ready\":true}")] {
+    for (path, text) in [("/healthz", "ok"), ("/readyz", "{\"ready\":true,\"current\":true}")] {
         let answer = closed.oracle.ask(get(path)).await;
         assert_eq!((answer.status.as_u16(), answer.text.as_str()), (200, text));
         assert_eq!(answer.header("cache-control"), "no-store");

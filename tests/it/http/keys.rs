@@ -109,7 +109,7 @@ async fn without_a_key_nothing_is_told_but_how_to_come_in() {
     assert_eq!(page.header("www-authenticate"), "Bearer realm=\"docent\"");
     assert_eq!(page.header("cache-control"), "no-store");
     assert!(page.header("content-type").starts_with("text/html"));
-    assert_eq!(server.open("/readyz").await.text, "{\"ready\":true}");
+    assert_eq!(server.open("/readyz").await.text, "{\"ready\":true,\"current\":true}");
     let raw = server.get("/docs/docs/guide/install.md", "text/markdown").await;
     assert_eq!((raw.status.as_u16(), &raw.json()["error"]), (401, &"missing_token".into()));
     assert_eq!(server.open("/style.css").await.status, 200);
