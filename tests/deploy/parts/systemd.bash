@@ -27,7 +27,13 @@ git = "file://$work/origin"
 TOML
 cp -r "$root/corpus" "$work/docs"
 address=$(sed -n 's/^listen = "\(.*\)"/\1/p' "$work/docent.toml")
-strace --follow-forks --quiet=all --output "$work/calls" "$work/docent" serve --config "$work/docent.toml" >"$work/log" 2>&1 &
+# As the unit has it, not as root: SQLite would give its files to whoever owns the folder.
+user=()
+if [[ $(id -u) == 0 ]]; then
+  chown -R nobody "$work"
+  user=(--user=nobody)
+fi
+strace "${user[@]}" --follow-forks --quiet=all --output "$work/calls" "$work/docent" serve --config "$work/docent.toml" >"$work/log" 2>&1 &
 started+=($!)
 check "systemd docent is traced" eventually "$work/docent" health --config "$work/docent.toml"
 # In a condition `set -e` does not hold: each step says for itself that it failed.

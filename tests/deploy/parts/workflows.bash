@@ -9,10 +9,10 @@ check "workflows actionlint" silent actionlint "${workflows[@]}"
 check "workflows actionlint finds a mistake" fails_with 'property "nothing" is not defined' actionlint "$work/bad.yml"
 check "workflows schema" check-jsonschema --builtin-schema vendor.github-workflows "${workflows[@]}"
 
-# A tag can be moved to other code, a commit cannot.
+# A tag can be moved to other code, a commit cannot. What is of this repository is of this commit.
 pinned() {
   local unpinned
-  unpinned=$(grep -HnE '^ *-? *uses:' "${workflows[@]}" | grep -vE 'uses: [A-Za-z0-9_/-]+@[0-9a-f]{40} # v[0-9.]+$') || return 0
+  unpinned=$(grep -HnE '^ *-? *uses:' "${workflows[@]}" | grep -vE 'uses: ([A-Za-z0-9_/-]+@[0-9a-f]{40} # v[0-9.]+|\./\.github/workflows/[a-z]+\.yml)$') || return 0
   printf '%s\n' "$unpinned"
   return 1
 }
