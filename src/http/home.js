@@ -128,8 +128,9 @@ if (form) {
     } catch (error) {
       if (signal.aborted) return;
       place.replaceChildren();
+      // A proxy whose server is away answers in its own words.
       const unreached = error instanceof TypeError || error instanceof SyntaxError;
-      state.textContent = unreached ? 'The server could not be reached; try again in a moment.' : error.message;
+      state.textContent = unreached ? 'The server could not be reached.' : error.message;
     }
   };
 
