@@ -114,7 +114,9 @@ impl Recorder {
     pub fn called(&self, mut row: CallRow) {
         row.at = (self.shared.clock)();
         row.who = row.who.filter(|_| self.shared.policy.people || row.caller != "user");
-        row.query = row.query.map(|text| text[..text.floor_char_boundary(LONGEST_WAITING)].into());
+        if let Some(long) = row.query.take_if(|text| text.len() > LONGEST_WAITING) {
+            row.query = Some(long[..long.floor_char_boundary(LONGEST_WAITING)].to_owned());
+        }
         self.shared.fill(|pending| pending.add(row));
     }
 

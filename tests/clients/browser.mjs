@@ -230,6 +230,23 @@ await report.check('a closed door shows how to come in and no box', async () => 
   clean(opened);
 });
 
+/** The owner's report of what was asked, as the page that `docent usage` writes. */
+async function usage() {
+  const watched = await docent.configured(docent.copyOfDocs(), () => '');
+  const asking = new Client({ name: 'docent-tests', version: '1.0.0' }, { versionNegotiation: { mode: 'auto' } });
+  await asking.connect(new StreamableHTTPClientTransport(new URL(watched.url)));
+  for (const query of ['berth.overflow setting', 'zeppelin <b>hangar</b>', 'parcels']) {
+    await asking.callTool({ name: 'search', arguments: { query } });
+  }
+  await asking.close();
+  assert.equal(await watched.stop(), 0);
+  const file = path.join(docent.temporary(), 'usage.html');
+  const { status, stderr } = watched.cli('usage', '--html', file);
+  assert.equal(status, 0, stderr);
+  assert.match(fs.readFileSync(file, 'utf8'), /zeppelin &lt;b&gt;hangar/);
+  return `file://${file}`;
+}
+
 const searched = `${server.origin}/?q=berth.overflow+setting`;
 const pages = {
   start: `${server.origin}/`,
@@ -239,6 +256,7 @@ const pages = {
   missing: `${server.origin}/docs/docs/berht.md`,
   closed: `${closed.origin}/`,
   refused: `${closed.origin}/docs/docs/`,
+  usage: await usage(),
 };
 for (const [name, url] of Object.entries(pages)) {
   await report.check(`axe finds nothing, and nothing is too wide: ${name}`, async () => {
