@@ -12,6 +12,9 @@ use super::address::hidden;
 
 /// How often it is looked whether the program has ended.
 const LOOK: Duration = Duration::from_millis(10);
+/// How long a call may take that asks the program of itself: a machine that was just started reads it
+/// from a cold disk.
+const COLD: Duration = Duration::from_secs(30);
 /// How long a program that was told to end is waited for, and what it leaves behind.
 const GRACE: Duration = Duration::from_secs(2);
 /// Bytes that are kept of what it prints.
@@ -27,7 +30,7 @@ const TOLD: usize = 300;
 pub fn check_program() -> anyhow::Result<()> {
     let mut command = Command::new("git");
     command.arg("--version").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    run(command, GRACE, &|_| {}).map(drop)
+    run(command, COLD, &|_| {}).map(drop)
 }
 
 /// What holds for every call. Nothing is run that a repository, or a setting of the operator's own
@@ -93,7 +96,7 @@ pub(super) fn quiet_ssh(command: &mut Command, tree: &Path) {
     let mut asked = remote(tree, "");
     asked.args(["config", "--get", "core.sshCommand"]);
     let set = ["GIT_SSH_COMMAND", "GIT_SSH"].iter().any(|name| std::env::var_os(name).is_some());
-    if !set && run(asked, GRACE, &|_| {}).is_err() {
+    if !set && run(asked, COLD, &|_| {}).is_err() {
         command.env("GIT_SSH_COMMAND", SSH);
     }
 }
