@@ -196,11 +196,18 @@ impl Checkout {
         // Every known host takes a token with any user.
         let pair = format!("x-access-token:{token}");
         let pair = base64::engine::general_purpose::STANDARD.encode(pair);
-        command
-            .env("GIT_CONFIG_COUNT", (count + 1).to_string())
+        let settings = [
+            ("extraHeader", format!("Authorization: Basic {pair}")),
+            // git would take the header along to whichever host the server names.
+            ("followRedirects", "false".to_owned()),
+        ];
+        command.env("GIT_CONFIG_COUNT", (count + settings.len()).to_string());
+        for (at, (key, value)) in (count..).zip(settings) {
             // For this address alone, and none that the operator's rewriting leads to.
-            .env(format!("GIT_CONFIG_KEY_{count}"), format!("http.{}.extraHeader", self.address))
-            .env(format!("GIT_CONFIG_VALUE_{count}"), format!("Authorization: Basic {pair}"));
+            let key = format!("http.{}.{key}", self.address);
+            command.env(format!("GIT_CONFIG_KEY_{at}"), key);
+            command.env(format!("GIT_CONFIG_VALUE_{at}"), value);
+        }
     }
 
     /// An error without the path of the clone, which callers are not to learn.
@@ -219,6 +226,18 @@ fn asked(error: anyhow::Error) -> anyhow::Error {
         return error.context(
             "the server wants to know who asks: set token_file, a credential helper of git, or an \
              ssh key without a passphrase",
+        );
+    }
+    if said.contains("Host key verification failed") {
+        return error.context(
+            "ssh does not know this server: put its key into ~/.ssh/known_hosts of the user that \
+             runs docent (ssh-keyscan HOST, compared with what the host publishes)",
+        );
+    }
+    if said.contains("returned error: 30") {
+        return error.context(
+            "the server leads to another address, and a token goes nowhere but where it is set \
+             for: write the address where the repository is now",
         );
     }
     error
@@ -276,6 +295,18 @@ mod tests {
             ["", "-x", "a b", "a..b", "a:b", "a^", "a/", "/a", "a.lock", ".a", "a@{1}", "a\n"]
         {
             assert!(check_branch(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn what_git_would_ask_a_person_is_answered_in_the_settings() {
+        for (said, advice) in [
+            ("fatal: Authentication failed for 'https://h/p'", "set token_file"),
+            ("Host key verification failed.; Could not read from remote", "known_hosts"),
+            ("unable to access 'https://h/p/': The requested URL returned error: 301", "is now"),
+        ] {
+            let told = format!("{:#}", asked(anyhow!(said)));
+            assert!(told.contains(advice) && told.ends_with(said), "{told}");
         }
     }
 

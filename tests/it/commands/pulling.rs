@@ -1,11 +1,18 @@
 //! Docs from a git repository, as people serve them: pulls, webhooks, failures, settings.
 
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpListener;
 use std::path::Path;
 use std::process::Command;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, channel};
 
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use serde_json::{Value, json};
 
 use super::served::Served;
+use super::tls::pair;
 use super::{errors, fails};
 use crate::harness::{docent, write};
 use crate::upstream::{Upstream, upstream};
@@ -324,6 +331,70 @@ fn settings_of_repositories_are_checked_at_the_start_and_show_no_secret() {
     assert!(shown.contains("git.webhook_secret = \"(secret)\""), "{shown}");
     assert!(shown.contains("name = \"docs\"\ngit = \"https://example.com/docs.git\""), "{shown}");
     assert!(!shown.contains("hunter2") && !shown.contains(SECRET), "{shown}");
+}
+
+/// A host that speaks https with the certificate of a folder, and answers everything alike; its port,
+/// and the heads of what it is asked.
+fn host(dir: &Path, answer: String) -> (u16, Receiver<String>) {
+    let certificate = CertificateDer::from_pem_file(dir.join("cert.pem")).expect("a certificate");
+    let key = PrivateKeyDer::from_pem_file(dir.join("key.pem")).expect("a key");
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = ServerConfig::builder_with_provider(provider);
+    let config = config.with_safe_default_protocol_versions().expect("versions");
+    let config = config.with_no_client_auth().with_single_cert(vec![certificate], key);
+    let config = Arc::new(config.expect("a certificate and its key"));
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = listener.local_addr().expect("its address").port();
+    let (sender, heads) = channel();
+    std::thread::spawn(move || {
+        for socket in listener.incoming().map_while(Result::ok) {
+            let connection = ServerConnection::new(config.clone()).expect("a server");
+            let mut stream = BufReader::new(StreamOwned::new(connection, socket));
+            let mut head = String::new();
+            while stream.read_line(&mut head).is_ok_and(|read| read > 2) {}
+            // Who hangs up has heard enough, and so has a test that is over.
+            let _ = stream.get_mut().write_all(answer.as_bytes());
+            stream.get_mut().conn.send_close_notify();
+            let _ = stream.get_mut().flush();
+            if sender.send(head).is_err() {
+                return;
+            }
+        }
+    });
+    (port, heads)
+}
+
+#[test]
+fn a_token_does_not_follow_a_redirect_to_another_host() {
+    let dir = tempfile::tempdir().expect("a folder");
+    pair(dir.path());
+    write(dir.path(), "token", "hunter2\n");
+    // What a repository says of itself: git would go on with a POST.
+    let refs = "001e# service=git-upload-pack\n0000000eversion 2\n000cls-refs\n000afetch\n0000";
+    let refs = format!(
+        "HTTP/1.1 200 OK\r\nContent-Type: application/x-git-upload-pack-advertisement\r\n\
+         Content-Length: {}\r\nConnection: close\r\n\r\n{refs}",
+        refs.len()
+    );
+    let (other, elsewhere) = host(dir.path(), refs);
+    let (port, asked) = host(
+        dir.path(),
+        format!(
+            "HTTP/1.1 302 Found\r\nLocation: https://localhost:{other}/guide/info/refs\
+             ?service=git-upload-pack\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+        ),
+    );
+    let https = format!("https://localhost:{port}/guide");
+    settings(dir.path(), &format!("git = {https:?}\ntoken_file = \"token\""));
+    let mut index = command(dir.path(), &["index"]);
+    index.env("GIT_SSL_CAINFO", dir.path().join("cert.pem"));
+    let said = fails(&mut index);
+    let head = asked.try_recv().unwrap_or_else(|_| panic!("nothing was asked: {said}"));
+    assert!(head.contains("Authorization: Basic eC1hY2Nlc3MtdG9rZW46aHVudGVyMg=="), "{head}");
+    let heads: Vec<String> = elsewhere.try_iter().collect();
+    assert!(heads.is_empty(), "{heads:?}");
+    assert!(said.contains("the server leads to another address"), "{said}");
+    assert!(!said.contains("hunter2"), "{said}");
 }
 
 #[test]
