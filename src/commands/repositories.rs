@@ -123,7 +123,7 @@ pub(super) fn repositories(settings: &Settings) -> anyhow::Result<Vec<Arc<Reposi
 ///
 /// # Errors
 ///
-/// There is no git; what the disk says. A pull that is wanted in any case and fails; one that fails while there is
+/// There is no git. A pull that is wanted in any case and fails; one that fails while there is
 /// nothing else to serve: with other collections it is tried again later.
 pub(super) fn prepare(
     repositories: &[Arc<Repository>],
@@ -137,7 +137,8 @@ pub(super) fn prepare(
     }
     let mut missing = Vec::new();
     for repository in repositories {
-        let commit = match (repository.settle()?, pull) {
+        // What the disk said is told; a pull may mend it, and fails for the same reason otherwise.
+        let commit = match (repository.settle().unwrap_or_default(), pull) {
             (Some(commit), Pull::Missing) => Some(commit),
             (_, Pull::Now) => Some(pulled(repository, show)?),
             (None, Pull::Missing) => match pulled(repository, show) {
@@ -167,7 +168,7 @@ pub(super) fn prepare(
 pub(super) fn pulled(repository: &Repository, show: bool) -> anyhow::Result<String> {
     let failed = || format!("cannot pull {}", repository.address());
     fetch(repository, show).with_context(failed)?;
-    repository.check_out()?;
+    repository.check_out();
     let standing = repository.standing();
     match repository.problem() {
         Some(problem) => Err(anyhow::anyhow!(problem)).with_context(failed),

@@ -75,7 +75,7 @@ impl Follow {
     /// Watches first and looks then, so that no change falls between; ends with an error when
     /// both have to begin anew.
     fn follow(&self, indexer: &mut Indexer) -> anyhow::Result<()> {
-        self.settle(indexer)?;
+        self.settle(indexer);
         let started = Watcher::new(indexer.written(), self.watch, self.interval);
         self.mend(indexer)?;
         self.take(indexer.catch_up(&Progress::default())?)?;
@@ -91,7 +91,7 @@ impl Follow {
             if self.mend(indexer)? {
                 (self.tell)(News::Following);
             }
-            if self.check_out(indexer)? {
+            if self.check_out(indexer) {
                 self.take(indexer.catch_up(&Progress::default())?)?;
                 compact(indexer);
                 looked = Instant::now();
@@ -117,26 +117,25 @@ impl Follow {
         Ok(())
     }
 
-    /// Brings the files of the repositories into order before anything looks at them.
-    fn settle(&self, indexer: &mut Indexer) -> anyhow::Result<()> {
+    /// Brings the files of the repositories into order before anything looks at them. Where that
+    /// fails, which the repository tells, what is indexed of it stays, and all others go on.
+    fn settle(&self, indexer: &mut Indexer) {
         for repository in &self.repositories {
-            let commit = repository.settle()?;
+            let commit = repository.settle().unwrap_or_default();
             indexer.set_commit(repository.name(), commit);
         }
-        Ok(())
     }
 
     /// Moves files to what was fetched; tells whether there was something. All that is indexed next
     /// becomes visible at once.
-    fn check_out(&self, indexer: &mut Indexer) -> anyhow::Result<bool> {
+    fn check_out(&self, indexer: &mut Indexer) -> bool {
         let mut moved = false;
-        for repository in &self.repositories {
-            if let Some(commit) = repository.check_out()? {
-                indexer.set_commit(repository.name(), Some(commit));
-                moved = true;
-            }
+        for repository in self.repositories.iter().filter(|repository| repository.is_ahead()) {
+            moved |= repository.check_out().is_some();
+            // Where it failed the files are those of the commit before, or of none.
+            indexer.set_commit(repository.name(), repository.standing().commit);
         }
-        Ok(moved)
+        moved
     }
 
     /// Makes the index again if it was damaged; tells whether it was.

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, anyhow, bail, ensure};
 
 use super::address::Address;
-use super::program::{local, quiet_ssh, remote, run};
+use super::program::{Failed, local, quiet_ssh, remote, run};
 
 /// How long a call may take that touches only this disk.
 const LOCAL: Duration = Duration::from_secs(300);
@@ -46,20 +46,73 @@ pub(super) struct Checkout {
 
 impl Checkout {
     /// The commit whose files are here, brought into order: after a kill there may be half of another.
-    /// None if there is none of this repository yet.
+    /// None if there is none of this repository yet, or if it is damaged, as after a power cut: it
+    /// is only a copy, and [`Checkout::ready`] makes it again.
     ///
     /// # Errors
     ///
     /// What the disk says. The files are then to be left alone.
     pub(super) fn settle(&self) -> anyhow::Result<Option<String>> {
         if !self.is_marked() {
-            self.make()?;
             return Ok(None);
         }
         self.unlock(&LOCKS_OF_FILES);
-        let Some(commit) = self.commit_of(SHOWN) else { return Ok(None) };
+        let error = match self.restore() {
+            Ok(commit) => return Ok(commit),
+            Err(error) => error,
+        };
+        let damaged = blames_clone(&error);
+        let error = self.told(error);
+        if !damaged {
+            return Err(error);
+        }
+        tracing::warn!("the clone of {} is damaged and is made again: {error:#}", self.address);
+        self.disown()?;
+        Ok(None)
+    }
+
+    fn restore(&self) -> anyhow::Result<Option<String>> {
+        self.call(&["rev-parse", "--git-dir"])?;
+        self.named(FETCHED)?;
+        let Some(commit) = self.named(SHOWN)? else { return Ok(None) };
         self.reset_to(&commit)?;
         Ok(Some(commit))
+    }
+
+    /// Makes an empty clone if there is none of this repository. Nobody may be reading the files.
+    ///
+    /// # Errors
+    ///
+    /// What the disk says.
+    pub(super) fn ready(&self) -> anyhow::Result<()> {
+        if self.is_marked() { Ok(()) } else { self.make().map_err(|error| self.told(error)) }
+    }
+
+    /// Whether there is a clone of this repository; one that is damaged is none, if that may be why a
+    /// fetch failed.
+    pub(super) fn survives(&self, error: &anyhow::Error) -> bool {
+        let said = format!("{error:#}");
+        let hints = [
+            "corrupt",
+            "is empty",
+            "bad object",
+            "inflate",
+            "missing",
+            "not a git repository",
+            "unable to resolve reference",
+            "unable to read",
+            "reference broken",
+        ];
+        // The server may be the one whose repository is damaged.
+        if hints.iter().any(|hint| said.contains(hint))
+            && self
+                .call(&["fsck", "--no-dangling", "--no-progress"])
+                .is_err_and(|it| blames_clone(&it))
+        {
+            tracing::warn!("the clone of {} is damaged and is made again", self.address);
+            let _ = self.disown();
+        }
+        self.is_marked()
     }
 
     /// Fetches the newest commit of the branch, and checks that the folder of the docs is in it.
@@ -102,10 +155,10 @@ impl Checkout {
     ///
     /// In git's words; then the files may be those of neither commit until [`Checkout::settle`].
     pub(super) fn check_out(&self, commit: &str) -> anyhow::Result<()> {
-        self.reset_to(commit)?;
-        let mut command = local(&self.tree);
-        command.args(["update-ref", SHOWN, commit]);
-        run(command, LOCAL, &|_| {}).map(drop).map_err(|error| self.told(error))
+        ensure!(self.is_marked(), "the clone is gone");
+        let moved = self.reset_to(commit);
+        let moved = moved.and_then(|()| self.call(&["update-ref", SHOWN, commit]));
+        moved.map(drop).map_err(|error| self.told(error))
     }
 
     /// Throws away what earlier commits left, when it is worth it.
@@ -127,12 +180,22 @@ impl Checkout {
     }
 
     fn is_marked(&self) -> bool {
-        std::fs::read_to_string(self.tree.join(".git").join(MARK)).is_ok_and(|it| it == self.mark())
+        let git = self.tree.join(".git");
+        let reads =
+            |path: PathBuf, text: &str| std::fs::read(path).is_ok_and(|it| it == text.as_bytes());
+        reads(git.join(MARK), &self.mark())
+            && reads(git.join("info").join("attributes"), ATTRIBUTES)
+    }
+
+    /// Says that what is here is no clone of this repository.
+    fn disown(&self) -> anyhow::Result<()> {
+        let removed = std::fs::remove_file(self.tree.join(".git").join(MARK));
+        removed.context("cannot take the damaged clone away").map_err(|error| self.told(error))
     }
 
     /// An empty repository in place of whatever is there.
     fn make(&self) -> anyhow::Result<()> {
-        let failed = || format!("cannot make a clone in {}", self.tree.display());
+        let failed = || "cannot make a clone in the data folder";
         if self.tree.exists() {
             std::fs::remove_dir_all(&self.tree).with_context(failed)?;
         }
@@ -149,13 +212,18 @@ impl Checkout {
 
     /// Makes the files those of a commit: what differs is written, what is not in it is deleted.
     fn reset_to(&self, commit: &str) -> anyhow::Result<()> {
-        let call = |words: &[&str]| -> anyhow::Result<()> {
-            let mut command = local(&self.tree);
-            command.args(words);
-            run(command, LOCAL, &|_| {}).map(drop).map_err(|error| self.told(error))
-        };
-        call(&["read-tree", "--reset", "-u", commit])?;
-        call(&["clean", "-ffdxq"])
+        self.call(&["read-tree", "--reset", "-u", commit])?;
+        self.call(&["clean", "-ffdxq"]).map(drop)
+    }
+
+    /// The commit of a name of ours, if there is that name; an error if it stands for no commit.
+    fn named(&self, name: &str) -> anyhow::Result<Option<String>> {
+        // A file that a power cut left empty is a name that git does not list.
+        let is_there = self.tree.join(".git").join(name).exists();
+        if !is_there && self.call(&["for-each-ref", name])?.is_empty() {
+            return Ok(None);
+        }
+        self.call(&["rev-parse", "--verify", &format!("{name}^{{commit}}")]).map(Some)
     }
 
     fn commit_of(&self, name: &str) -> Option<String> {
@@ -167,9 +235,13 @@ impl Checkout {
     }
 
     fn asked(&self, words: &[&str]) -> Option<String> {
+        self.call(words).ok()
+    }
+
+    fn call(&self, words: &[&str]) -> anyhow::Result<String> {
         let mut command = local(&self.tree);
         command.args(words);
-        run(command, LOCAL, &|_| {}).ok()
+        run(command, LOCAL, &|_| {})
     }
 
     /// Takes away the locks that a git left which was killed with the docent that started it. One
@@ -215,6 +287,25 @@ impl Checkout {
         let path = self.tree.display().to_string();
         anyhow!("{}", format!("{error:#}").replace(&path, "the clone"))
     }
+}
+
+/// Whether an error is one of the clone, and not of the machine: a clone that is made again fails as
+/// well on a disk that is full.
+fn blames_clone(error: &anyhow::Error) -> bool {
+    let machine = [
+        "No space left",
+        "quota exceeded",
+        "Read-only file system",
+        "Permission denied",
+        "Operation not permitted",
+        "Too many open files",
+        "annot allocate memory",
+        "ut of memory",
+        "busy",
+        "File exists",
+    ];
+    let says = |Failed(said): &Failed| !machine.iter().any(|words| said.contains(words));
+    error.downcast_ref::<Failed>().is_some_and(says)
 }
 
 /// What to do where git would have asked somebody at a keyboard.

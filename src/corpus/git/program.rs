@@ -22,6 +22,12 @@ const KEPT: usize = 16 * 1024;
 /// Characters of its words that are told on.
 const TOLD: usize = 300;
 
+/// What git said of itself when it failed. All other errors (there is no git, it was ended, it took
+/// too long) say nothing of the clone.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(super) struct Failed(pub(super) String);
+
 /// Whether the program is there.
 ///
 /// # Errors
@@ -259,9 +265,13 @@ fn failure(status: ExitStatus, said: &str) -> anyhow::Error {
         |line: &&str| line.trim_start_matches("fatal: ").trim_start_matches("error: ").to_owned();
     let words = words.iter().map(plain).collect::<Vec<_>>().join("; ");
     let words: String = words.chars().filter(|c| !c.is_control()).take(TOLD).collect();
-    match words.as_str() {
-        "" => anyhow!("git failed ({status})"),
-        words => anyhow!("{}", hidden(words)),
+    let words = match words.as_str() {
+        "" => format!("git failed ({status})"),
+        words => hidden(words),
+    };
+    match status.code() {
+        Some(_) => Failed(words).into(),
+        None => anyhow!("{words}"),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::hash::{BuildHasher, RandomState};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::address::Address;
@@ -45,6 +45,9 @@ pub struct Repository {
     checkout: Checkout,
     every: Option<Duration>,
     bell: Bell,
+    /// Held by who moves the files or throws away what no name leads to: between two looks a commit
+    /// that is being checked out may be one of those.
+    moving: Mutex<()>,
     state: Mutex<State>,
 }
 
@@ -52,6 +55,8 @@ pub struct Repository {
 struct State {
     /// Fetched, and not checked out yet.
     fetched: Option<String>,
+    /// The clone is gone or damaged, and whoever owns the index does not know it yet.
+    lost: bool,
     /// Whose files are there.
     shown: Option<String>,
     pulled: Option<u64>,
@@ -87,8 +92,8 @@ impl Repository {
         let Options { name, address, branch, folder, dir, every, patience, token } = options;
         let token = token.filter(|_| address.is_https());
         let checkout = Checkout { tree: dir, address, branch, folder, patience, token };
-        let (bell, state) = (Bell::default(), Mutex::default());
-        Repository { name, checkout, every, bell, state }
+        let (bell, moving, state) = (Bell::default(), Mutex::default(), Mutex::default());
+        Repository { name, checkout, every, bell, moving, state }
     }
 
     /// Name of the collection.
@@ -136,32 +141,46 @@ impl Repository {
         self.bell.ring();
     }
 
-    /// The commit whose files are there, brought into order; none before the first. Only for whoever
-    /// owns the index, as all that moves files.
+    /// The commit whose files are there, brought into order; none before the first, and of a clone
+    /// that is damaged: the next fetch makes it again. Only for whoever owns the index, as all that
+    /// moves files.
     ///
     /// # Errors
     ///
-    /// What the disk says. The files are then to be left alone.
+    /// What the disk says. It is noted and told, too. The files are then to be left alone.
     pub fn settle(&self) -> anyhow::Result<Option<String>> {
-        let shown = self.checkout.settle()?;
-        let before = std::mem::replace(&mut self.state().shown, shown.clone());
-        // Somebody deleted the clone.
-        if before.is_some() && shown.is_none() {
-            self.ring();
+        let settled = self.checkout.settle();
+        let shown = settled.as_ref().map_or(None, Option::clone);
+        let before = std::mem::replace(&mut self.state().shown, shown);
+        match &settled {
+            // Somebody deleted the clone, or it is damaged.
+            Ok(None) if before.is_some() => self.ring(),
+            Ok(_) => {}
+            Err(error) => {
+                let before = self.problem();
+                if before.as_ref() != Some(&format!("{error:#}")) {
+                    self.note_failure(error);
+                    self.tell(before, error);
+                }
+            }
         }
-        Ok(shown)
+        settled
     }
 
     /// Fetches what is new; tells whether there is something to check out. Touches no file of the
-    /// docs.
+    /// docs that is read.
     ///
     /// # Errors
     ///
     /// In git's words. It is noted, too; whoever calls tells of it.
     pub fn fetch(&self, progress: &(dyn Fn(&str) + Sync)) -> anyhow::Result<bool> {
-        match self.checkout.fetch(progress) {
+        let is_read = self.state().shown.is_some();
+        let ready = if is_read { Ok(()) } else { self.ready() };
+        match ready.and_then(|()| self.checkout.fetch(progress)) {
             Err(error) => {
                 self.note_failure(&error);
+                let survives = self.checkout.survives(&error);
+                self.state().lost = is_read && !survives;
                 Err(error)
             }
             Ok(commit) => {
@@ -178,49 +197,77 @@ impl Repository {
         }
     }
 
+    fn ready(&self) -> anyhow::Result<()> {
+        let _moving = self.moving.lock().unwrap_or_else(PoisonError::into_inner);
+        self.checkout.ready()
+    }
+
     /// Checks out what was fetched, if there is something; the new commit. One that cannot be
-    /// checked out is noted as a failure, and the files stay those of the old one.
-    ///
-    /// # Errors
-    ///
-    /// The files are those of neither commit, and to be left alone until [`Repository::settle`].
-    pub fn check_out(&self) -> anyhow::Result<Option<String>> {
-        let Some(commit) = self.state().fetched.take() else { return Ok(None) };
+    /// checked out is noted as a failure, and the files go back to those of the old one. Which
+    /// files are there then is in [`Repository::standing`]. Whoever calls this and finds upkeep at
+    /// work calls again.
+    pub fn check_out(&self) -> Option<String> {
+        let _moving = self.try_moving()?;
+        if std::mem::take(&mut self.state().lost) {
+            self.state().fetched = None;
+            // Noted by itself.
+            let _ = self.settle();
+            return None;
+        }
+        let commit = self.state().fetched.take()?;
         if let Err(error) = self.checkout.check_out(&commit) {
             let before = self.problem();
             self.note_failure(&error);
             self.tell(before, &error);
-            self.settle()?;
-            return Ok(None);
+            let _ = self.settle();
+            return None;
         }
         self.state().shown = Some(commit.clone());
         self.note_success(true);
-        Ok(Some(commit))
+        Some(commit)
     }
 
-    /// Whether something was fetched that is not checked out.
+    /// Whether there is something to do for [`Repository::check_out`].
     pub fn is_ahead(&self) -> bool {
-        self.state().fetched.is_some()
+        let state = self.state();
+        state.fetched.is_some() || state.lost
+    }
+
+    fn try_moving(&self) -> Option<MutexGuard<'_, ()>> {
+        match self.moving.try_lock() {
+            Ok(moving) => Some(moving),
+            Err(TryLockError::Poisoned(moving)) => Some(moving.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
     }
 
     /// Fetches when it is time and when it is asked for, until told to stop. The thread is its own.
     pub fn keep_fetching(&self, stop: &AtomicBool) {
         // Who has tried just now, at the start, need not at once.
         let tried = self.state().pulled.is_some() || self.state().failures > 0;
-        let mut wait = if tried { self.pause() } else { Some(Duration::ZERO) };
-        while self.bell.waits(wait, stop) {
-            self.checkout.tidy();
+        let mut now = !tried;
+        loop {
+            // Not on the dot, so that many servers that start together do not ask together.
+            let chance = 0.9 + (RandomState::new().hash_one(0) % 201) as f64 / 1000.0;
+            // Whether what was fetched can be checked out is known a while after the fetch.
+            let wait = || if now { Some(Duration::ZERO) } else { self.pause(chance) };
+            if !self.bell.waits(wait, stop) {
+                return;
+            }
+            now = false;
+            if let Some(_moving) = self.try_moving() {
+                self.checkout.tidy();
+            }
             let before = self.problem();
             if let Err(error) = self.fetch(&|_| {}) {
                 self.tell(before, &error);
             }
-            wait = self.pause();
         }
     }
 
-    /// Time to the next fetch; none to wait until it is asked for. Not on the dot, so that many
-    /// servers that start together do not ask together.
-    fn pause(&self) -> Option<Duration> {
+    /// Time from one fetch to the next, as things stand, times `share`; none to wait until it is asked
+    /// for.
+    fn pause(&self, share: f64) -> Option<Duration> {
         let failures = self.state().failures;
         let every = match (self.every, failures) {
             (every, 0) => every?,
@@ -229,8 +276,7 @@ impl Repository {
                 (RETRY * 2u32.saturating_pow(failures.min(10) - 1)).min(longest)
             }
         };
-        let chance = RandomState::new().hash_one(0) % 201;
-        Some(every.mul_f64(0.9 + chance as f64 / 1000.0))
+        Some(every.mul_f64(share))
     }
 
     fn note_success(&self, moved: bool) {
@@ -264,7 +310,7 @@ impl Repository {
         }
         let rest = match &self.state().shown {
             Some(commit) => format!("serving commit {}", short(commit)),
-            None => "there is no earlier commit to serve".to_owned(),
+            None => "serving what is indexed of it, if anything".to_owned(),
         };
         let (collection, address) = (&self.name, &self.checkout.address);
         tracing::error!(%collection, "cannot pull {address}: {problem}; {rest}");
@@ -288,15 +334,16 @@ impl Bell {
         self.heard.notify_all();
     }
 
-    /// Waits so long, or until it rings; false when told to stop.
-    fn waits(&self, patience: Option<Duration>, stop: &AtomicBool) -> bool {
+    /// Waits until it rings, or as long as `patience` says, which is asked at each tick; false when told
+    /// to stop.
+    fn waits(&self, patience: impl Fn() -> Option<Duration>, stop: &AtomicBool) -> bool {
         let started = Instant::now();
         let mut rung = self.rung.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
             if stop.load(Ordering::Relaxed) {
                 return false;
             }
-            let left = patience.map(|patience| patience.saturating_sub(started.elapsed()));
+            let left = patience().map(|patience| patience.saturating_sub(started.elapsed()));
             if std::mem::take(&mut *rung) || left.is_some_and(|left| left.is_zero()) {
                 return true;
             }
@@ -337,11 +384,8 @@ mod tests {
         ] {
             let repository = repository(every);
             repository.state().failures = failures;
-            let pause = repository.pause();
-            assert_eq!(pause.is_some(), expected.is_some());
-            let (Some(pause), Some(expected)) = (pause, expected) else { continue };
-            let share = pause.as_secs_f64() / expected.as_secs_f64();
-            assert!((0.899..=1.101).contains(&share), "{pause:?} for {expected:?}");
+            assert_eq!(repository.pause(1.0), expected);
+            assert_eq!(repository.pause(1.1), expected.map(|pause| pause.mul_f64(1.1)));
         }
     }
 
@@ -355,9 +399,33 @@ mod tests {
         let (bell, stop) = (Bell::default(), AtomicBool::new(false));
         bell.ring();
         bell.ring();
-        assert!(bell.waits(None, &stop));
-        assert!(bell.waits(Some(Duration::ZERO), &stop));
+        assert!(bell.waits(|| None, &stop));
+        assert!(bell.waits(|| Some(Duration::ZERO), &stop));
         stop.store(true, Ordering::Relaxed);
-        assert!(!bell.waits(None, &stop));
+        assert!(!bell.waits(|| None, &stop));
+    }
+
+    #[test]
+    fn a_failure_that_comes_while_it_waits_ends_the_wait() {
+        let (bell, stop) = (Bell::default(), AtomicBool::new(false));
+        let asked = std::cell::Cell::new(0);
+        let patience = || {
+            asked.set(asked.get() + 1);
+            (asked.get() > 2).then_some(Duration::ZERO)
+        };
+        assert!(bell.waits(patience, &stop));
+        assert_eq!(asked.get(), 3);
+    }
+
+    #[test]
+    fn what_upkeep_may_throw_away_is_checked_out_after_it() {
+        let repository = repository(None);
+        repository.state().fetched = Some("1234".to_owned());
+        let upkeep = repository.try_moving().unwrap();
+        assert_eq!(repository.check_out(), None);
+        assert!(repository.is_ahead() && !repository.standing().failing);
+        drop(upkeep);
+        assert_eq!(repository.check_out(), None);
+        assert!(!repository.is_ahead() && repository.standing().failing);
     }
 }

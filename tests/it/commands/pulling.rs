@@ -253,6 +253,46 @@ fn a_repository_that_cannot_be_had_does_not_take_the_others_along() {
 }
 
 #[test]
+fn a_damaged_clone_stops_neither_the_start_nor_the_other_collections() {
+    let upstream = guide();
+    let dir = tempfile::tempdir().expect("a folder");
+    let moving = dir.path().join("upstream").display().to_string();
+    std::fs::rename(upstream.path(), &moving).expect("it is moved");
+    write(dir.path(), "docs/a.md", "# A\n\nokapi\n");
+    write(
+        dir.path(),
+        "docent.toml",
+        &format!(
+            "data_dir = \"data\"\n[[collections]]\npath = \"docs\"\n\
+             [[collections]]\ngit = {moving:?}\nname = \"guide\"\npull = \"off\"\n"
+        ),
+    );
+    let served = serve(dir.path());
+    served.follows();
+    drop(served);
+    let clone = dir.path().join("data/git/guide");
+    for file in ["index", "HEAD"] {
+        std::fs::write(clone.join(".git").join(file), "").expect("a file is written");
+    }
+    // Nor does a server that is down: what was indexed of it is there.
+    let away = dir.path().join("away");
+    std::fs::rename(&moving, &away).expect("it is moved");
+    let served = serve(dir.path());
+    served.follows();
+    for (query, id) in [("okapi", "docs/a.md#a"), ("listen", "guide/docs/ports.md#ports")] {
+        let hits = answer(&served, "search", json!({"query": query}));
+        assert_eq!(hits["results"][0]["id"], id, "{hits}");
+    }
+    drop(served);
+    std::fs::rename(&away, &moving).expect("it is moved");
+    let served = serve(dir.path());
+    served.follows();
+    assert!(served.ready()["problem"].is_null(), "{}", served.ready());
+    let file = std::fs::read_to_string(clone.join("docs/ports.md")).expect("it is there");
+    assert!(file.starts_with("# Ports"), "{file}");
+}
+
+#[test]
 fn index_and_check_pull_and_search_takes_what_is_there() {
     let upstream = guide();
     let address = upstream.path().display().to_string();

@@ -27,13 +27,13 @@ fn clone_of(upstream: &Upstream) -> (TempDir, Repository) {
     let dir = tempfile::tempdir().expect("a folder");
     let options = options(&upstream.path().display().to_string(), dir.path());
     let repository = Repository::new(options);
-    assert_eq!(repository.settle().expect("it is made"), None);
+    assert_eq!(repository.settle().expect("the disk works"), None);
     (dir, repository)
 }
 
 fn pull(repository: &Repository) -> Option<String> {
     repository.fetch(&|_| {}).expect("it is fetched");
-    repository.check_out().expect("the disk works")
+    repository.check_out()
 }
 
 /// The whole error of a pull that fails.
@@ -61,7 +61,7 @@ fn files_that_are_the_same_in_the_next_commit_are_not_touched() {
     let second = upstream.commit();
     assert!(repository.fetch(&|_| {}).expect("it is fetched"));
     assert_eq!(read(&repository, "b.md"), "# B\n", "fetching touches nothing");
-    assert_eq!(repository.check_out().expect("the disk works"), Some(second));
+    assert_eq!(repository.check_out(), Some(second));
     assert_eq!(time("a.md"), before.0);
     assert_ne!(time("b.md"), before.1);
     assert_eq!(read(&repository, "old/c.md"), "gone");
@@ -99,6 +99,87 @@ fn half_a_checkout_is_brought_into_order() {
     let next = upstream.commit();
     assert_eq!(pull(&again), Some(next));
     assert_eq!(read(&again, "a.md"), "# Next\n");
+}
+
+/// Leaves a file of a clone empty, as a power cut does.
+fn empty(path: &Path) {
+    std::fs::remove_file(path).expect("a file is there");
+    std::fs::write(path, "").expect("a file is written");
+}
+
+/// The file of an object of git.
+fn object(repository: &Repository, upstream: &Upstream, name: &str) -> PathBuf {
+    let id = upstream.git(&["rev-parse", name]);
+    repository.dir().join(".git/objects").join(&id[..2]).join(&id[2..])
+}
+
+#[test]
+fn a_clone_that_a_power_cut_damaged_is_made_again() {
+    let upstream = upstream(&[("a.md", "# A\n"), ("b.md", "# B\n")]);
+    let address = upstream.path().display().to_string();
+    let commit = upstream.git(&["rev-parse", "HEAD"]);
+    for damaged in [
+        "index",
+        "HEAD",
+        "config",
+        "docent",
+        "info/attributes",
+        "refs/docent/shown",
+        "refs/docent/fetched",
+        "HEAD^{commit}",
+        "HEAD^{tree}",
+        "HEAD:a.md",
+    ] {
+        let (dir, repository) = clone_of(&upstream);
+        pull(&repository).expect("a commit");
+        if damaged.starts_with("HEAD^") || damaged.starts_with("HEAD:") {
+            empty(&object(&repository, &upstream, damaged));
+            empty(&repository.dir().join(".git/index"));
+            std::fs::remove_file(repository.dir().join("a.md")).expect("a file is there");
+        } else {
+            empty(&repository.dir().join(".git").join(damaged));
+        }
+        let again = Repository::new(options(&address, dir.path()));
+        let settled = again.settle().expect("the disk works");
+        assert!(settled.is_none_or(|it| it == commit), "{damaged}");
+        pull(&again);
+        assert_eq!(again.standing().commit.as_deref(), Some(&*commit), "{damaged}: {again:?}");
+        assert_eq!(read(&again, "a.md"), "# A\n", "{damaged}");
+        assert!(!again.standing().failing, "{damaged}");
+    }
+}
+
+#[test]
+fn a_clone_that_cannot_take_the_next_commit_is_made_again() {
+    let long = |first: &str| {
+        let lines = (0..500).map(|n| format!("line {n} of {}\n", n * 7919)).collect::<String>();
+        format!("# {first}\n\n{lines}")
+    };
+    let upstream = upstream(&[("a.md", &long("A"))]);
+    for (round, damaged) in ["HEAD", "refs/docent/shown", "HEAD:a.md"].into_iter().enumerate() {
+        let (_dir, repository) = clone_of(&upstream);
+        pull(&repository).expect("a commit");
+        let before = read(&repository, "a.md");
+        // The next commit comes as a difference to the file that is there.
+        match damaged.contains(':') {
+            true => empty(&object(&repository, &upstream, damaged)),
+            false => empty(&repository.dir().join(".git").join(damaged)),
+        }
+        let text = long(&format!("Round {round}"));
+        upstream.write("a.md", &text);
+        let next = upstream.commit();
+        let fetched = repository.fetch(&|_| {});
+        assert_eq!(
+            read(&repository, "a.md"),
+            before,
+            "whoever reads the files has them until then"
+        );
+        assert!(repository.is_ahead(), "{damaged}: {fetched:?}");
+        assert_eq!(repository.check_out(), None, "{damaged}");
+        assert_eq!(repository.standing().commit, None, "{damaged}");
+        assert_eq!(pull(&repository), Some(next), "{damaged}");
+        assert_eq!(read(&repository, "a.md"), text, "{damaged}");
+    }
 }
 
 #[test]
@@ -142,7 +223,7 @@ fn branches_tags_and_folders_are_chosen() {
         let folder = "docs/en".to_owned();
         let repository =
             Repository::new(Options { branch, folder, ..options(&address, dir.path()) });
-        assert_eq!(repository.settle().expect("it is made"), None);
+        assert_eq!(repository.settle().expect("the disk works"), None);
         pull(&repository).expect("a commit");
         assert_eq!(read(&repository, "a.md"), text);
         assert!(repository.root().ends_with("guide/docs/en"));
@@ -151,7 +232,7 @@ fn branches_tags_and_folders_are_chosen() {
         let (branch, folder) = (branch.map(str::to_owned), folder.to_owned());
         let repository =
             Repository::new(Options { branch, folder, ..options(&address, dir.path()) });
-        repository.settle().expect("it is made");
+        repository.settle().expect("the disk works");
         fails(&repository)
     };
     assert_eq!(nowhere(Some("gone"), ""), "couldn't find remote ref refs/heads/gone");
@@ -190,7 +271,7 @@ fn what_a_repository_brings_along_is_not_run_and_leads_nowhere() {
     let address = upstream.path().display().to_string();
     let linked = Options { folder: "etc".into(), ..options(&address, dir.path()) };
     let linked = Repository::new(linked);
-    linked.settle().expect("it is made");
+    linked.settle().expect("the disk works");
     let said = fails(&linked);
     assert!(said.contains("there is no folder \"etc\""), "{said}");
 }
@@ -232,7 +313,7 @@ fn a_server_that_says_nothing_is_given_up() {
     let dir = tempfile::tempdir().expect("a folder");
     let patience = Duration::from_millis(300);
     let repository = Repository::new(Options { patience, ..options(&address, dir.path()) });
-    repository.settle().expect("it is made");
+    repository.settle().expect("the disk works");
     let started = Instant::now();
     let said = fails(&repository);
     assert!(said.contains("took longer than"), "{said}");
@@ -245,7 +326,7 @@ fn a_daemon_is_cloned_from_and_its_absence_is_told_without_paths() {
     let daemon = upstream.serve();
     let dir = tempfile::tempdir().expect("a folder");
     let repository = Repository::new(options(&daemon.address(), dir.path()));
-    repository.settle().expect("it is made");
+    repository.settle().expect("the disk works");
     assert!(pull(&repository).is_some());
     assert_eq!(read(&repository, "a.md"), "# A\n");
     drop(daemon);
