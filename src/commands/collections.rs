@@ -48,10 +48,11 @@ pub(super) fn shelves(collections: &[Collection]) -> Vec<Shelf> {
 }
 
 fn collection(settings: &Settings, written: &CollectionSettings) -> anyhow::Result<Collection> {
+    let data_dir = repositories::resolved(&settings.data_dir.value);
     let (name, root) = match (&written.path, &written.git) {
         (Some(path), None) => {
             repositories::refuse_without(written)?;
-            folder(written, path)?
+            folder(written, path, &data_dir)?
         }
         (None, Some(address)) => {
             let options = repositories::options(settings, written, address, name)?;
@@ -92,11 +93,16 @@ fn collection(settings: &Settings, written: &CollectionSettings) -> anyhow::Resu
         site,
         include: written.include.clone(),
         exclude: written.exclude.clone(),
+        data_dir: Some(data_dir),
     })
 }
 
 /// Name and root of a docs folder.
-fn folder(written: &CollectionSettings, path: &Path) -> anyhow::Result<(String, PathBuf)> {
+fn folder(
+    written: &CollectionSettings,
+    path: &Path,
+    data_dir: &Path,
+) -> anyhow::Result<(String, PathBuf)> {
     if !path.exists() {
         bail!("there is no docs folder {}", path.display());
     }
@@ -106,6 +112,13 @@ fn folder(written: &CollectionSettings, path: &Path) -> anyhow::Result<(String, 
     let root = path
         .canonicalize()
         .with_context(|| format!("cannot read the docs folder {}", path.display()))?;
+    let own = [data_dir.to_owned(), data_dir.join("git")];
+    if own.iter().any(|own| own.canonicalize().is_ok_and(|own| own == root)) {
+        bail!(
+            "{} is docent's own data folder: keep the docs apart from it, or set another data_dir",
+            path.display()
+        );
+    }
     let called = root.file_name().map(|name| name.to_string_lossy().into_owned());
     Ok((name(written.name.as_deref(), &called.unwrap_or_default())?, root))
 }

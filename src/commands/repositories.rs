@@ -96,7 +96,7 @@ fn token(path: &Path, address: &Address) -> anyhow::Result<String> {
 }
 
 /// A path as it is once it is made: links in the part of it that is there are followed.
-fn resolved(path: &Path) -> PathBuf {
+pub(super) fn resolved(path: &Path) -> PathBuf {
     let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let real = path.ancestors().find_map(|above| {
         let rest = path.strip_prefix(above).ok()?;

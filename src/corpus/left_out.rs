@@ -4,7 +4,7 @@ use std::ops::Add;
 
 use ignore::WalkBuilder;
 
-use super::walk::Filter;
+use super::walk::{Filter, Ground};
 use super::{Collection, Reader};
 
 /// Files of the kinds that are read, counted by what keeps them out.
@@ -39,13 +39,17 @@ pub fn left_out(collection: &Collection) -> LeftOut {
     let (every, _) = Filter::new(&without_globs);
     let (chosen, _) = Filter::new(collection);
     let reader = Reader::new(collection);
-    let all = WalkBuilder::new(&collection.root)
+    let ground = Ground::of(collection);
+    let root = ground.root.clone();
+    let all = WalkBuilder::new(&root)
         .standard_filters(false)
         .hidden(true)
-        .filter_entry(|entry| entry.file_name() != "node_modules")
+        .filter_entry(move |entry| {
+            entry.file_name() != "node_modules" && ground.holds(entry.path())
+        })
         .build();
     for entry in all.flatten() {
-        let Ok(path) = entry.path().strip_prefix(&collection.root) else { continue };
+        let Ok(path) = entry.path().strip_prefix(&root) else { continue };
         let path = path.to_string_lossy().replace(std::path::MAIN_SEPARATOR, "/");
         if entry.file_type().is_none_or(|kind| kind.is_dir()) || !every.accepts(&path) {
             continue;

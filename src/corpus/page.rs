@@ -25,6 +25,8 @@ pub struct Collection {
     pub include: Vec<String>,
     /// Globs of files not to read.
     pub exclude: Vec<String>,
+    /// docent's own data, absolute: not read, also where it lies in the folder.
+    pub data_dir: Option<PathBuf>,
 }
 
 /// A generator of documentation sites: decides routes, anchors and some dialect rules.

@@ -17,7 +17,7 @@ use super::{
     markdown::{self, Marks},
     site,
     survey::{Oddity, Survey},
-    walk::{self, Filter, MAX_FILE_BYTES},
+    walk::{self, Filter, Ground, MAX_FILE_BYTES},
 };
 
 /// Files looked at to find out which generator a folder was written for.
@@ -27,7 +27,7 @@ const MAX_WARNINGS: usize = 50;
 
 /// Reads the pages of a collection.
 pub struct Reader {
-    root: PathBuf,
+    ground: Ground,
     rules: site::Rules,
     filter: Filter,
     version: Option<String>,
@@ -58,13 +58,14 @@ impl Source {
 impl Reader {
     /// Looks at the folder once: where it really is, which generator it was written for.
     pub fn new(collection: &Collection) -> Reader {
-        let root = collection.root.canonicalize().unwrap_or_else(|_| collection.root.clone());
-        let sample = if collection.site.is_none() { sample(&root) } else { Vec::new() };
+        let ground = Ground::of(collection);
+        let sample =
+            if collection.site.is_none() { sample(&ground, collection) } else { Vec::new() };
         Reader {
-            rules: site::Rules::detect(collection.site, &root, &sample),
+            rules: site::Rules::detect(collection.site, &ground.root, &sample),
             filter: Filter::new(collection).0,
             version: collection.version.clone(),
-            root,
+            ground,
         }
     }
 
@@ -75,12 +76,13 @@ impl Reader {
 
     /// Would [`walk`](super::walk()) list this path, if there is a file?
     pub fn accepts(&self, path: &str) -> bool {
-        self.filter.accepts(path) && !self.is_ignored(path)
+        let ours = self.filter.accepts(path) && self.ground.holds(&self.ground.root.join(path));
+        ours && !self.is_ignored(path)
     }
 
     fn is_ignored(&self, path: &str) -> bool {
-        let whole = self.root.join(path);
-        let mut folder = self.root.clone();
+        let whole = self.ground.root.join(path);
+        let mut folder = self.ground.root.clone();
         let mut ignored = false;
         let parents = Path::new(path).parent().into_iter().flat_map(Path::components);
         for next in std::iter::once(None).chain(parents.map(Some)) {
@@ -114,7 +116,8 @@ impl Reader {
         if path.is_empty() || !Path::new(path).components().all(plain) || !walk::is_plain(path) {
             return Err(Skip::Unreadable("path is not a plain relative one".to_owned()));
         }
-        let (bytes, modified) = read_inside(&self.root, &self.root.join(path), MAX_FILE_BYTES)?;
+        let path = self.ground.root.join(path);
+        let (bytes, modified) = read_inside(&self.ground, &path, MAX_FILE_BYTES)?;
         let size = bytes.len() as u64;
         Ok(Source { hash: Source::hash(&bytes), bytes, size, modified })
     }
@@ -163,7 +166,7 @@ impl Reader {
         }
         let kind = Path::new(path).extension().and_then(|it| it.to_str()).unwrap_or_default();
         let mut page = if matches!(kind.to_ascii_lowercase().as_str(), "md" | "markdown" | "mdx") {
-            let includes = Includes::new(&self.root, path, self.version.as_deref(), &meta.params);
+            let includes = Includes::new(&self.ground, path, self.version.as_deref(), &meta.params);
             let dialect = dialect::Dialect::new(self.rules.site, path);
             let trace = survey.is_some().then(Box::default);
             let mut cleaned = dialect::clean(split.body, dialect, includes, trace);
@@ -202,9 +205,9 @@ impl Reader {
     }
 }
 
-/// Reads a regular file below `root`; links may lead to it from within.
+/// Reads a regular file of a ground; links may lead to it from within.
 pub(super) fn read_inside(
-    root: &Path,
+    ground: &Ground,
     path: &Path,
     limit: u64,
 ) -> Result<(Vec<u8>, Option<SystemTime>), Skip> {
@@ -221,7 +224,7 @@ pub(super) fn read_inside(
         open_no_follow(path).map_err(gone)?
     } else {
         let real = path.canonicalize().map_err(gone)?;
-        if !real.starts_with(root) {
+        if !ground.holds(&real) {
             return Err(unreadable("link leads outside the folder"));
         }
         if !fs::symlink_metadata(&real).map_err(gone)?.is_file() {
@@ -232,8 +235,8 @@ pub(super) fn read_inside(
     // Where the open file really lies is the one check that nobody can get in between of, not even
     // who puts a link in the place of a folder above the file.
     let inside = match opened_path(&file) {
-        Some(real) => real.starts_with(root),
-        None => walk::inside(root, path),
+        Some(real) => ground.holds(&real),
+        None => ground.has(path),
     };
     if !inside {
         return Err(unreadable("link leads outside the folder"));
@@ -318,15 +321,17 @@ fn decode<'a>(bytes: &'a [u8], notes: &mut Vec<(usize, String)>) -> Result<Cow<'
 }
 
 /// Some pages of the folder, evenly spread, with the start of their text.
-fn sample(root: &Path) -> Vec<(String, String)> {
-    let files = walk::walk(&Collection { root: root.to_owned(), ..Collection::default() }).files;
+fn sample(ground: &Ground, collection: &Collection) -> Vec<(String, String)> {
+    let (root, data_dir) = (ground.root.clone(), collection.data_dir.clone());
+    let files = walk::walk(&Collection { root, data_dir, ..Collection::default() }).files;
     let named = |name: &str| files.iter().find(move |file| file.path.ends_with(name));
     let step = (files.len() / SAMPLE).max(1);
     let telling = [named("SUMMARY.md"), named("_index.md")].into_iter().flatten();
     let chosen = telling.chain(files.iter().step_by(step).take(SAMPLE));
     chosen
         .filter_map(|file| {
-            let (bytes, _) = read_inside(root, &root.join(&file.path), MAX_FILE_BYTES).ok()?;
+            let (bytes, _) =
+                read_inside(ground, &ground.root.join(&file.path), MAX_FILE_BYTES).ok()?;
             let text = String::from_utf8_lossy(&bytes[..bytes.len().min(64 * 1024)]).into_owned();
             Some((file.path.clone(), text))
         })

@@ -1,6 +1,7 @@
 //! Finding the files of a collection on disk, without ever leaving its folder.
 
 use std::{
+    ffi::OsStr,
     path::{Path, PathBuf},
     sync::Mutex,
     time::SystemTime,
@@ -46,18 +47,19 @@ pub struct Walk {
 /// Lists the files of a collection.
 pub fn walk(collection: &Collection) -> Walk {
     let (filter, mut warnings) = Filter::new(collection);
-    let Ok(root) = collection.root.canonicalize() else {
+    if collection.root.canonicalize().is_err() {
         let message = "the folder cannot be read".to_owned();
         warnings.push(Warning { path: String::new(), line: 0, message });
         return Walk { warnings, ..Walk::default() };
-    };
+    }
+    let ground = Ground::of(collection);
     let found = Mutex::new(Vec::new());
-    walker(&root, &filter).build_parallel().run(|| {
+    walker(&ground, &filter).build_parallel().run(|| {
         // Each thread keeps its own list and hands it over once.
         let mut local = Local { found: &found, entries: Vec::new() };
-        let (root, filter) = (&root, &filter);
+        let (ground, filter) = (&ground, &filter);
         Box::new(move |entry| {
-            if let Some(outcome) = look(root, filter, entry) {
+            if let Some(outcome) = look(ground, filter, entry) {
                 local.entries.push(outcome);
             }
             WalkState::Continue
@@ -99,9 +101,9 @@ impl Drop for Local<'_> {
     }
 }
 
-fn walker(root: &Path, filter: &Filter) -> WalkBuilder {
-    let mut builder = WalkBuilder::new(root);
-    let (top, node_modules) = (root.to_owned(), filter.node_modules);
+fn walker(ground: &Ground, filter: &Filter) -> WalkBuilder {
+    let mut builder = WalkBuilder::new(&ground.root);
+    let (ground, node_modules) = (ground.clone(), filter.node_modules);
     builder
         .threads(std::thread::available_parallelism().map_or(1, |n| n.get().min(4)))
         // Rules of folders above the root are somebody else's: a docs folder that a parent's
@@ -111,30 +113,62 @@ fn walker(root: &Path, filter: &Filter) -> WalkBuilder {
         .git_global(false)
         .ignore(false)
         .add_custom_ignore_filename(".docentignore")
-        // Links are followed by the walker, which knows about loops; `inside` keeps them in.
+        // Links are followed by the walker, which knows about loops; the ground keeps them in.
         .follow_links(true)
         .max_depth(Some(MAX_DEPTH))
-        .filter_entry(move |entry| enter(&top, node_modules, entry));
+        .filter_entry(move |entry| enter(&ground, node_modules, entry));
     builder
 }
 
 /// May the walk go on with this entry? Folders are decided here, once each.
-fn enter(root: &Path, node_modules: bool, entry: &DirEntry) -> bool {
+fn enter(ground: &Ground, node_modules: bool, entry: &DirEntry) -> bool {
     if entry.file_name() == "node_modules" && !node_modules {
         return false;
     }
     let is_folder = entry.file_type().is_some_and(|kind| kind.is_dir());
-    !entry.path_is_symlink() || !is_folder || inside(root, entry.path())
+    // The data folder may be below a link that was followed: its name tells whom to ask the system of.
+    let may_leave = entry.path_is_symlink() || ground.names_without(entry.file_name());
+    !is_folder || !may_leave || ground.has(entry.path())
 }
 
-/// Does `path`, with all links resolved, lie in `root`? Compared by components, so that
-/// `/srv/docs-private` is not in `/srv/docs`.
-pub(super) fn inside(root: &Path, path: &Path) -> bool {
-    path.canonicalize().is_ok_and(|real| real.starts_with(root))
+/// What of the disk a collection is read from: its folder, without docent's own data in it.
+#[derive(Debug, Clone)]
+pub(super) struct Ground {
+    /// The folder, with all links resolved.
+    pub(super) root: PathBuf,
+    without: Option<PathBuf>,
+}
+
+impl Ground {
+    pub(super) fn of(collection: &Collection) -> Ground {
+        let real = |path: &PathBuf| path.canonicalize().unwrap_or_else(|_| path.clone());
+        let root = real(&collection.root);
+        // The clone of a repository lies in the data folder, and not the other way round.
+        let within = |dir: &PathBuf| *dir != root && dir.starts_with(&root);
+        let without = collection.data_dir.as_ref().map(real).filter(within);
+        Ground { root, without }
+    }
+
+    /// Does a path without links lie in it? Compared by components, so that `/srv/docs-private` is
+    /// not in `/srv/docs`.
+    pub(super) fn holds(&self, real: &Path) -> bool {
+        let is_own = self.without.as_ref().is_some_and(|dir| real.starts_with(dir));
+        real.starts_with(&self.root) && !is_own
+    }
+
+    /// Does `path`, with all links resolved, lie in it?
+    pub(super) fn has(&self, path: &Path) -> bool {
+        path.canonicalize().is_ok_and(|real| self.holds(&real))
+    }
+
+    fn names_without(&self, name: &OsStr) -> bool {
+        self.without.as_ref().is_some_and(|dir| dir.file_name() == Some(name))
+    }
 }
 
 /// A file, a warning, or nothing of interest.
-fn look(root: &Path, filter: &Filter, entry: Result<DirEntry, ignore::Error>) -> Option<Found> {
+fn look(ground: &Ground, filter: &Filter, entry: Result<DirEntry, ignore::Error>) -> Option<Found> {
+    let root = &ground.root;
     let entry = match entry {
         Ok(entry) => entry,
         Err(error) => return broken(root, &error),
@@ -166,7 +200,7 @@ fn look(root: &Path, filter: &Filter, entry: Result<DirEntry, ignore::Error>) ->
     if !kind.is_file() {
         return warn("not a regular file, not read");
     }
-    if entry.path_is_symlink() && !inside(root, entry.path()) {
+    if entry.path_is_symlink() && !ground.has(entry.path()) {
         return warn("link leads outside the folder, not read");
     }
     let meta = match entry.metadata() {

@@ -2,12 +2,15 @@
 
 use std::cell::Cell;
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
 use notify::event::{AccessKind, AccessMode, EventKind, ModifyKind, RemoveKind, RenameMode};
 use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
+
+use super::Collection;
+use super::walk::Ground;
 
 /// A batch ends when nothing happened for this long: editors write a file in several steps.
 const QUIET: Duration = Duration::from_millis(40);
@@ -43,7 +46,7 @@ pub struct Batch {
 
 /// Watches some roots.
 pub struct Watcher {
-    roots: Vec<(usize, PathBuf)>,
+    grounds: Vec<(usize, Ground)>,
     events: Option<Receiver<notify::Result<notify::Event>>>,
     _watcher: Option<RecommendedWatcher>,
     interval: Duration,
@@ -52,23 +55,26 @@ pub struct Watcher {
 }
 
 impl Watcher {
-    /// Begins to watch roots, which have numbers; `interval` is the time between two looks where events do not work. The
+    /// Begins to watch the folders of collections, which have numbers; `interval` is the time between two looks where events do not work. The
     /// second value says why they do not, if they were wanted.
     ///
     /// # Errors
     ///
     /// With [`Watch::Events`], what the system said.
     pub fn new(
-        roots: Vec<(usize, PathBuf)>,
+        collections: &[(usize, Collection)],
         watch: Watch,
         interval: Duration,
     ) -> anyhow::Result<(Watcher, Option<String>)> {
+        let ground = |(number, collection): &(usize, Collection)| (*number, Ground::of(collection));
+        let grounds: Vec<_> = collections.iter().map(ground).collect();
         let mut reason = None;
         let mut watcher = None;
         let wants_events = match watch {
             Watch::Events => true,
             Watch::Auto => {
-                let remote = roots.iter().find_map(|(_, root)| remote_file_system(root));
+                let remote =
+                    grounds.iter().find_map(|(_, ground)| remote_file_system(&ground.root));
                 if let Some(kind) = &remote {
                     reason = Some(format!("the docs are on {kind}, which reports no changes"));
                 }
@@ -77,7 +83,7 @@ impl Watcher {
             Watch::Poll | Watch::Off => false,
         };
         if wants_events {
-            match listen(&roots) {
+            match listen(&grounds) {
                 Ok(listening) => watcher = Some(listening),
                 Err(error) if watch == Watch::Events => return Err(error.into()),
                 Err(error) => reason = Some(error.to_string()),
@@ -85,7 +91,7 @@ impl Watcher {
         }
         let (watcher, events) = watcher.unzip();
         let due = Cell::new(Instant::now() + interval);
-        Ok((Watcher { roots, events, _watcher: watcher, interval, due }, reason))
+        Ok((Watcher { grounds, events, _watcher: watcher, interval, due }, reason))
     }
 
     /// The next batch, or none when nothing happened for `patience`.
@@ -171,22 +177,22 @@ impl Watcher {
     }
 
     fn relative(&self, path: &Path) -> Option<(usize, String)> {
-        let inside = |(number, root): &(usize, PathBuf)| {
-            let relative = path.strip_prefix(root).ok()?;
+        let inside = |(number, ground): &(usize, Ground)| {
+            let relative = path.strip_prefix(&ground.root).ok().filter(|_| ground.holds(path))?;
             let parts: Option<Vec<&str>> = relative.iter().map(|part| part.to_str()).collect();
             Some((*number, parts?.join("/")))
         };
-        self.roots.iter().find_map(inside)
+        self.grounds.iter().find_map(inside)
     }
 }
 
 type Listening = (RecommendedWatcher, Receiver<notify::Result<notify::Event>>);
 
-fn listen(roots: &[(usize, PathBuf)]) -> notify::Result<Listening> {
+fn listen(grounds: &[(usize, Ground)]) -> notify::Result<Listening> {
     let (sender, events) = channel();
     let mut watcher = notify::recommended_watcher(sender)?;
-    for (_, root) in roots {
-        watcher.watch(root, RecursiveMode::Recursive)?;
+    for (_, ground) in grounds {
+        watcher.watch(&ground.root, RecursiveMode::Recursive)?;
     }
     Ok((watcher, events))
 }

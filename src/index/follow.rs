@@ -76,7 +76,7 @@ impl Follow {
     /// both have to begin anew.
     fn follow(&self, indexer: &mut Indexer) -> anyhow::Result<()> {
         self.settle(indexer);
-        let started = Watcher::new(indexer.written(), self.watch, self.interval);
+        let started = Watcher::new(&indexer.written(), self.watch, self.interval);
         self.mend(indexer)?;
         self.take(indexer.catch_up(&Progress::default())?)?;
         let (watcher, reason) = started?;

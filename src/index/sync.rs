@@ -4,7 +4,7 @@
 //! readers move to it at once and never see half of it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
@@ -152,11 +152,11 @@ impl Indexer {
         }
     }
 
-    /// The roots that people write into, with the positions of their collections.
-    pub fn written(&self) -> Vec<(usize, PathBuf)> {
+    /// The collections whose folders people write into, with their positions.
+    pub fn written(&self) -> Vec<(usize, Collection)> {
         let folders = self.folders.iter().enumerate();
         let written = folders.filter(|(_, folder)| matches!(folder.origin, Origin::People));
-        written.map(|(at, folder)| (at, folder.collection.root.clone())).collect()
+        written.map(|(at, folder)| (at, folder.collection.clone())).collect()
     }
 
     /// Whether a folder that is read is not there.

@@ -1,13 +1,10 @@
 //! Text that a page pulls in from other files: mdBook's `{{#include}}`, MkDocs' `--8<--`,
 //! FastAPI's `{* … *}`, Hugo's `include`. Never from outside the root, never from hidden files.
 
-use std::{
-    collections::BTreeMap,
-    path::{Path, PathBuf},
-};
+use std::collections::BTreeMap;
 
 use super::scan::Scanner;
-use crate::corpus::{front_matter, read};
+use crate::corpus::{front_matter, read, walk::Ground};
 
 /// Includes within includes.
 const MAX_DEPTH: usize = 6;
@@ -18,7 +15,7 @@ const MAX_BYTES: usize = 2 << 20;
 /// Finds files for one page, and counts what they cost.
 #[derive(Debug, Default)]
 pub(in crate::corpus) struct Includes {
-    root: Option<PathBuf>,
+    ground: Option<Ground>,
     /// The page's folder, relative to the root.
     folder: String,
     version: Option<String>,
@@ -34,13 +31,13 @@ pub(in crate::corpus) struct Includes {
 
 impl Includes {
     pub(in crate::corpus) fn new(
-        root: &Path,
+        ground: &Ground,
         page: &str,
         version: Option<&str>,
         params: &BTreeMap<String, String>,
     ) -> Includes {
         Includes {
-            root: Some(root.to_owned()),
+            ground: Some(ground.clone()),
             folder: page.rsplit_once('/').map_or("", |(folder, _)| folder).to_owned(),
             version: version.map(str::to_owned),
             params: params.clone(),
@@ -73,23 +70,23 @@ impl Includes {
     }
 
     fn read_one(&mut self, candidate: &str) -> Option<String> {
-        let root = self.root.as_ref()?;
+        let ground = self.ground.as_ref()?;
         if self.tries >= 4 * MAX_FILES || self.files.len() >= MAX_FILES || self.bytes >= MAX_BYTES {
             return None;
         }
         self.tries += 1;
         let path = resolve(&self.folder, candidate)?;
-        let whole = root.join(&path);
+        let whole = ground.root.join(&path);
         // A link's target counts: neither hidden files nor ignored folders come in through one.
         let real = whole.canonicalize().ok()?;
-        let relative = real.strip_prefix(root).ok()?.to_str()?.replace('\\', "/");
+        let relative = real.strip_prefix(&ground.root).ok()?.to_str()?.replace('\\', "/");
         if relative.split('/').any(|part| part.starts_with('.')) {
             return None;
         }
         if self.around.contains(&relative) {
             return None;
         }
-        let (bytes, _) = read::read_inside(root, &whole, 1 << 20).ok()?;
+        let (bytes, _) = read::read_inside(ground, &whole, 1 << 20).ok()?;
         let text = String::from_utf8(bytes).ok()?;
         self.bytes += text.len();
         self.last.clone_from(&relative);

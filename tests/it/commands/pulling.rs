@@ -293,6 +293,44 @@ fn a_damaged_clone_stops_neither_the_start_nor_the_other_collections() {
 }
 
 #[test]
+fn clones_in_a_data_folder_among_the_docs_are_no_docs_of_the_folder() {
+    let upstream = guide();
+    let address = upstream.path().display().to_string();
+    let dir = tempfile::tempdir().expect("a folder");
+    write(dir.path(), "a.md", "# A\n\nokapi\n");
+    let own = "[[collections]]\npath = \".\"\nname = \"own\"\n";
+    write(
+        dir.path(),
+        "docent.toml",
+        &format!(
+            "[git]\nwebhook_secret = {SECRET:?}\n{own}[[collections]]\ngit = {address:?}\n\
+             name = \"guide\"\npull = \"off\"\n"
+        ),
+    );
+    let served = serve(dir.path());
+    served.follows();
+    upstream.write("docs/new/listen.md", "# New\n\nOne more word on `listen`.\n");
+    upstream.commit();
+    ring(&served);
+    served.hears("docs changed");
+    let clone = dir.path().join("index/git/guide/docs/new/listen.md");
+    assert!(clone.exists(), "the clone is among the docs");
+    // What is written after it is noticed after it.
+    write(dir.path(), "b.md", "# B\n\nzebra\n");
+    served.hears("docs changed");
+    let hits = answer(&served, "search", json!({"query": "listen zebra", "limit": 10}));
+    let hits = hits["results"].as_array().expect("a list");
+    let ids: Vec<&str> = hits.iter().filter_map(|hit| hit["id"].as_str()).collect();
+    let folder: Vec<&&str> = ids.iter().filter(|id| id.starts_with("own/")).collect();
+    assert_eq!(folder, [&"own/b.md#b"], "{ids:?}");
+    assert!(ids.contains(&"guide/docs/new/listen.md#new"), "{ids:?}");
+    drop(served);
+    write(dir.path(), "docent.toml", &format!("data_dir = \".\"\n{own}"));
+    let said = fails(&mut command(dir.path(), &["serve", "--listen", "127.0.0.1:0"]));
+    assert!(said.contains("is docent's own data folder"), "{said}");
+}
+
+#[test]
 fn index_and_check_pull_and_search_takes_what_is_there() {
     let upstream = guide();
     let address = upstream.path().display().to_string();

@@ -57,3 +57,41 @@ fn globs_choose_files() {
     let chosen = Collection { include, exclude, ..collection(folder.path()) };
     assert_eq!(listed(&chosen), ["a/x.md"]);
 }
+
+#[cfg(unix)]
+#[test]
+fn the_data_folder_is_read_by_no_way_that_leads_there() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let root = folder.path().canonicalize().expect("it is there");
+    write(&root, "a.md", "# A\n\n{{#include deep/data/git/b.md}}\n{{#include deep/ours.md}}\n");
+    write(&root, "deep/ours.md", "ours\n");
+    write(&root, "deep/data/git/b.md", "secret\n");
+    write(&root, "deep/data-sheets/c.md", "# C\n");
+    let link = |to: &str, at: &str| {
+        std::os::unix::fs::symlink(root.join(to), root.join(at)).expect("a link is made");
+    };
+    link("deep/data/git", "z-clones");
+    link("deep", "z-alias");
+    link("deep/data/git/b.md", "z-file.md");
+    // A link to the data folder in the settings is the data folder.
+    link("deep/data", "y-data");
+    for data_dir in ["deep/data", "y-data"] {
+        let data_dir = Some(root.join(data_dir));
+        let site = Some(Site::MdBook);
+        let chosen = Collection { data_dir, site, ..collection(&root) };
+        let walk = docent::corpus::walk(&chosen);
+        let paths: Vec<&str> = walk.files.iter().map(|file| &*file.path).collect();
+        let ours = ["a.md", "deep/data-sheets/c.md", "deep/ours.md"];
+        let alias = ["z-alias/data-sheets/c.md", "z-alias/ours.md"];
+        assert_eq!(paths, [&ours[..], &alias[..]].concat());
+        let reader = Reader::new(&chosen);
+        assert!(!reader.accepts("deep/data/git/b.md"));
+        for path in ["deep/data/git/b.md", "z-alias/data/git/b.md", "z-clones/b.md", "z-file.md"] {
+            assert!(reader.load(path).is_err(), "{path}");
+        }
+        let source = reader.load("a.md").expect("it is read");
+        let page = reader.parse("a.md", &source.bytes).0.expect("a page");
+        let text = format!("{page:?}");
+        assert!(text.contains("ours") && !text.contains("secret"), "{text}");
+    }
+}
