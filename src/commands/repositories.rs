@@ -100,11 +100,26 @@ pub(super) fn resolved(path: &Path) -> PathBuf {
     let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let real = path.ancestors().find_map(|above| {
         let rest = path.strip_prefix(above).ok()?;
-        let real = above.canonicalize().ok()?;
+        let real = plain(above.canonicalize().ok()?);
         // Joined with nothing it would end with a separator.
         Some(if rest.as_os_str().is_empty() { real } else { real.join(rest) })
     });
     real.unwrap_or(path)
+}
+
+/// A path as git takes it. On Windows links are resolved to `\\?\C:\…`, which it does not.
+fn plain(path: PathBuf) -> PathBuf {
+    let short = path.to_str().filter(|_| cfg!(windows)).and_then(without_prefix);
+    short.map(PathBuf::from).unwrap_or(path)
+}
+
+/// What stands in a path of Windows after the prefix that switches off the rules of paths.
+fn without_prefix(path: &str) -> Option<String> {
+    let rest = path.strip_prefix(r"\\?\")?;
+    Some(match rest.strip_prefix(r"UNC\") {
+        Some(share) => format!(r"\\{share}"),
+        None => rest.to_owned(),
+    })
 }
 
 /// The repositories of the collections that come from one.
@@ -212,7 +227,19 @@ mod tests {
         let path = dir.path().join("a/b");
         let before = resolved(&path);
         std::fs::create_dir_all(&path).unwrap();
-        assert_eq!(before, path.canonicalize().unwrap());
+        assert_eq!(before, plain(path.canonicalize().unwrap()));
         assert_eq!(before, resolved(&path));
+    }
+
+    #[test]
+    fn git_is_given_paths_of_windows_as_people_write_them() {
+        for (path, expected) in [
+            (r"\\?\C:\docs\index", Some(r"C:\docs\index")),
+            (r"\\?\UNC\files\docs", Some(r"\\files\docs")),
+            (r"C:\docs", None),
+            ("/srv/docs", None),
+        ] {
+            assert_eq!(without_prefix(path).as_deref(), expected, "{path}");
+        }
     }
 }
