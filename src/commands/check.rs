@@ -73,8 +73,7 @@ fn pull(settings: &Settings) -> anyhow::Result<Option<Lock>> {
         taken => taken?,
     };
     for repository in &repositories {
-        repository.settle()?;
-        repositories::pulled(repository, true)?;
+        repositories::pull_now(repository)?;
     }
     Ok(Some(lock))
 }

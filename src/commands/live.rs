@@ -42,7 +42,7 @@ pub(super) fn start(
     let data_dir = &settings.data_dir.value;
     match Indexer::open(data_dir, &collections, command) {
         Ok((mut indexer, reason)) => {
-            repositories::prepare(&repositories, &collections, &mut indexer, Pull::Missing, true)?;
+            repositories::prepare(&repositories, &collections, &mut indexer, Pull::Soon, true)?;
             match &reason {
                 Some(reason) => index::build(&mut indexer, &collections, reason)?,
                 None => index::fill(&mut indexer, &collections)?,

@@ -19,6 +19,8 @@ const EVERY: Duration = Duration::from_secs(600);
 const LEAST: Duration = Duration::from_secs(10);
 /// How long a fetch may take; the first one brings everything.
 const PATIENCE: Duration = Duration::from_secs(600);
+/// How long a start waits for a first clone while it has something else to serve.
+const SOON: Duration = Duration::from_secs(20);
 
 /// Whether the network is asked before anything is served.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -27,6 +29,9 @@ pub(super) enum Pull {
     Now,
     /// Only for what is not here at all.
     Missing,
+    /// As `Missing`, by who goes on pulling: what takes long is left for later, if there is something
+    /// else to serve.
+    Soon,
 }
 
 /// What the settings of a collection say of its repository, checked. Its name is made from the
@@ -154,23 +159,28 @@ pub(super) fn prepare(
     for repository in repositories {
         // What the disk said is told; a pull may mend it, and fails for the same reason otherwise.
         let commit = match (repository.settle().unwrap_or_default(), pull) {
-            (Some(commit), Pull::Missing) => Some(commit),
-            (_, Pull::Now) => Some(pulled(repository, show)?),
-            (None, Pull::Missing) => match pulled(repository, show) {
-                Ok(commit) => Some(commit),
-                Err(error) => {
-                    missing.push(error);
-                    None
-                }
-            },
+            (_, Pull::Now) => Some(pulled(repository, PATIENCE, show)?),
+            (commit, Pull::Missing | Pull::Soon) => commit,
         };
+        if commit.is_none() {
+            missing.push(repository);
+        }
         indexer.set_commit(repository.name(), commit);
     }
+    let is_empty = indexer.index().snapshot().stamp().pages() == 0;
+    let patience = match pull {
+        Pull::Soon if collections.len() > 1 || !is_empty => SOON,
+        _ => PATIENCE,
+    };
+    let mut failed = first(&missing, patience, indexer, show);
     // One host that is down must not take the docs of all others along. What was indexed earlier is
     // served, too.
-    let nothing = missing.len() == collections.len();
-    let nothing = nothing && indexer.index().snapshot().stamp().pages() == 0;
-    for error in missing {
+    let nothing = is_empty && failed.len() == collections.len();
+    if nothing && patience == SOON {
+        failed = first(&missing, PATIENCE, indexer, show);
+    }
+    let nothing = is_empty && failed.len() == collections.len();
+    for error in failed {
         if nothing {
             return Err(error);
         }
@@ -179,10 +189,37 @@ pub(super) fn prepare(
     Ok(())
 }
 
-/// Pulls now, and shows how far it is; the commit that is there then.
-pub(super) fn pulled(repository: &Repository, show: bool) -> anyhow::Result<String> {
+/// Clones what is not here; the errors of those that cannot be had.
+fn first(
+    missing: &[&Arc<Repository>],
+    patience: Duration,
+    indexer: &mut Indexer,
+    show: bool,
+) -> Vec<anyhow::Error> {
+    let mut failed = Vec::new();
+    for repository in missing {
+        match pulled(repository, patience, show) {
+            Ok(commit) => indexer.set_commit(repository.name(), Some(commit)),
+            Err(error) => failed.push(error),
+        }
+    }
+    failed
+}
+
+/// Pulls now, and shows how far it is.
+///
+/// # Errors
+///
+/// In git's words.
+pub(super) fn pull_now(repository: &Repository) -> anyhow::Result<()> {
+    repository.settle()?;
+    pulled(repository, PATIENCE, true).map(drop)
+}
+
+/// Pulls, and shows how far it is; the commit that is there then.
+fn pulled(repository: &Repository, patience: Duration, show: bool) -> anyhow::Result<String> {
     let failed = || format!("cannot pull {}", repository.address());
-    fetch(repository, show).with_context(failed)?;
+    fetch(repository, patience, show).with_context(failed)?;
     repository.check_out();
     let standing = repository.standing();
     match repository.problem() {
@@ -191,19 +228,20 @@ pub(super) fn pulled(repository: &Repository, show: bool) -> anyhow::Result<Stri
     }
 }
 
-fn fetch(repository: &Repository, show: bool) -> anyhow::Result<()> {
+fn fetch(repository: &Repository, patience: Duration, show: bool) -> anyhow::Result<()> {
     let address = repository.address();
     if !show || !std::io::stderr().is_terminal() {
         if show {
             eprintln!("pulling {address}");
         }
-        return repository.fetch(&|_| {}).map(drop);
+        return repository.fetch_within(patience, &|_| {}).map(drop);
     }
     let bar = ProgressBar::new_spinner();
     bar.set_style(ProgressStyle::with_template("{spinner} {prefix}  {msg}")?);
     bar.set_prefix(format!("pulling {address}"));
     bar.enable_steady_tick(Duration::from_millis(100));
-    let fetched = repository.fetch(&|line| bar.set_message(line.trim().to_owned()));
+    let tell = |line: &str| bar.set_message(line.trim().to_owned());
+    let fetched = repository.fetch_within(patience, &tell);
     bar.finish_and_clear();
     fetched.map(drop)
 }

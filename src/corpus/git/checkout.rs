@@ -120,7 +120,11 @@ impl Checkout {
     /// # Errors
     ///
     /// In git's words; nothing has changed.
-    pub(super) fn fetch(&self, progress: &(dyn Fn(&str) + Sync)) -> anyhow::Result<String> {
+    pub(super) fn fetch(
+        &self,
+        patience: Duration,
+        progress: &(dyn Fn(&str) + Sync),
+    ) -> anyhow::Result<String> {
         let reference = match self.branch.as_deref() {
             None => "HEAD".to_owned(),
             Some(full) if full.starts_with("refs/") => full.to_owned(),
@@ -138,7 +142,7 @@ impl Checkout {
             .arg("--")
             .arg(self.address.as_str())
             .arg(format!("+{reference}:{FETCHED}"));
-        run(command, self.patience, progress).map_err(|error| asked(self.told(error)))?;
+        run(command, patience, progress).map_err(|error| asked(self.told(error)))?;
         let commit = self.commit_of(FETCHED).context("what was fetched is no commit")?;
         let folder = &self.folder;
         ensure!(

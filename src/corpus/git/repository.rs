@@ -174,9 +174,22 @@ impl Repository {
     ///
     /// In git's words. It is noted, too; whoever calls tells of it.
     pub fn fetch(&self, progress: &(dyn Fn(&str) + Sync)) -> anyhow::Result<bool> {
+        self.fetch_within(self.checkout.patience, progress)
+    }
+
+    /// As [`Repository::fetch`], with another patience.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn fetch_within(
+        &self,
+        patience: Duration,
+        progress: &(dyn Fn(&str) + Sync),
+    ) -> anyhow::Result<bool> {
         let is_read = self.state().shown.is_some();
         let ready = if is_read { Ok(()) } else { self.ready() };
-        match ready.and_then(|()| self.checkout.fetch(progress)) {
+        match ready.and_then(|()| self.checkout.fetch(patience, progress)) {
             Err(error) => {
                 self.note_failure(&error);
                 let survives = self.checkout.survives(&error);

@@ -253,6 +253,28 @@ fn a_repository_that_cannot_be_had_does_not_take_the_others_along() {
 }
 
 #[test]
+fn a_host_that_says_nothing_does_not_hold_up_what_else_there_is() {
+    let silent = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let silent = format!("git://{}/silent", silent.local_addr().expect("its address"));
+    let upstream = guide();
+    let address = upstream.path().display().to_string();
+    let dir = tempfile::tempdir().expect("a folder");
+    write(
+        dir.path(),
+        "docent.toml",
+        &format!(
+            "data_dir = \"data\"\n[[collections]]\ngit = {silent:?}\n\
+             [[collections]]\ngit = {address:?}\n"
+        ),
+    );
+    let served = serve(dir.path());
+    let said = served.said().join("\n");
+    assert!(said.contains("git took longer than 20 s"), "{said}");
+    let hits = answer(&served, "search", json!({"query": "listen"}));
+    assert_eq!(hits["results"][0]["id"], "guide/docs/ports.md#ports", "{hits}");
+}
+
+#[test]
 fn a_damaged_clone_stops_neither_the_start_nor_the_other_collections() {
     let upstream = guide();
     let dir = tempfile::tempdir().expect("a folder");
