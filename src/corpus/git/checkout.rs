@@ -305,6 +305,8 @@ fn blames_clone(error: &anyhow::Error) -> bool {
         "Too many open files",
         "annot allocate memory",
         "ut of memory",
+        "unable to fork",
+        "unable to create thread",
         "busy",
         "File exists",
     ];
