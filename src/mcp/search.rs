@@ -57,8 +57,6 @@ const LINE: usize = 40;
 /// questions over Docker and FastAPI, this shows 0.58 with 6 hits in 1,000 tokens and 0.81 with 20
 /// hits in 3,000, where shares that fall evenly from hit to hit showed 0.54 and 0.50.
 const SHARE: usize = 60;
-/// Sections that the owner of the docs is told of: all hits, and those beside them that say the same.
-const NOTED: usize = 40;
 /// Tokens of what is said about cuts.
 const NOTICE: usize = 40;
 
@@ -218,10 +216,8 @@ fn enter(docs: &Docs, account: &mut Account, search: &Search, found: &Hits) {
     account.collection = search.collection.clone().or(best);
     account.results = Some(found.hits.len());
     account.coverage = Some(found.coverage);
-    let copies = found.hits.iter().flat_map(|hit| hit.also.iter().take(MAX_ALSO));
-    let all = records().chain(copies.map(|hit| &hit.record));
-    let ids = all.map(|it| docs.links().id(&it.collection, &it.path, &it.anchor));
-    account.ids = ids.take(NOTED).collect();
+    let ids = records().map(|it| docs.links().id(&it.collection, &it.path, &it.anchor));
+    account.ids = ids.collect();
     let written = |term: &str| records().find_map(|record| spelling(term, record));
     let corrected = found.terms.corrected().iter();
     account.corrected = corrected

@@ -220,7 +220,7 @@ fn never_found(report: &Report) -> Markup {
         return html! { p { "The index could not be read." } };
     };
     html! {
-        p class="note" { (grouped(count as u64)) " of " (grouped(pages.of as u64)) " pages were in no answer." }
+        p class="note" { (grouped(count as u64)) " of " (grouped(pages.of as u64)) " pages were no hit, and were not read." }
         @if count > 0 {
             details open[count <= 20] {
                 summary { @if count > pages.pages.len() { "The first " (pages.pages.len()) } @else { "Which" } }

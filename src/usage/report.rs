@@ -47,7 +47,7 @@ pub struct Report {
     pub corrected: Vec<Counted>,
     /// Pages in answers, most often first.
     pub cited: Vec<Cited>,
-    /// Pages in no answer, of those that there are now.
+    /// Pages that were no hit and were not read, of those that there are now.
     pub never_found: Pages,
     /// Ids that were asked for and are not there, most frequent first.
     pub not_there: Vec<Counted>,
