@@ -12,7 +12,7 @@ use super::owner::{FeedbackFile, MetricsFile, TelemetryFile, UsageFile};
 
 /// The file as it is written; unknown keys are errors that name the key.
 #[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(default, deny_unknown_fields)]
 pub(super) struct File {
     pub(super) data_dir: Option<PathBuf>,
     pub(super) listen: Option<String>,
@@ -26,27 +26,16 @@ pub(super) struct File {
     pub(super) allowed_hosts: Option<Vec<String>>,
     pub(super) allowed_origins: Option<Vec<String>>,
     pub(super) trusted_proxies: Option<Vec<String>>,
-    #[serde(default)]
     pub(super) sign_in: SignInFile,
-    #[serde(default)]
     pub(super) external: ExternalFile,
-    #[serde(default)]
     pub(super) tls: Tls,
-    #[serde(default)]
     pub(super) limits: Limits,
-    #[serde(default)]
     pub(super) usage: UsageFile,
-    #[serde(default)]
     pub(super) feedback: FeedbackFile,
-    #[serde(default)]
     pub(super) metrics: MetricsFile,
-    #[serde(default)]
     pub(super) telemetry: TelemetryFile,
-    #[serde(default)]
     pub(super) git: GitFile,
-    #[serde(default)]
     pub(super) discovery: DiscoveryFile,
-    #[serde(default)]
     pub(super) collections: Vec<CollectionSettings>,
 }
 

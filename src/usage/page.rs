@@ -101,23 +101,34 @@ fn by_day(report: &Report) -> Markup {
         }
         details {
             summary { "The same as a table" }
-            table {
-                thead { tr {
-                    th { "day" }
-                    th class="number" { "searches" }
-                    th class="number" { "little or nothing" }
-                    th class="number" { "read" }
-                    th class="number" { "refused" }
-                } }
-                tbody {
-                    @for day in &report.days {
-                        tr {
-                            td { (day.day) }
-                            td class="number" { (day.searches) }
-                            td class="number" { (day.unanswered) }
-                            td class="number" { (day.reads) }
-                            td class="number" { (day.limited) }
-                        }
+            (numbers(
+                ["day", "searches", "little or nothing", "read", "refused"],
+                report.days.iter().map(|it| {
+                    let numbers = [it.searches, it.unanswered, it.reads, it.limited];
+                    (html! { (it.day) }, numbers.map(grouped))
+                }),
+            ))
+        }
+    }
+}
+
+/// A table of names with their numbers.
+fn numbers<const N: usize>(
+    head: [&str; N],
+    rows: impl Iterator<Item = (Markup, impl IntoIterator<Item = String>)>,
+) -> Markup {
+    html! {
+        table {
+            thead { tr {
+                @for (at, words) in head.into_iter().enumerate() {
+                    th class=[(at > 0).then_some("number")] { (words) }
+                }
+            } }
+            tbody {
+                @for (name, numbers) in rows {
+                    tr {
+                        td { (name) }
+                        @for number in numbers { td class="number" { (number) } }
                     }
                 }
             }
@@ -194,24 +205,10 @@ fn cited(pages: &[Cited]) -> Markup {
     if pages.is_empty() {
         return html! { p { "None." } };
     }
-    html! {
-        table {
-            thead { tr {
-                th { "page" }
-                th class="number" { "found" }
-                th class="number" { "read" }
-            } }
-            tbody {
-                @for Cited { page, found, read } in pages {
-                    tr {
-                        td { code { (page) } }
-                        td class="number" { (grouped(*found)) }
-                        td class="number" { (grouped(*read)) }
-                    }
-                }
-            }
-        }
-    }
+    let rows = pages.iter().map(|Cited { page, found, read }| {
+        (html! { code { (page) } }, [grouped(*found), grouped(*read)])
+    });
+    numbers(["page", "found", "read"], rows)
 }
 
 fn never_found(report: &Report) -> Markup {
@@ -256,28 +253,13 @@ fn counted(all: &[Counted], what: &str, none: &str) -> Markup {
 }
 
 fn latency(report: &Report) -> Markup {
+    let rows = report.latency.iter().map(|it| {
+        let [p50, p95, p99] = [it.p50, it.p95, it.p99].map(|ms| ms.to_string());
+        (html! { (it.tool) }, [grouped(it.calls), p50, p95, p99])
+    });
     html! {
         p class="note" { "Milliseconds in the server, waiting for a turn included." }
-        table {
-            thead { tr {
-                th { "tool" }
-                th class="number" { "calls" }
-                th class="number" { "p50" }
-                th class="number" { "p95" }
-                th class="number" { "p99" }
-            } }
-            tbody {
-                @for it in &report.latency {
-                    tr {
-                        td { (it.tool) }
-                        td class="number" { (grouped(it.calls)) }
-                        td class="number" { (it.p50) }
-                        td class="number" { (it.p95) }
-                        td class="number" { (it.p99) }
-                    }
-                }
-            }
-        }
+        (numbers(["tool", "calls", "p50", "p95", "p99"], rows))
     }
 }
 
