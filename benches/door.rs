@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use axum::Router;
 use axum::body::Body;
 use axum::http::Request;
-use docent::auth::{Clients, Grants, Keys, Parameters, People, Secret};
+use docent::auth::{Clients, Grants, Keys, Parameters, Pending, People, Secret};
 use docent::corpus::Collection;
 use docent::http::{
     Door, Hooks, Options, Patience, Peer, ProviderOptions, Rules, SignIn, SignInOptions, router,
@@ -20,7 +20,7 @@ use docent::http::{
 };
 use docent::index::{Indexer, Progress};
 use docent::mcp::{Docs, Links, Shelf};
-use docent::store::Store;
+use docent::store::{SqliteStore, Store};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
@@ -48,7 +48,7 @@ async fn main() {
     indexer.catch_up(&Progress::default()).expect("it is built");
     let shelf = Shelf { name: "docs".into(), ..Shelf::default() };
     let docs = Docs::new(indexer.index().clone(), Links::new(vec![shelf], None));
-    let store = Arc::new(Store::open(data.path()).expect("a store"));
+    let store = Arc::new(SqliteStore::open(data.path()).expect("a store"));
     let keys = Arc::new(Keys::open(store.clone()).expect("the keys"));
     println!("| figure | value |\n|---|---|");
     let (sign_in, token) = signed_in(store, data.path());
@@ -64,7 +64,7 @@ fn rules(keys: Option<Arc<Keys>>) -> Rules {
 }
 
 /// A person's access token, as a client gets it, and where it is looked up.
-fn signed_in(store: Arc<Store>, data: &std::path::Path) -> (Arc<SignIn>, String) {
+fn signed_in(store: Arc<dyn Store>, data: &std::path::Path) -> (Arc<SignIn>, String) {
     const ORIGIN: &str = "http://localhost";
     const BACK: &str = "https://app.example/callback";
     const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
@@ -109,6 +109,7 @@ fn signed_in(store: Arc<Store>, data: &std::path::Path) -> (Arc<SignIn>, String)
     let wait = Duration::from_secs(1);
     let sign_in = SignIn::new(SignInOptions {
         grants,
+        pending: Pending::new(store.clone()),
         clients: Clients::new(store),
         people: People::open(data).expect("a key"),
         provider,

@@ -186,7 +186,7 @@ pub fn network(address: IpAddr) -> String {
 /// # Errors
 ///
 /// The store cannot be written.
-pub fn write(store: &Store, entry: Entry, now: u64) -> anyhow::Result<()> {
+pub fn write(store: &dyn Store, entry: Entry, now: u64) -> anyhow::Result<()> {
     store.add_audit(&[entry.row(now, 1)])
 }
 
@@ -200,7 +200,7 @@ pub struct Audit {
 }
 
 struct Shared {
-    store: Arc<Store>,
+    store: Arc<dyn Store>,
     clock: Clock,
     pending: Mutex<Pending>,
     changed: Condvar,
@@ -226,7 +226,7 @@ impl Audit {
     ///
     /// The system gives no thread.
     pub fn start(
-        store: Arc<Store>,
+        store: Arc<dyn Store>,
         clock: impl Fn() -> u64 + Send + Sync + 'static,
     ) -> anyhow::Result<Audit> {
         let clock = Box::new(clock);
@@ -352,15 +352,16 @@ mod tests {
     use std::sync::atomic::{AtomicU64, Ordering};
 
     use super::*;
+    use crate::store::SqliteStore;
 
-    fn store() -> (tempfile::TempDir, Arc<Store>) {
+    fn store() -> (tempfile::TempDir, Arc<dyn Store>) {
         let dir = tempfile::tempdir().unwrap();
-        let store = Arc::new(Store::open(dir.path()).unwrap());
+        let store = Arc::new(SqliteStore::open(dir.path()).unwrap());
         (dir, store)
     }
 
     /// A log with a hand on its clock.
-    fn audit(store: &Arc<Store>, seconds: u64) -> (Audit, Arc<AtomicU64>) {
+    fn audit(store: &Arc<dyn Store>, seconds: u64) -> (Audit, Arc<AtomicU64>) {
         let clock = Arc::new(AtomicU64::new(seconds));
         let hand = clock.clone();
         let audit = Audit::start(store.clone(), move || hand.load(Ordering::Relaxed)).unwrap();
@@ -373,7 +374,7 @@ mod tests {
     }
 
     /// When, from where, and how often.
-    fn rows(store: &Store) -> Vec<(u64, String, u64)> {
+    fn rows(store: &dyn Store) -> Vec<(u64, String, u64)> {
         let rows = store.audit(0).unwrap().into_iter();
         rows.map(|row| (row.at, row.network.unwrap_or_default(), row.times)).collect()
     }
@@ -393,7 +394,7 @@ mod tests {
         let there = "2001:db8:1::/48".to_owned();
         // The counts of a minute stand where it begins.
         assert_eq!(
-            rows(&store),
+            rows(&*store),
             [(600, here(), 1), (600, there, 1), (600, here(), 49), (660, here(), 1)]
         );
     }
@@ -431,8 +432,8 @@ mod tests {
     #[test]
     fn what_is_old_is_deleted() {
         let (_dir, store) = store();
-        write(&store, Entry::of(Event::KeyCreated).by("old"), 100).unwrap();
-        write(&store, Entry::of(Event::KeyCreated).by("new"), 101).unwrap();
+        write(&*store, Entry::of(Event::KeyCreated).by("old"), 100).unwrap();
+        write(&*store, Entry::of(Event::KeyCreated).by("new"), 101).unwrap();
         let (audit, _) = audit(&store, 101 + KEPT);
         drop(audit);
         assert_eq!(store.audit(0).unwrap()[0].who.as_deref(), Some("new"));

@@ -11,11 +11,11 @@ const MOST_DOCUMENTED: u64 = 20_000;
 const IDLE: u64 = 90 * 24 * 60 * 60;
 
 /// The clients of a store.
-pub struct Clients(Arc<Store>);
+pub struct Clients(Arc<dyn Store>);
 
 impl Clients {
     /// The clients of this store.
-    pub fn new(store: Arc<Store>) -> Clients {
+    pub fn new(store: Arc<dyn Store>) -> Clients {
         Clients(store)
     }
 

@@ -57,7 +57,7 @@ pub enum Denied {
 
 /// The keys of a store, in memory, and those that a deployment brings along.
 pub struct Keys {
-    store: Arc<Store>,
+    store: Arc<dyn Store>,
     listed: Listed,
     loaded: ArcSwap<Loaded>,
     /// Keys whose use was given out to be noted, and when: each use is given out once.
@@ -77,7 +77,7 @@ impl Keys {
     /// # Errors
     ///
     /// The store cannot be read.
-    pub fn open(store: Arc<Store>) -> anyhow::Result<Keys> {
+    pub fn open(store: Arc<dyn Store>) -> anyhow::Result<Keys> {
         let keys = Keys {
             store,
             listed: Listed::default(),
@@ -312,10 +312,11 @@ fn ended(key: &Key, now: u64) -> Option<Denied> {
 mod tests {
     use super::super::secret::checksum;
     use super::*;
+    use crate::store::SqliteStore;
 
     fn keys() -> (tempfile::TempDir, Keys) {
         let dir = tempfile::tempdir().unwrap();
-        let keys = Keys::open(Arc::new(Store::open(dir.path()).unwrap())).unwrap();
+        let keys = Keys::open(Arc::new(SqliteStore::open(dir.path()).unwrap())).unwrap();
         (dir, keys)
     }
 
@@ -370,7 +371,7 @@ mod tests {
         let (dir, keys) = keys();
         let (secret, key) = keys.create("ci", None, None, 100).unwrap();
         assert_eq!(denied(&keys, secret.reveal(), 100), None);
-        let other = Keys::open(Arc::new(Store::open(dir.path()).unwrap())).unwrap();
+        let other = Keys::open(Arc::new(SqliteStore::open(dir.path()).unwrap())).unwrap();
         other.revoke(&key.id, 101).unwrap();
         assert_eq!(denied(&keys, secret.reveal(), 101), Some(Denied::Revoked));
         // The time of the first revocation stays.

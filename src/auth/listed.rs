@@ -212,7 +212,7 @@ fn date(text: &str) -> anyhow::Result<u64> {
 mod tests {
     use super::super::{Caller, Denied, Keys, Secret};
     use super::*;
-    use crate::store::{KeyLimit, Store};
+    use crate::store::{KeyLimit, SqliteStore, Store};
 
     fn entry(secret: &Secret, more: &str) -> String {
         let (id, hash) = (secret.id(), hex(&secret.hash()));
@@ -220,9 +220,9 @@ mod tests {
     }
 
     /// A store, and a file beside it.
-    fn place() -> (tempfile::TempDir, Arc<Store>, PathBuf) {
+    fn place() -> (tempfile::TempDir, Arc<dyn Store>, PathBuf) {
         let dir = tempfile::tempdir().unwrap();
-        let store = Arc::new(Store::open(dir.path()).unwrap());
+        let store = Arc::new(SqliteStore::open(dir.path()).unwrap());
         let path = dir.path().join("keys.toml");
         (dir, store, path)
     }

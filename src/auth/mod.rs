@@ -41,7 +41,7 @@ pub use identity::{
 pub use keys::{Caller, Denied, Keys, Rotated};
 pub use listed::{Listed, Origin};
 pub use parameters::Parameters;
-pub use pending::{Consented, Lost, PATIENCE as PENDING_SECONDS, Pending, Sent, Shown};
+pub use pending::{Answered, Consented, Lost, PATIENCE as PENDING_SECONDS, Pending, Sent, Shown};
 pub use person::People;
 pub use redirect::{APPS, check as check_redirect, is_local, matches, shown_host};
 pub use secret::Secret;

@@ -1,8 +1,10 @@
 //! The parameters of a request, of its query or its form.
 
+use serde::{Deserialize, Serialize};
+
 /// Parameters in the form of `application/x-www-form-urlencoded`. One without a value counts as
 /// absent, and one that stands twice says nothing (RFC 6749 section 3.1).
-#[derive(Debug, Default, Clone)]
+#[derive(Debug, Default, Clone, Serialize, Deserialize)]
 pub struct Parameters(Vec<(String, String)>);
 
 impl Parameters {

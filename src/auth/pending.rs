@@ -1,52 +1,49 @@
-//! Sign-ins that have begun and not ended: at most ten minutes, in memory. Whoever is in the middle of
-//! one when the server is started again begins anew.
+//! Sign-ins that have begun and not ended: at most ten minutes. Where several servers share a state,
+//! each step may be made at another one.
 //!
 //! A sign-in is bound to one browser, by cookies: what was shown in it is agreed to in it, and who
 //! comes back from the identity provider is who agreed. Else somebody could agree for themselves
 //! and have another person sign in.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
-use subtle::ConstantTimeEq;
+use anyhow::Context;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 use super::grants::Asked;
-use super::{pkce, secret};
+use super::{Grants, Parameters, pkce, seal, secret};
+use crate::store::{Begun, Phase, Store, Taken};
 
 /// Seconds until a sign-in that has begun must be done.
-pub const PATIENCE: u64 = 600;
-/// Sign-ins that are kept at a time, in each of the two phases; the oldest make room.
-const MOST: usize = 10_000;
-/// And of those who come from one place, so that a flood from there pushes nobody else out.
-const MOST_FROM_ONE: usize = 500;
+pub use crate::store::begun::PATIENCE;
+
 /// Characters of what nobody may guess.
 const CHANCE: usize = 43;
 
 /// Sign-ins that have begun.
-#[derive(Default)]
 pub struct Pending {
-    held: Mutex<Held>,
+    store: Arc<dyn Store>,
 }
 
-#[derive(Default)]
-struct Held {
-    /// Consent was asked for.
-    shown: Phase<Shown>,
-    /// Consent was given, and the person was sent to the identity provider.
-    consented: Phase<Consented>,
-}
-
-/// What a person is asked to agree to.
+/// A sign-in at which consent is asked for: what the page and the cookie hold.
 #[derive(Debug)]
 pub struct Shown {
-    /// The request.
-    pub asked: Asked,
-    /// Where the request came from.
-    place: String,
+    /// Its name, in the form.
+    pub id: String,
     /// In the form: who sends it has seen the page.
     pub token: String,
     /// In a cookie: the browser that shows the page.
     pub browser: String,
+}
+
+/// What a person has answered.
+#[derive(Debug)]
+pub struct Answered {
+    /// The request.
+    pub asked: Asked,
+    /// Where the request came from.
+    place: String,
 }
 
 /// What a person has agreed to.
@@ -54,12 +51,23 @@ pub struct Shown {
 pub struct Consented {
     /// The request.
     pub asked: Asked,
-    /// In a cookie, set only now: the browser in which it was agreed to.
-    pub browser: String,
     /// For the identity provider's token endpoint (RFC 7636).
     pub verifier: String,
     /// What the identity provider puts into the ID token.
     pub nonce: String,
+}
+
+/// What a person is sent to the identity provider with.
+#[derive(Debug)]
+pub struct Sent {
+    /// Comes back with them: the name of the sign-in.
+    pub state: String,
+    /// In a cookie, set only now: the browser in which it was agreed to.
+    pub browser: String,
+    /// Comes back in the ID token.
+    pub nonce: String,
+    /// SHA-256 of the verifier (RFC 7636 section 4.2).
+    pub challenge: String,
 }
 
 /// Why a sign-in does not go on.
@@ -71,206 +79,135 @@ pub enum Lost {
     Elsewhere,
 }
 
+/// What is kept of the second phase besides the request.
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    request: Parameters,
+    verifier: String,
+    nonce: String,
+}
+
 impl Pending {
-    /// Begins a sign-in at this time (seconds since 1970), asked for from this place: its name, and
-    /// what the page and the cookie hold.
-    ///
-    /// # Errors
-    ///
-    /// The system gives no random numbers.
-    pub fn begin(&self, asked: Asked, place: String, now: u64) -> anyhow::Result<[String; 3]> {
-        let [id, token, browser] = [chance()?, chance()?, chance()?];
-        let (given, seen) = (token.clone(), browser.clone());
-        let shown = Shown { asked, place: place.clone(), token: given, browser: seen };
-        self.held().shown.put(id.clone(), place, shown, now);
-        Ok([id, token, browser])
+    /// Those of this store.
+    pub fn new(store: Arc<dyn Store>) -> Pending {
+        Pending { store }
     }
 
-    /// Ends the first phase: whoever answers the form has seen it in the same browser.
+    /// Begins a sign-in at this time (seconds since 1970), asked for from this place.
     ///
     /// # Errors
     ///
-    /// It does not go on. What began in another browser can still go on there.
-    pub fn answered(&self, id: &str, token: &str, browser: &str, now: u64) -> Result<Shown, Lost> {
-        self.held()
-            .shown
-            .take(id, now, |shown| same(&shown.token, token) && same(&shown.browser, browser))
+    /// The system gives no random numbers; the store cannot be written.
+    pub fn begin(&self, asked: &Asked, place: String, now: u64) -> anyhow::Result<Shown> {
+        let [id, token, browser] = [chance()?, chance()?, chance()?];
+        let sealed = sealed(&id, asked.request())?;
+        let begun = Begun { id: seal::hash(&id), proof: proof(&[&token, &browser]), place, sealed };
+        self.store.put_begun(Phase::Shown, &begun, now)?;
+        Ok(Shown { id, token, browser })
+    }
+
+    /// Ends the first phase: whoever answers the form has seen it in the same browser. The request is
+    /// looked at once more: its client may have been taken out meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// The store cannot be read or written. In the result why it does not go on: what began in another
+    /// browser still can, there.
+    pub fn answered(
+        &self,
+        grants: &Grants,
+        id: &str,
+        [token, browser]: [&str; 2],
+        now: u64,
+    ) -> anyhow::Result<Result<Answered, Lost>> {
+        let taken = self.take::<Parameters>(Phase::Shown, id, &[token, browser], now)?;
+        let (request, place) = match taken {
+            Ok(taken) => taken,
+            Err(lost) => return Ok(Err(lost)),
+        };
+        let asked = grants.ask_again(request)?.ok_or(Lost::Unknown);
+        Ok(asked.map(|asked| Answered { asked, place }))
     }
 
     /// Begins the second phase: its name is the `state` at the identity provider.
     ///
     /// # Errors
     ///
-    /// The system gives no random numbers.
-    pub fn consented(&self, shown: Shown, now: u64) -> anyhow::Result<Sent> {
-        let Shown { asked, place, .. } = shown;
+    /// The system gives no random numbers; the store cannot be written.
+    pub fn consented(&self, answered: &Answered, now: u64) -> anyhow::Result<Sent> {
         let [state, browser, verifier, nonce] = [chance()?, chance()?, chance()?, chance()?];
-        let sent = Sent {
-            state: state.clone(),
-            browser: browser.clone(),
-            nonce: nonce.clone(),
-            challenge: pkce::challenge(&verifier),
+        let challenge = pkce::challenge(&verifier);
+        let request = answered.asked.request().clone();
+        let kept = Kept { request, verifier, nonce: nonce.clone() };
+        let begun = Begun {
+            id: seal::hash(&state),
+            proof: proof(&[&browser]),
+            place: answered.place.clone(),
+            sealed: sealed(&state, &kept)?,
         };
-        let consented = Consented { asked, browser, verifier, nonce };
-        self.held().consented.put(state, place, consented, now);
-        Ok(sent)
+        self.store.put_begun(Phase::Consented, &begun, now)?;
+        Ok(Sent { state, browser, nonce, challenge })
     }
 
     /// Ends the second phase, once.
     ///
     /// # Errors
     ///
-    /// It does not go on.
-    pub fn back(&self, state: &str, browser: &str, now: u64) -> Result<Consented, Lost> {
-        self.held().consented.take(state, now, |consented| same(&consented.browser, browser))
+    /// As [`Pending::answered`].
+    pub fn back(
+        &self,
+        grants: &Grants,
+        state: &str,
+        browser: &str,
+        now: u64,
+    ) -> anyhow::Result<Result<Consented, Lost>> {
+        let kept = match self.take::<Kept>(Phase::Consented, state, &[browser], now)? {
+            Ok((kept, _)) => kept,
+            Err(lost) => return Ok(Err(lost)),
+        };
+        let Kept { request, verifier, nonce } = kept;
+        let asked = grants.ask_again(request)?.ok_or(Lost::Unknown);
+        Ok(asked.map(|asked| Consented { asked, verifier, nonce }))
     }
 
     /// Forgets what was not ended in time.
-    pub fn sweep(&self, now: u64) {
-        let mut held = self.held();
-        held.shown.pass(now);
-        held.consented.pass(now);
+    ///
+    /// # Errors
+    ///
+    /// The store cannot be written.
+    pub fn sweep(&self, now: u64) -> anyhow::Result<()> {
+        self.store.sweep_begun(now)
     }
 
-    fn held(&self) -> MutexGuard<'_, Held> {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// What a person is sent to the identity provider with.
-#[derive(Debug)]
-pub struct Sent {
-    /// Comes back.
-    pub state: String,
-    /// For the cookie.
-    pub browser: String,
-    /// For the ID token.
-    pub nonce: String,
-    /// Of the verifier (RFC 7636).
-    pub challenge: String,
-}
-
-/// Sign-ins of one phase, by name and by age.
-struct Phase<T> {
-    named: HashMap<String, Begun<T>>,
-    /// Names in the order in which they came, of all and of each place.
-    aged: BTreeMap<u64, String>,
-    placed: HashMap<String, BTreeSet<u64>>,
-    next: u64,
-}
-
-/// One of them.
-struct Begun<T> {
-    begun: u64,
-    turn: u64,
-    place: String,
-    value: T,
-}
-
-impl<T> Default for Phase<T> {
-    fn default() -> Phase<T> {
-        let (named, aged, placed) = (HashMap::new(), BTreeMap::new(), HashMap::new());
-        Phase { named, aged, placed, next: 0 }
-    }
-}
-
-impl<T> Phase<T> {
-    fn put(&mut self, id: String, place: String, value: T, now: u64) {
-        self.pass(now);
-        let from_one = self.placed.get(&place);
-        let full = from_one.filter(|turns| turns.len() >= MOST_FROM_ONE);
-        let oldest = match full {
-            Some(turns) => turns.first().copied(),
-            None if self.named.len() >= MOST => self.aged.keys().next().copied(),
-            None => None,
-        };
-        if let Some(id) = oldest.and_then(|turn| self.aged.get(&turn).cloned()) {
-            self.remove(&id);
-        }
-        let turn = self.next;
-        self.next += 1;
-        self.aged.insert(turn, id.clone());
-        self.placed.entry(place.clone()).or_default().insert(turn);
-        self.named.insert(id, Begun { begun: now, turn, place, value });
-    }
-
-    fn take(&mut self, id: &str, now: u64, fits: impl FnOnce(&T) -> bool) -> Result<T, Lost> {
-        self.pass(now);
-        let held = self.named.get(id).ok_or(Lost::Unknown)?;
-        if !fits(&held.value) {
-            return Err(Lost::Elsewhere);
-        }
-        self.remove(id).ok_or(Lost::Unknown)
-    }
-
-    /// Forgets those that are over.
-    fn pass(&mut self, now: u64) {
-        while let Some((_, id)) = self.aged.first_key_value() {
-            if self.named.get(id).is_some_and(|held| held.begun + PATIENCE > now) {
-                break;
+    fn take<T: DeserializeOwned>(
+        &self,
+        phase: Phase,
+        id: &str,
+        shown: &[&str],
+        now: u64,
+    ) -> anyhow::Result<Result<(T, String), Lost>> {
+        match self.store.take_begun(phase, &seal::hash(id), &proof(shown), now)? {
+            Taken::Begun { sealed, place } => {
+                let plain = seal::open(id, &sealed)?;
+                let kept = serde_json::from_slice(&plain);
+                let kept = kept.context("what is kept of a sign-in cannot be read")?;
+                Ok(Ok((kept, place)))
             }
-            let id = id.clone();
-            self.remove(&id);
+            Taken::Unknown => Ok(Err(Lost::Unknown)),
+            Taken::Elsewhere => Ok(Err(Lost::Elsewhere)),
         }
     }
+}
 
-    fn remove(&mut self, id: &str) -> Option<T> {
-        let Begun { turn, place, value, .. } = self.named.remove(id)?;
-        self.aged.remove(&turn);
-        if let Some(turns) = self.placed.get_mut(&place) {
-            turns.remove(&turn);
-            if turns.is_empty() {
-                self.placed.remove(&place);
-            }
-        }
-        Some(value)
-    }
+/// The hash of what has to be shown. Each part is as long as all others of its kind, or is wrong.
+fn proof(shown: &[&str]) -> [u8; 32] {
+    seal::hash(&shown.join("\n"))
+}
+
+fn sealed(id: &str, kept: &impl Serialize) -> anyhow::Result<Vec<u8>> {
+    seal::seal(id, &serde_json::to_vec(kept)?)
 }
 
 fn chance() -> anyhow::Result<String> {
     secret::chance(CHANCE)
-}
-
-fn same(ours: &str, theirs: &str) -> bool {
-    ours.as_bytes().ct_eq(theirs.as_bytes()).into()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn phase() -> Phase<u32> {
-        Phase::default()
-    }
-
-    #[test]
-    fn a_sign_in_is_taken_once_by_who_fits_and_not_after_its_time() {
-        let mut phase = phase();
-        phase.put("a".into(), "here".into(), 7, 100);
-        assert_eq!(phase.take("b", 100, |_| true), Err(Lost::Unknown));
-        assert_eq!(phase.take("a", 100, |_| false), Err(Lost::Elsewhere));
-        assert_eq!(phase.take("a", 699, |_| true), Ok(7));
-        assert_eq!(phase.take("a", 699, |_| true), Err(Lost::Unknown));
-        phase.put("a".into(), "here".into(), 7, 100);
-        assert_eq!(phase.take("a", 700, |_| true), Err(Lost::Unknown));
-        assert!(phase.named.is_empty() && phase.aged.is_empty() && phase.placed.is_empty());
-    }
-
-    #[test]
-    fn a_flood_from_one_place_pushes_nobody_else_out() {
-        let mut phase = phase();
-        phase.put("honest".into(), "elsewhere".into(), 0, 100);
-        for n in 0..3000 {
-            phase.put(format!("{n}"), "flood".into(), n, 100);
-        }
-        assert_eq!(phase.named.len(), MOST_FROM_ONE + 1);
-        assert_eq!(phase.take("honest", 100, |_| true), Ok(0));
-        assert_eq!(phase.take("2999", 100, |_| true), Ok(2999));
-        // From very many places the oldest of all make room.
-        for n in 0..MOST + 10 {
-            phase.put(format!("p{n}"), format!("place {n}"), 1, 100);
-        }
-        assert_eq!(phase.named.len(), MOST);
-        assert_eq!(phase.take("p0", 100, |_| true), Err(Lost::Unknown));
-    }
 }

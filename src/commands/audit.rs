@@ -5,9 +5,10 @@ use std::io::Write;
 use anyhow::bail;
 use serde_json::json;
 
+use super::state;
 use super::times::{date, now, time};
 use crate::config::{AuditArguments, Settings};
-use crate::store::{AuditRow, Store};
+use crate::store::AuditRow;
 
 /// Prints the audit log, the newest last.
 pub(super) fn run(settings: &Settings, asked: &AuditArguments) -> anyhow::Result<()> {
@@ -15,7 +16,7 @@ pub(super) fn run(settings: &Settings, asked: &AuditArguments) -> anyhow::Result
         bail!("whose log? Name the docs folder with --docs, or the data folder with --data-dir");
     }
     let since = now()?.saturating_sub(time("--since", &asked.since)?.as_secs());
-    let rows: Vec<AuditRow> = Store::open(&settings.data_dir.value)?.audit(since)?;
+    let rows: Vec<AuditRow> = state::open(settings)?.audit(since)?;
     let rows = rows.into_iter().map(visible);
     let mut out = std::io::stdout().lock();
     if asked.json {

@@ -6,15 +6,15 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use anyhow::Context;
 
-use super::key;
 use super::serve::has_listed_keys;
+use super::{key, state};
 use crate::auth::watched::others_write;
-use crate::auth::{APPS, Audit, Clients, Grants, Keys, People, algorithm};
+use crate::auth::{APPS, Audit, Clients, Grants, Keys, Pending, People, algorithm};
 use crate::config::{Access, Setting, Settings};
 use crate::http::{self, Clock, External, ExternalOptions, ProviderOptions, SignIn, SignInOptions};
 use crate::limits::Limit;
 use crate::outward::{self, Permit};
-use crate::store::Store;
+use crate::store::{SqliteStore, Store};
 
 /// How long the document of a client may take.
 const DOCUMENT: Duration = Duration::from_secs(5);
@@ -31,7 +31,7 @@ pub(super) fn rules(
     if access == Access::Open {
         return Ok(limits);
     }
-    let store = Arc::new(store(settings)?);
+    let store = store(settings)?;
     let keys = Keys::open(store.clone())?.with(key::listed(settings)?);
     if access == Access::Keys && keys.list_all()?.is_empty() {
         eprintln!("there is no key yet: docent key create --name NAME makes one");
@@ -86,17 +86,16 @@ fn registrations(settings: &Settings) -> anyhow::Result<Limit> {
 }
 
 /// Where keys and sign-ins are kept. A server whose keys come with its settings does without.
-fn store(settings: &Settings) -> anyhow::Result<Store> {
-    let dir = &settings.data_dir.value;
-    match Store::open(dir) {
+fn store(settings: &Settings) -> anyhow::Result<Arc<dyn Store>> {
+    match state::open(settings) {
         // What was revoked in a file that is there must not be forgotten, and who signed in either.
         Err(error)
             if has_listed_keys(settings)
                 && settings.access.value != Access::Google
-                && !Store::is_in(dir) =>
+                && !SqliteStore::is_in(&settings.data_dir.value) =>
         {
             tracing::warn!("{error:#}; the audit log ends with this process");
-            Store::in_memory()
+            Ok(Arc::new(SqliteStore::in_memory()?))
         }
         opened => opened,
     }
@@ -104,7 +103,7 @@ fn store(settings: &Settings) -> anyhow::Result<Store> {
 
 fn sign_in(
     settings: &Settings,
-    store: Arc<Store>,
+    store: Arc<dyn Store>,
     origin: String,
     clock: &Clock,
 ) -> anyhow::Result<SignIn> {
@@ -116,6 +115,7 @@ fn sign_in(
     };
     SignIn::new(SignInOptions {
         grants: Grants::new(store.clone(), &origin, &format!("{origin}/mcp"), &apps, time),
+        pending: Pending::new(store.clone()),
         clients: Clients::new(store),
         people: People::open(&settings.data_dir.value)?,
         provider: ProviderOptions {

@@ -7,6 +7,7 @@ use anyhow::{Context, bail, ensure};
 use serde_json::json;
 
 use super::collections::collections;
+use super::state;
 use super::times::{date, now, time};
 use crate::auth::audit::{self, Entry, Event};
 use crate::auth::listed::hex;
@@ -28,8 +29,9 @@ pub(super) fn run(settings: &Settings, action: &KeyAction) -> anyhow::Result<()>
         bail!("whose key? Name the docs folder with --docs, or the data folder with --data-dir");
     }
     let now = now()?;
-    let store = || -> anyhow::Result<_> { Ok(Arc::new(Store::open(&settings.data_dir.value)?)) };
-    let note = |store: &Store, event, id: &str| audit::write(store, Entry::of(event).by(id), now);
+    let store = || state::open(settings);
+    let note =
+        |store: &dyn Store, event, id: &str| audit::write(store, Entry::of(event).by(id), now);
     match action {
         KeyAction::Create { name, for_file, limit, collections, tools, lifetime, .. } => {
             let name = named(name)?;
@@ -51,7 +53,7 @@ pub(super) fn run(settings: &Settings, action: &KeyAction) -> anyhow::Result<()>
                 now,
             )?;
             give(&secret, &key)?;
-            note(&store, Event::KeyCreated, &key.id)
+            note(&*store, Event::KeyCreated, &key.id)
         }
         KeyAction::List { json, .. } => {
             list(&Keys::open(store()?)?.with(listed(settings)?).list_all()?, *json, now)
@@ -65,14 +67,14 @@ pub(super) fn run(settings: &Settings, action: &KeyAction) -> anyhow::Result<()>
             give(&secret, &new)?;
             let ends = old.expires.map(date).unwrap_or_default();
             eprintln!("the key {id} ends at {ends}");
-            note(&store, Event::KeyRotated, id)?;
-            note(&store, Event::KeyCreated, &new.id)
+            note(&*store, Event::KeyRotated, id)?;
+            note(&*store, Event::KeyCreated, &new.id)
         }
         KeyAction::Revoke { id, .. } => {
             let store = store()?;
             let key = keys(settings, &store)?.revoke(id, now)?;
             eprintln!("the key {id} ({}) lets nobody in any more", key.name);
-            note(&store, Event::KeyRevoked, id)
+            note(&*store, Event::KeyRevoked, id)
         }
     }
 }
@@ -90,7 +92,7 @@ pub(super) fn listed(settings: &Settings) -> anyhow::Result<Listed> {
 }
 
 /// All keys. A file that cannot be read must not keep anybody from taking back another key.
-fn keys(settings: &Settings, store: &Arc<Store>) -> anyhow::Result<Keys> {
+fn keys(settings: &Settings, store: &Arc<dyn Store>) -> anyhow::Result<Keys> {
     let listed = listed(settings).unwrap_or_else(|error| {
         eprintln!("{error:#}");
         Listed::default()

@@ -24,6 +24,7 @@ mod search;
 mod serve;
 mod shell;
 mod sign_in;
+mod state;
 mod stdio;
 mod telemetry;
 mod times;

@@ -6,10 +6,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, ensure};
 
-use super::times;
+use super::{state, times};
 use crate::config::{self, Settings};
 use crate::mcp::{self, Account, Client, Feedback, Observer, Outcome};
-use crate::store::{CallRow, FeedbackRow, UsageStore};
+use crate::store::{CallRow, FeedbackRow};
 use crate::usage::{Cloned, Gauges, Metrics, Policy, Queries, Recorder};
 
 /// Is told of every call.
@@ -49,7 +49,7 @@ fn policy(settings: &Settings) -> anyhow::Result<Policy> {
 pub(super) fn start(settings: &Settings, metrics: Arc<Metrics>) -> anyhow::Result<Arc<Observed>> {
     let policy = policy(settings)?;
     let recorder = || {
-        let store = UsageStore::open(&settings.data_dir.value)?;
+        let store = state::usage(settings)?;
         Recorder::start(store, policy, milliseconds)
     };
     let recorder = settings.owner.usage.value.then(recorder).transpose().unwrap_or_else(|error| {

@@ -5,6 +5,7 @@ use std::io::Write;
 use anyhow::{bail, ensure};
 use serde_json::json;
 
+use super::state;
 use super::times::{date, now};
 use crate::auth::audit::{self, Entry, Event};
 use crate::config::{Ended, Settings, SignInAction};
@@ -20,11 +21,11 @@ pub(super) fn run(settings: &Settings, action: &SignInAction) -> anyhow::Result<
             "whose sign-ins? Name the docs folder with --docs, or the data folder with --data-dir"
         );
     }
-    let store = Store::open(&settings.data_dir.value)?;
+    let store = state::open(settings)?;
     let now = now()?;
     match action {
         SignInAction::List { json, .. } => list(&store.standing(now * 1000)?, *json),
-        SignInAction::Revoke { ended, .. } => revoke(&store, ended, now),
+        SignInAction::Revoke { ended, .. } => revoke(&*store, ended, now),
     }
 }
 
@@ -56,7 +57,7 @@ fn machine(standing: &Standing) -> serde_json::Value {
     })
 }
 
-fn revoke(store: &Store, ended: &Ended, now: u64) -> anyhow::Result<()> {
+fn revoke(store: &dyn Store, ended: &Ended, now: u64) -> anyhow::Result<()> {
     let what = match ended {
         Ended { all: true, .. } => Revocation::All,
         Ended { person: Some(person), .. } => Revocation::Person(person),

@@ -5,11 +5,10 @@ use std::io::Write;
 use anyhow::{Context, bail};
 
 use super::times::{date, now, time};
-use super::{collections, shell};
+use super::{collections, shell, state};
 use crate::config::{Settings, UsageArguments};
 use crate::index::{Index, Search};
 use crate::mcp::{Docs, Links};
-use crate::store::UsageStore;
 use crate::usage::{self, Report, Reporter};
 
 /// Seconds of a day.
@@ -49,13 +48,10 @@ fn since(until: u64, span: u64) -> u64 {
 }
 
 fn report(settings: &Settings, since: u64, until: u64) -> anyhow::Result<Report> {
-    let data_dir = &settings.data_dir.value;
     let mut reporter = Reporter::new(since, until);
     let mut feedback = Vec::new();
-    // Looking makes no file where there is none.
-    if UsageStore::is_in(data_dir) {
-        let store = UsageStore::open(data_dir)?;
-        store.each_call(since * 1000, |row| reporter.see(row))?;
+    if let Some(store) = state::usage_if_any(settings)? {
+        store.each_call(since * 1000, &mut |row| reporter.see(row))?;
         feedback = store.feedback(since * 1000)?;
     }
     let docs = docs(settings).inspect_err(|error| {

@@ -60,7 +60,7 @@ pub struct Recorder {
 }
 
 struct Shared {
-    store: UsageStore,
+    store: Box<dyn UsageStore>,
     policy: Policy,
     clock: Clock,
     pending: Mutex<Pending>,
@@ -96,7 +96,7 @@ impl Recorder {
     ///
     /// The system gives no thread.
     pub fn start(
-        store: UsageStore,
+        store: Box<dyn UsageStore>,
         policy: Policy,
         clock: impl Fn() -> u64 + Send + Sync + 'static,
     ) -> anyhow::Result<Recorder> {
@@ -295,6 +295,7 @@ fn short(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::SqliteUsage;
 
     const POLICY: Policy =
         Policy { queries: Queries::Redacted, people: false, kept: Duration::from_secs(60) };
@@ -339,15 +340,15 @@ mod tests {
 
     fn rows(dir: &tempfile::TempDir) -> Vec<CallRow> {
         let mut rows = Vec::new();
-        UsageStore::open(dir.path()).unwrap().each_call(0, |row| rows.push(row)).unwrap();
+        SqliteUsage::open(dir.path()).unwrap().each_call(0, &mut |row| rows.push(row)).unwrap();
         rows
     }
 
     /// What is kept of these calls.
     fn kept(policy: Policy, calls: Vec<CallRow>) -> Vec<CallRow> {
         let dir = tempfile::tempdir().unwrap();
-        let store = UsageStore::open(dir.path()).unwrap();
-        let recorder = Recorder::start(store, policy, || 1_000_000).unwrap();
+        let store = SqliteUsage::open(dir.path()).unwrap();
+        let recorder = Recorder::start(Box::new(store), policy, || 1_000_000).unwrap();
         calls.into_iter().for_each(|row| recorder.called(row));
         drop(recorder);
         rows(&dir)
@@ -409,11 +410,11 @@ mod tests {
     #[test]
     fn what_is_old_is_deleted() {
         let dir = tempfile::tempdir().unwrap();
-        let store = UsageStore::open(dir.path()).unwrap();
+        let store = SqliteUsage::open(dir.path()).unwrap();
         let old = CallRow { at: 1, times: 1, ..CallRow::default() };
         let new = CallRow { at: 61_001, times: 1, ..CallRow::default() };
         store.add(&[old, new], &[]).unwrap();
-        drop(Recorder::start(store, POLICY, || 61_002).unwrap());
+        drop(Recorder::start(Box::new(store), POLICY, || 61_002).unwrap());
         assert_eq!(rows(&dir).iter().map(|row| row.at).collect::<Vec<_>>(), [61_001]);
     }
 }

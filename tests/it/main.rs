@@ -18,6 +18,8 @@ mod commands;
 // A server where people sign in, and a double of an identity provider.
 mod people;
 mod provider;
+// Where state lives, held to one contract.
+mod store;
 // Attacks and bad inputs, a test for each row of the list.
 mod attacks;
 // Search quality: fixed questions over the manual, and a baseline to beat.

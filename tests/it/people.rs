@@ -12,13 +12,13 @@ use axum::body::Body;
 use axum::http::{HeaderMap, Request, StatusCode};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use docent::auth::{self, APPS, Clients, Grants, Keys, People};
+use docent::auth::{self, APPS, Clients, Grants, Keys, Pending, People};
 use docent::http::{
     Clock, Door, Hooks, Now, Options, Patience, Peer, ProviderOptions, Rules, SignIn,
     SignInOptions, router,
 };
 use docent::outward::{Agent, guarded_agent};
-use docent::store::Store;
+use docent::store::{SqliteStore, Store};
 use docent::usage::{Gauges, Metrics};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -44,7 +44,7 @@ pub(crate) const SEARCH: &str = r#"{"jsonrpc":"2.0","id":"s","method":"tools/cal
 pub(crate) struct House {
     pub(crate) provider: Provider,
     pub(crate) data: TempDir,
-    pub(crate) store: Arc<Store>,
+    pub(crate) store: Arc<dyn Store>,
     pub(crate) keys: Arc<Keys>,
     pub(crate) sign_in: Arc<SignIn>,
     seconds: Arc<AtomicU64>,
@@ -278,13 +278,13 @@ fn open(
     docs: &docent::mcp::Docs,
     documents: &Option<Agent>,
     metrics: &Arc<Metrics>,
-) -> (Router, Arc<Store>, Arc<Keys>, Arc<SignIn>) {
+) -> (Router, Arc<dyn Store>, Arc<Keys>, Arc<SignIn>) {
     let hand = seconds.clone();
     let clock: Clock = Arc::new(move || {
         let seconds = hand.load(Ordering::Relaxed);
         Now { date: seconds, ticks: Duration::from_secs(seconds) }
     });
-    let store = Arc::new(Store::open(data.path()).expect("a store"));
+    let store = Arc::new(SqliteStore::open(data.path()).expect("a store"));
     let keys = Arc::new(Keys::open(store.clone()).expect("keys"));
     let apps = APPS.map(str::to_owned).to_vec();
     let time = {
@@ -294,6 +294,7 @@ fn open(
     let resource = format!("{ORIGIN}/mcp");
     let sign_in = SignIn::new(SignInOptions {
         grants: Grants::new(store.clone(), ORIGIN, &resource, &apps, time),
+        pending: Pending::new(store.clone()),
         clients: Clients::new(store.clone()),
         people: People::open(data.path()).expect("a key"),
         provider: ProviderOptions {

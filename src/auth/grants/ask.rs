@@ -16,17 +16,25 @@ const MAX_STATE: usize = 2048;
 
 /// A request for a code that may be shown to a person.
 #[derive(Debug)]
-pub struct Asked(ValidatedAuthorizationRequest);
+pub struct Asked {
+    valid: ValidatedAuthorizationRequest,
+    request: Parameters,
+}
 
 impl Asked {
     /// Who asks.
     pub fn client(&self) -> &str {
-        self.0.client_id.as_str()
+        self.valid.client_id.as_str()
     }
 
     /// Where the person is sent back to.
     pub fn redirect_uri(&self) -> &str {
-        &self.0.redirect_uri
+        &self.valid.redirect_uri
+    }
+
+    /// As it was asked for.
+    pub(in crate::auth) fn request(&self) -> &Parameters {
+        &self.request
     }
 }
 
@@ -110,7 +118,7 @@ impl Grants {
             Ok(mut asked) => {
                 asked.redirect_uri_was_explicit = one("redirect_uri").is_some();
                 asked.redirect_uri = back.to_owned();
-                Ok(Ok(Asked(asked)))
+                Ok(Ok(Asked { valid: asked, request: parameters.clone() }))
             }
             Err(AuthorizationError::Redirect(refused)) => {
                 let why = refused.error.error_description.as_deref().unwrap_or_default();
@@ -123,24 +131,35 @@ impl Grants {
         }
     }
 
+    /// Looks once more at a request that was good before; none if it is not any more.
+    ///
+    /// # Errors
+    ///
+    /// The store cannot be read.
+    pub(in crate::auth) fn ask_again(&self, request: Parameters) -> anyhow::Result<Option<Asked>> {
+        let id = request.one("client_id").unwrap_or_default();
+        let Some(client) = self.server.store().store.client(id)? else { return Ok(None) };
+        Ok(self.ask(&request, &client)?.ok())
+    }
+
     /// Grants what was asked for, for a person: the address that takes the code to the client.
     ///
     /// # Errors
     ///
     /// The store cannot be written.
     pub fn approve(&self, asked: &Asked, person: &str) -> anyhow::Result<String> {
-        let approval = UserApproval::granted(&asked.0, person);
+        let approval = UserApproval::granted(&asked.valid, person);
         let issued = at_once(self.server.issue_authorization_code(approval))?;
         let issued = issued.map_err(|error| anyhow!("{error:?}"))?;
         let mut answer = vec![("code", issued.code.as_str())];
         answer.extend(issued.state.as_deref().map(|state| ("state", state)));
         answer.push(("iss", &self.issuer));
-        Ok(redirect::location(&asked.0.redirect_uri, &answer))
+        Ok(redirect::location(&asked.valid.redirect_uri, &answer))
     }
 
     /// The address that tells the client that it gets nothing, and why.
     pub fn refuse(&self, asked: &Asked, code: &str, why: &str) -> String {
-        self.error(&asked.0.redirect_uri, asked.0.state.as_deref(), code, why)
+        self.error(&asked.valid.redirect_uri, asked.valid.state.as_deref(), code, why)
     }
 
     fn error(&self, uri: &str, state: Option<&str>, code: &str, why: &str) -> String {

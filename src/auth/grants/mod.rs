@@ -72,7 +72,7 @@ impl Grants {
     /// What is granted by the server at this origin, for its endpoint `resource`. People may be
     /// sent back to apps with these schemes.
     pub fn new(
-        store: Arc<Store>,
+        store: Arc<dyn Store>,
         issuer: &str,
         resource: &str,
         apps: &[String],

@@ -1,6 +1,7 @@
 //! The records of `oauth-as` in our store: each under the hash of its secret and sealed with it.
 //!
-//! SQLite answers at once, so that none of these futures ever waits.
+//! The store is not asynchronous, so that none of these futures ever waits: whoever asks waits beside the
+//! threads that serve.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -26,7 +27,7 @@ const USED_CODE: Duration = Duration::from_secs(60 * 60);
 const NOT_OFFERED: &str = "not offered here";
 
 pub(super) struct Records {
-    pub(super) store: Arc<Store>,
+    pub(super) store: Arc<dyn Store>,
 }
 
 impl Records {
@@ -108,7 +109,7 @@ impl Storage for Records {
         updated: AuthorizationCodeRecord,
     ) -> Result<bool, StorageError> {
         let swapped =
-            self.store.replace_grant(GrantKind::Code, &seal::hash(&updated.code), |record| {
+            self.store.replace_grant(GrantKind::Code, &seal::hash(&updated.code), &mut |record| {
                 let now: AuthorizationCodeRecord = opened(&updated.code, record)?;
                 let same = now.state == *expected;
                 same.then(|| Ok(vec![code_record(&updated)?])).transpose()
@@ -120,7 +121,7 @@ impl Storage for Records {
         &self,
         code: &str,
     ) -> Result<Option<AuthorizationCodeRecord>, StorageError> {
-        take(&self.store, GrantKind::Code, code)
+        take(&*self.store, GrantKind::Code, code)
     }
 
     async fn put_token(&self, token: IssuedToken) -> Result<WriteOutcome, StorageError> {
@@ -159,16 +160,17 @@ impl Storage for Records {
         next: Option<&RefreshTokenRecord>,
     ) -> Result<bool, StorageError> {
         let secret = &expected.refresh_token;
-        let rotated = self.store.replace_grant(GrantKind::Refresh, &seal::hash(secret), |record| {
-            let mut now: RefreshTokenRecord = opened(secret, record)?;
-            unused_is_fresh(&mut now);
-            if now != *expected {
-                return Ok(None);
-            }
-            let mut records = vec![refresh_record(spent, next)?, access_record(access)?];
-            records.extend(next.map(|next| refresh_record(next, None)).transpose()?);
-            Ok(Some(records))
-        });
+        let rotated =
+            self.store.replace_grant(GrantKind::Refresh, &seal::hash(secret), &mut |record| {
+                let mut now: RefreshTokenRecord = opened(secret, record)?;
+                unused_is_fresh(&mut now);
+                if now != *expected {
+                    return Ok(None);
+                }
+                let mut records = vec![refresh_record(spent, next)?, access_record(access)?];
+                records.extend(next.map(|next| refresh_record(next, None)).transpose()?);
+                Ok(Some(records))
+            });
         rotated.map_err(failed)
     }
 
@@ -176,7 +178,7 @@ impl Storage for Records {
         &self,
         token: &str,
     ) -> Result<Option<RefreshTokenRecord>, StorageError> {
-        take(&self.store, GrantKind::Refresh, token)
+        take(&*self.store, GrantKind::Refresh, token)
     }
 
     async fn revoke_token_family(
@@ -304,7 +306,7 @@ fn refresh_record(
 }
 
 fn take<T: DeserializeOwned>(
-    store: &Store,
+    store: &dyn Store,
     kind: GrantKind,
     secret: &str,
 ) -> Result<Option<T>, StorageError> {
@@ -343,6 +345,7 @@ mod tests {
     use oauth_as::storage_conformance::StorageConformance;
 
     use super::*;
+    use crate::store::SqliteStore;
 
     /// What the library asks of every storage, apart from what is not offered here: clients are
     /// not made through it, and no device signs in.
@@ -351,7 +354,7 @@ mod tests {
         let folders = std::sync::Mutex::new(Vec::new());
         let harness = StorageConformance::new(|| {
             let dir = tempfile::tempdir().unwrap();
-            let store = Arc::new(Store::open(dir.path()).unwrap());
+            let store = Arc::new(SqliteStore::open(dir.path()).unwrap());
             folders.lock().unwrap().push(dir);
             async { Records { store } }
         });

@@ -12,7 +12,7 @@ use axum::response::Response;
 
 use super::{AUTHORIZATIONS, body, cookie, documents, page, see_other};
 use crate::auth::audit::{self, Entry, Event};
-use crate::auth::{Client, Lost, Parameters, Shown, Unfit};
+use crate::auth::{Answered, Client, Lost, Parameters, Shown, Unfit};
 use crate::http::{Site, client};
 
 /// Longest query that is looked at, in bytes.
@@ -51,8 +51,10 @@ async fn ask(site: &Arc<Site>, query: &str, address: IpAddr) -> anyhow::Result<R
         Ok(asked) => {
             let back = asked.redirect_uri().to_owned();
             let place = audit::network(address);
-            let begun = sign_in.pending.begin(asked, place, sign_in.now())?;
-            let [id, token, browser] = begun;
+            let now = sign_in.now();
+            let begun =
+                super::beside(site, move |sign_in| sign_in.pending.begin(&asked, place, now));
+            let Shown { id, token, browser } = begun.await?;
             site.door.note(Entry::of(Event::SignInBegan).with(&shown_client.id), address);
             let mut response = page::consent(site, &shown_client, &back, &id, &token);
             let name = cookie::name(&sign_in.origin, &id);
@@ -99,19 +101,23 @@ async fn answer(
     let (id, now) = (field("sign_in"), sign_in.now());
     let name = cookie::name(&sign_in.origin, id);
     let browser = cookie::value(headers, &name).unwrap_or_default();
-    let shown = match sign_in.pending.answered(id, field("token"), browser, now) {
-        Ok(shown) => shown,
+    let [known, token, browser] = [id, field("token"), browser].map(str::to_owned);
+    let answered = super::beside(site, move |sign_in| {
+        sign_in.pending.answered(&sign_in.grants, &known, [&token, &browser], now)
+    });
+    let answered = match answered.await? {
+        Ok(answered) => answered,
         Err(Lost::Unknown) => return Ok(page::expired(site)),
         Err(Lost::Elsewhere) => return Ok(page::elsewhere(site)),
     };
-    let note = |event| site.door.note(Entry::of(event).with(shown.asked.client()), address);
+    let note = |event| site.door.note(Entry::of(event).with(answered.asked.client()), address);
     let mut response = if field("answer") == "allow" {
         note(Event::Consented);
-        send_on(site, shown).await?
+        send_on(site, answered).await?
     } else {
         // Whatever else is pressed allows nothing.
         note(Event::ConsentDenied);
-        see_other(&sign_in.grants.refuse(&shown.asked, "access_denied", "you said no"))
+        see_other(&sign_in.grants.refuse(&answered.asked, "access_denied", "you said no"))
     };
     let clear = cookie::clear(&sign_in.origin, &name);
     response.headers_mut().append(header::SET_COOKIE, clear);
@@ -119,14 +125,16 @@ async fn answer(
 }
 
 /// Sends a person who agreed to the identity provider.
-async fn send_on(site: &Arc<Site>, shown: Shown) -> anyhow::Result<Response> {
+async fn send_on(site: &Arc<Site>, answered: Answered) -> anyhow::Result<Response> {
     let sign_in = site.sign_in()?;
     let refused = sign_in.grants.refuse(
-        &shown.asked,
+        &answered.asked,
         "temporarily_unavailable",
         "the identity provider cannot be reached just now",
     );
-    let sent = sign_in.pending.consented(shown, sign_in.now())?;
+    let now = sign_in.now();
+    let sent =
+        super::beside(site, move |sign_in| sign_in.pending.consented(&answered, now)).await?;
     match sign_in.provider.address(&sent).await {
         Ok(address) => {
             let mut response = see_other(&address);

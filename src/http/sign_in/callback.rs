@@ -45,7 +45,11 @@ async fn come(
     };
     let name = cookie::name(&sign_in.origin, state);
     let browser = cookie::value(headers, &name).unwrap_or_default();
-    let consented = match sign_in.pending.back(state, browser, sign_in.now()) {
+    let (known, browser, now) = (state.to_owned(), browser.to_owned(), sign_in.now());
+    let back = super::beside(site, move |sign_in| {
+        sign_in.pending.back(&sign_in.grants, &known, &browser, now)
+    });
+    let consented = match back.await? {
         Ok(consented) => consented,
         Err(Lost::Unknown) => return Ok(page::expired(site)),
         Err(Lost::Elsewhere) => return Ok(page::elsewhere(site)),

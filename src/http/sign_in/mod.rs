@@ -73,6 +73,8 @@ const REFRESHES: Limit = Limit { calls: 60, per: Duration::from_secs(60 * 60) };
 pub struct SignInOptions {
     /// What was granted.
     pub grants: Grants,
+    /// Sign-ins that have begun.
+    pub pending: Pending,
     /// The programs that people sign in with.
     pub clients: Clients,
     /// Who people are.
@@ -118,6 +120,7 @@ impl SignIn {
     pub fn new(options: SignInOptions) -> anyhow::Result<SignIn> {
         let SignInOptions {
             grants,
+            pending,
             clients,
             people,
             provider,
@@ -132,7 +135,7 @@ impl SignIn {
             grants,
             clients,
             people,
-            pending: Pending::default(),
+            pending,
             provider,
             documents: documents.map(Documents::new),
             apps,
@@ -161,7 +164,7 @@ impl SignIn {
     ///
     /// The store cannot be written.
     pub fn sweep(&self) -> anyhow::Result<()> {
-        self.pending.sweep(self.now());
+        self.pending.sweep(self.now())?;
         self.grants.sweep()?;
         self.clients.sweep(self.now())
     }

@@ -7,7 +7,7 @@ use std::sync::{Arc, LazyLock};
 use std::time::{Duration, UNIX_EPOCH};
 
 use docent::auth::{APPS, Client, Grants, Parameters, Unfit};
-use docent::store::Store;
+use docent::store::SqliteStore;
 use libfuzzer_sys::fuzz_target;
 use tempfile::TempDir;
 use url::{Position, Url};
@@ -16,7 +16,7 @@ const ISSUER: &str = "https://docs.example.com";
 
 static GRANTS: LazyLock<(Grants, TempDir)> = LazyLock::new(|| {
     let folder = tempfile::tempdir().expect("a folder");
-    let store = Arc::new(Store::open(folder.path()).expect("a store"));
+    let store = Arc::new(SqliteStore::open(folder.path()).expect("a store"));
     // The library knows what the store knows; the seeds have addresses of this list.
     let known = ["https://app.example/callback?a=b", "http://localhost/callback", "cursor://a/b"];
     store.put_client(&client(&known), 9).expect("a client");

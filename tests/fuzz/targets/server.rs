@@ -11,7 +11,7 @@ use docent::corpus::Collection;
 use docent::http::{Door, Hooks, Now, Options, Patience, Rules, router, router_to};
 use docent::index::{Indexer, Progress};
 use docent::mcp::{Docs, Links, Shelf};
-use docent::store::Store;
+use docent::store::SqliteStore;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
@@ -62,7 +62,7 @@ impl Server {
         indexer.catch_up(&Progress::default()).expect("it is built");
         let shelf = Shelf { name: "docs".into(), ..Shelf::default() };
         let docs = Docs::new(indexer.index().clone(), Links::new(vec![shelf], None));
-        let keys = Keys::open(Arc::new(Store::open(data.path()).expect("a store"))).expect("keys");
+        let keys = Keys::open(Arc::new(SqliteStore::open(data.path()).expect("a store"))).expect("keys");
         keys.create("fuzz", None, None, 0).expect("a key");
         let options = |keys: Option<Keys>| Options {
             docs: docs.clone(),

@@ -70,7 +70,8 @@ async fn o32_a_flood_of_registrations_is_held_off_and_takes_nobodys_place() {
     // There is room for so many. Those that nobody signed in with go first, the oldest of them
     // before the others; those in use stay.
     let folder = tempfile::tempdir().expect("a folder");
-    let store = docent::store::Store::open(folder.path()).expect("a store");
+    use docent::store::{ClientStore, GrantStore};
+    let store = docent::store::SqliteStore::open(folder.path()).expect("a store");
     let client = |id: &str, created: u64| Client {
         id: id.into(),
         name: id.into(),

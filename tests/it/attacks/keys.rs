@@ -11,7 +11,7 @@ use axum::http::{HeaderMap, Request};
 use docent::auth::{Keys, Secret};
 use docent::http::{Door, Now, Peer, Rules};
 use docent::limits::{Limit, Windows};
-use docent::store::{KeyLimit, Store};
+use docent::store::{KeyLimit, SqliteStore};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tower::ServiceExt;
@@ -91,7 +91,7 @@ impl Closed {
 }
 
 fn open(data: &TempDir) -> Arc<Keys> {
-    Arc::new(Keys::open(Arc::new(Store::open(data.path()).expect("a store"))).expect("keys"))
+    Arc::new(Keys::open(Arc::new(SqliteStore::open(data.path()).expect("a store"))).expect("keys"))
 }
 
 fn bearer(key: &Secret) -> String {

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use docent::auth::{Denied, Keys};
-use docent::store::Store;
+use docent::store::SqliteStore;
 use serde_json::{Value, json};
 
 use super::keys::Closed;
@@ -258,7 +258,8 @@ fn k13_who_says_nothing_about_access_is_reached_from_this_machine_only() {
 fn k15_a_restored_backup_brings_keys_back_until_they_are_revoked_again() {
     let (dir, backup) =
         (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
-    let open = || Keys::open(Arc::new(Store::open(dir.path()).expect("a store"))).expect("keys");
+    let open =
+        || Keys::open(Arc::new(SqliteStore::open(dir.path()).expect("a store"))).expect("keys");
     let copy = |from: &Path, to: &Path| {
         for entry in std::fs::read_dir(to).expect("a folder").flatten() {
             std::fs::remove_file(entry.path()).expect("it goes");

@@ -16,7 +16,7 @@ use docent::http::{Door, Hooks, Options, Patience, Rules, router, system_clock};
 use docent::index::meaning::{Manifest, Staging};
 use docent::index::{Indexer, Progress};
 use docent::mcp::{Docs, Links, Scope, Shelf};
-use docent::store::{KeyScope, Store};
+use docent::store::{KeyScope, SqliteStore};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -136,8 +136,9 @@ impl Library {
         }
         let links = Links::new(shelves.iter().map(shelf).collect(), None);
         let docs = Docs::new(indexer.index().clone(), links);
-        let keys =
-            Arc::new(Keys::open(Arc::new(Store::open(&data).expect("a store"))).expect("keys"));
+        let keys = Arc::new(
+            Keys::open(Arc::new(SqliteStore::open(&data).expect("a store"))).expect("keys"),
+        );
         let rules = Rules {
             keys: Some(keys.clone()),
             key: "100000/second".parse().expect("a limit"),

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use docent::store::{AuditRow, Store};
+use docent::store::{AuditRow, AuditStore, SqliteStore};
 use serde_json::Value;
 
 use super::served::{Served, manual, serve};
@@ -94,7 +94,7 @@ fn nothing_in_the_log_moves_the_cursor() {
         network: None,
         times: 1,
     };
-    let store = Store::open(&dir.join("data")).expect("a store");
+    let store = SqliteStore::open(&dir.join("data")).expect("a store");
     store.add_audit(&[row]).expect("it is written");
     for words in [&["--since", "1h"][..], &["--json"]] {
         let (printed, _) = runs(&dir, words);

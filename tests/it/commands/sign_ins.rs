@@ -1,6 +1,6 @@
 //! `docent sign-in`: who is signed in, and how that is ended.
 
-use docent::store::{GrantKind, GrantRecord, Store};
+use docent::store::{GrantKind, GrantRecord, GrantStore, SqliteStore};
 
 use super::errors;
 use crate::harness::{docent, write};
@@ -13,7 +13,7 @@ fn run(dir: &std::path::Path, words: &[&str]) -> (bool, String, String) {
     (output.status.success(), said, errors(&output))
 }
 
-fn signed_in(store: &Store, person: &str, client: &str, at: u64) {
+fn signed_in(store: &SqliteStore, person: &str, client: &str, at: u64) {
     let record = |kind: GrantKind, salt: &str| GrantRecord {
         kind,
         hash: *blake3::hash(format!("{person}{client}{salt}").as_bytes()).as_bytes(),
@@ -34,7 +34,7 @@ fn signed_in(store: &Store, person: &str, client: &str, at: u64) {
 fn sign_ins_are_listed_and_ended() {
     let dir = tempfile::tempdir().expect("a folder");
     write(dir.path(), "docs/a.md", "# A\n");
-    let store = Store::open(&dir.path().join("data")).expect("a store");
+    let store = SqliteStore::open(&dir.path().join("data")).expect("a store");
     let (good, _, said) = run(dir.path(), &["list"]);
     assert!(good && said.contains("nobody is signed in"), "{said}");
     for (person, client) in [("ada", "app"), ("ada", "other"), ("bob", "app"), ("eve", "third")] {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::body::Body;
 use docent::auth::{Audit, Keys, Secret};
 use docent::http::{Door, Now, Peer, Rules};
-use docent::store::{AuditRow, Store};
+use docent::store::{AuditRow, AuditStore, SqliteStore};
 
 use super::{PING, Server, call};
 
@@ -15,7 +15,7 @@ const NOW: u64 = 1_000_000;
 #[tokio::test]
 async fn refused_keys_are_noted_by_network_and_counted_and_no_secret_is_kept() {
     let data = tempfile::tempdir().expect("a folder");
-    let store = Arc::new(Store::open(data.path()).expect("a store"));
+    let store = Arc::new(SqliteStore::open(data.path()).expect("a store"));
     let keys = Arc::new(Keys::open(store.clone()).expect("keys"));
     let audit = Arc::new(Audit::start(store.clone(), || NOW).expect("a log"));
     let clock = Arc::new(|| Now { date: NOW, ticks: Duration::from_secs(NOW) });

@@ -7,7 +7,7 @@ use std::time::Duration;
 use axum::body::Body;
 use docent::auth::Keys;
 use docent::http::{Door, External, ExternalOptions, Now, Rules};
-use docent::store::Store;
+use docent::store::SqliteStore;
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -36,7 +36,7 @@ impl Guests {
 
     fn of(issuer: Provider, jwks_url: String, scope: Option<&str>) -> Guests {
         let data = tempfile::tempdir().expect("a folder");
-        let store = Arc::new(Store::open(data.path()).expect("a store"));
+        let store = Arc::new(SqliteStore::open(data.path()).expect("a store"));
         let keys = Arc::new(Keys::open(store).expect("keys"));
         let external = External::new(ExternalOptions {
             origin: "https://docs.example.com".into(),

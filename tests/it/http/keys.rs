@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::body::Body;
 use docent::auth::{Keys, Secret};
 use docent::http::{Door, Now, Options, Peer, Rules};
-use docent::store::{KeyLimit, Store};
+use docent::store::{KeyLimit, SqliteStore};
 use tempfile::TempDir;
 
 use super::{Answer, PING, Server, call, request};
@@ -27,7 +27,7 @@ impl Guarded {
 
     pub(super) fn new_with(change: impl FnOnce(&mut Options)) -> Guarded {
         let data = tempfile::tempdir().expect("a folder");
-        let store = Arc::new(Store::open(data.path()).expect("a store"));
+        let store = Arc::new(SqliteStore::open(data.path()).expect("a store"));
         let keys = Arc::new(Keys::open(store).expect("keys"));
         let clock = Arc::new(|| Now { date: 1_000_000, ticks: Duration::from_secs(1_000_000) });
         let trusted_proxies = vec!["10.0.0.0/8".parse().expect("a network")];

@@ -1,4 +1,11 @@
-//! A file: how it is opened, brought to the present shape, and watched for changes.
+//! State in SQLite files: how one is opened, brought to the present shape, and watched for changes.
+
+mod audit;
+mod begun;
+mod clients;
+mod grants;
+mod keys;
+mod usage;
 
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -8,19 +15,18 @@ use std::time::Duration;
 use anyhow::{Context, ensure};
 use rusqlite::Connection;
 
+use super::Store;
+use begun::Held;
+
+pub use usage::SqliteUsage;
+
 /// Name of the state in a data folder.
 const FILE: &str = "state.sqlite";
 /// How long another process may write before this one gives up.
 const BUSY: Duration = Duration::from_secs(5);
 /// The shape of the state, step by step; `user_version` counts the steps that were made. A step
 /// that was published is never changed.
-const STEPS: &[&str] = &[
-    super::keys::TABLE,
-    super::keys::SCOPE,
-    super::audit::TABLE,
-    super::clients::TABLE,
-    super::grants::TABLES,
-];
+const STEPS: &[&str] = &[keys::TABLE, keys::SCOPE, audit::TABLE, clients::TABLE, grants::TABLES];
 
 /// What a power cut may take of what was written last. A kill of the process takes nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,17 +73,21 @@ impl Database {
     }
 }
 
-/// The state of a server: keys, sign-ins, the audit log.
-pub struct Store(Database);
+/// The state of a server, in a file that the command line shares.
+pub struct SqliteStore {
+    database: Database,
+    begun: Held,
+}
 
-impl Store {
+impl SqliteStore {
     /// Opens the file of a data folder, and makes it if there is none.
     ///
     /// # Errors
     ///
     /// A file that cannot be written, is damaged, or is of a newer docent.
-    pub fn open(data_dir: &Path) -> anyhow::Result<Store> {
-        Database::open(data_dir, FILE, "the state", STEPS, Durability::Full).map(Store)
+    pub fn open(data_dir: &Path) -> anyhow::Result<SqliteStore> {
+        let database = Database::open(data_dir, FILE, "the state", STEPS, Durability::Full)?;
+        Ok(SqliteStore { database, begun: Held::default() })
     }
 
     /// One that is forgotten when it is dropped, for a server that can write nowhere.
@@ -85,7 +95,7 @@ impl Store {
     /// # Errors
     ///
     /// What SQLite says.
-    pub fn in_memory() -> anyhow::Result<Store> {
+    pub fn in_memory() -> anyhow::Result<SqliteStore> {
         // Two connections share what has a name; no two stores of a process have the same one.
         static COUNT: AtomicUsize = AtomicUsize::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
@@ -94,7 +104,8 @@ impl Store {
         prepare(&mut writer, STEPS, Durability::Full)?;
         let reader = Connection::open(&name)?;
         reader.busy_timeout(BUSY)?;
-        Ok(Store(Database { reader: Mutex::new(reader), writer: Mutex::new(writer) }))
+        let database = Database { reader: Mutex::new(reader), writer: Mutex::new(writer) };
+        Ok(SqliteStore { database, begun: Held::default() })
     }
 
     /// Whether a data folder has the file.
@@ -102,23 +113,21 @@ impl Store {
         data_dir.join(FILE).exists()
     }
 
+    fn reader(&self) -> MutexGuard<'_, Connection> {
+        self.database.reader()
+    }
+
+    fn writer(&self) -> MutexGuard<'_, Connection> {
+        self.database.writer()
+    }
+}
+
+impl Store for SqliteStore {
     /// Changes whenever anybody has written, here or in another process.
-    ///
-    /// # Errors
-    ///
-    /// What SQLite says.
-    pub fn version(&self) -> anyhow::Result<i64> {
+    fn version(&self) -> anyhow::Result<i64> {
         let connection = self.reader();
         let mut asked = connection.prepare_cached("PRAGMA data_version")?;
         Ok(asked.query_row([], |row| row.get(0))?)
-    }
-
-    pub(super) fn reader(&self) -> MutexGuard<'_, Connection> {
-        self.0.reader()
-    }
-
-    pub(super) fn writer(&self) -> MutexGuard<'_, Connection> {
-        self.0.writer()
     }
 }
 
@@ -167,12 +176,13 @@ fn private(path: &Path) -> std::io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::{KeyScope, KeyStore};
 
     #[test]
     fn every_change_is_seen() {
         let dir = tempfile::tempdir().unwrap();
-        let ours = Store::open(dir.path()).unwrap();
-        let other = Store::open(dir.path()).unwrap();
+        let ours = SqliteStore::open(dir.path()).unwrap();
+        let other = SqliteStore::open(dir.path()).unwrap();
         let before = ours.version().unwrap();
         assert_eq!(ours.version().unwrap(), before);
         other.writer().execute_batch("CREATE TABLE x (y)").unwrap();
@@ -185,7 +195,7 @@ mod tests {
     #[test]
     fn who_asks_does_not_wait_for_who_writes() {
         let dir = tempfile::tempdir().unwrap();
-        let store = Store::open(dir.path()).unwrap();
+        let store = SqliteStore::open(dir.path()).unwrap();
         let mut writer = store.writer();
         let change = writer.transaction().unwrap();
         change.execute_batch("CREATE TABLE x (y)").unwrap();
@@ -196,7 +206,7 @@ mod tests {
 
     #[test]
     fn a_store_in_memory_is_seen_by_both_connections_and_by_no_other() {
-        let [ours, other] = [(); 2].map(|()| Store::in_memory().unwrap());
+        let [ours, other] = [(); 2].map(|()| SqliteStore::in_memory().unwrap());
         let before = ours.version().unwrap();
         ours.writer().execute_batch("CREATE TABLE x (y)").unwrap();
         assert_ne!(ours.version().unwrap(), before);
@@ -213,17 +223,17 @@ mod tests {
         let sql =
             "INSERT INTO keys (id, hash, name, family, created) VALUES ('a', ?1, 'ci', 'a', 1)";
         older.execute(sql, [[0u8; 32].as_slice()]).unwrap();
-        let keys = Store::open(dir.path()).unwrap().keys().unwrap();
-        assert_eq!(keys[0].scope, crate::store::KeyScope::default());
+        let keys = SqliteStore::open(dir.path()).unwrap().keys().unwrap();
+        assert_eq!(keys[0].scope, KeyScope::default());
     }
 
     #[test]
     fn a_file_of_a_newer_version_is_left_alone() {
         let dir = tempfile::tempdir().unwrap();
-        drop(Store::open(dir.path()).unwrap());
+        drop(SqliteStore::open(dir.path()).unwrap());
         let connection = Connection::open(dir.path().join(FILE)).unwrap();
         connection.pragma_update(None, "user_version", 1000).unwrap();
-        let error = format!("{:#}", Store::open(dir.path()).err().unwrap());
+        let error = format!("{:#}", SqliteStore::open(dir.path()).err().unwrap());
         assert!(error.contains("newer version"), "{error}");
     }
 
@@ -232,7 +242,7 @@ mod tests {
     fn only_the_owner_may_read_the_file() {
         use std::os::unix::fs::PermissionsExt;
         let dir = tempfile::tempdir().unwrap();
-        let _store = Store::open(dir.path()).unwrap();
+        let _store = SqliteStore::open(dir.path()).unwrap();
         // With what SQLite keeps beside it.
         for file in std::fs::read_dir(dir.path()).unwrap() {
             let mode = file.unwrap().metadata().unwrap().permissions().mode();
