@@ -5,6 +5,7 @@ use std::io::Write;
 use std::path::Path;
 
 use anyhow::{Context, anyhow, ensure};
+use aws_lc_rs::hkdf::{HKDF_SHA256, KeyType, Salt};
 use aws_lc_rs::hmac::{HMAC_SHA256, Key, sign};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -38,6 +39,40 @@ impl People {
         Ok(People(Key::new(HMAC_SHA256, &key)))
     }
 
+    /// The key of servers that share a state: made of random bytes there and of a secret that all of them
+    /// know and the state does not, so that who steals the state learns nothing about anybody. With another
+    /// secret everybody is somebody new.
+    ///
+    /// # Errors
+    ///
+    /// The key cannot be derived.
+    pub fn shared(salt: &[u8], secret: &str) -> anyhow::Result<People> {
+        struct Length;
+        impl KeyType for Length {
+            fn len(&self) -> usize {
+                LENGTH
+            }
+        }
+        let mut key = [0u8; LENGTH];
+        Salt::new(HKDF_SHA256, salt)
+            .extract(secret.as_bytes())
+            .expand(&[b"docent: people"], Length)
+            .and_then(|derived| derived.fill(&mut key))
+            .map_err(|_| anyhow!("cannot derive the key of people"))?;
+        Ok(People(Key::new(HMAC_SHA256, &key)))
+    }
+
+    /// Random bytes for a new key.
+    ///
+    /// # Errors
+    ///
+    /// The system gives none.
+    pub fn fresh() -> anyhow::Result<[u8; LENGTH]> {
+        let mut key = [0u8; LENGTH];
+        getrandom::fill(&mut key).map_err(|error| anyhow!("{error}"))?;
+        Ok(key)
+    }
+
     /// The hash of a subject of an issuer, for good. Two issuers may use one name for two people.
     pub fn hash(&self, issuer: &str, subject: &str) -> String {
         // The length before the issuer: no two pairs are written alike.
@@ -48,8 +83,7 @@ impl People {
 
 /// Makes a key that only this user can read. Of two who try at once, one makes it for both.
 fn make(data_dir: &Path, path: &Path) -> anyhow::Result<Vec<u8>> {
-    let mut key = [0u8; LENGTH];
-    getrandom::fill(&mut key).map_err(|error| anyhow!("{error}"))?;
+    let key = People::fresh()?;
     std::fs::create_dir_all(data_dir)?;
     let fresh = path.with_extension(format!("{}.tmp", std::process::id()));
     let mut options = std::fs::OpenOptions::new();

@@ -16,7 +16,7 @@ pub(super) fn run(settings: &Settings, asked: &AuditArguments) -> anyhow::Result
         bail!("whose log? Name the docs folder with --docs, or the data folder with --data-dir");
     }
     let since = now()?.saturating_sub(time("--since", &asked.since)?.as_secs());
-    let rows: Vec<AuditRow> = state::open(settings)?.audit(since)?;
+    let rows: Vec<AuditRow> = state::of_command(settings)?.audit(since)?;
     let rows = rows.into_iter().map(visible);
     let mut out = std::io::stdout().lock();
     if asked.json {

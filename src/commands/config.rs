@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::path::PathBuf;
 
-use super::{collections, serve};
+use super::{collections, serve, state};
 use crate::auth::APPS;
 use crate::config::{
     Access, CollectionSettings, ExternalSettings, OnLimit, OwnerSettings, Setting, Settings,
@@ -68,6 +68,14 @@ fn values(settings: &Settings) -> Vec<Row> {
     };
     let (value, source) = text(&settings.data_dir, |dir| dir.display().to_string());
     add("data_dir", value, source);
+    let (value, source) = state::shown(settings);
+    add("state", value.into(), source);
+    let (value, source) = text(&settings.state.file, |path| {
+        path.as_deref().map(|path| path.display().to_string()).unwrap_or_default()
+    });
+    add("state_file", value, source);
+    let (value, source) = text(&settings.state.prefix, Clone::clone);
+    add("state_prefix", value, source);
     let (value, source) = text(&settings.listen, ToString::to_string);
     add("listen", value, source);
     let (value, source) = text(&settings.public_url, |url| url.clone().unwrap_or_default());
@@ -101,6 +109,9 @@ fn values(settings: &Settings) -> Vec<Row> {
         .to_owned()
     });
     add("limits.on_limit", value, source);
+    let (value, source) =
+        text(&settings.fallback, |fallback| format!("{fallback:?}").to_lowercase());
+    add("limits.fallback", value, source);
     let (value, source) = list(&settings.trusted_proxies);
     add("trusted_proxies", value, source);
     sign_in(settings, &mut add);

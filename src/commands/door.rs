@@ -7,9 +7,10 @@ use std::time::{Duration, UNIX_EPOCH};
 use anyhow::Context;
 
 use super::serve::has_listed_keys;
+use super::state::Shared;
 use super::{key, state};
 use crate::auth::watched::others_write;
-use crate::auth::{APPS, Audit, Clients, Grants, Keys, Pending, People, algorithm};
+use crate::auth::{APPS, Audit, Clients, Grants, Keys, Pending, algorithm};
 use crate::config::{Access, Setting, Settings};
 use crate::http::{self, Clock, External, ExternalOptions, ProviderOptions, SignIn, SignInOptions};
 use crate::limits::Limit;
@@ -25,13 +26,14 @@ const SWEEP: Duration = Duration::from_secs(10 * 60);
 pub(super) fn rules(
     settings: &Settings,
     limits: http::Rules,
+    shared: Option<&Shared>,
     clock: &Clock,
 ) -> anyhow::Result<http::Rules> {
     let access = settings.access.value;
     if access == Access::Open {
         return Ok(limits);
     }
-    let store = store(settings)?;
+    let store = store(settings, shared)?;
     let keys = Keys::open(store.clone())?.with(key::listed(settings)?);
     if access == Access::Keys && keys.list_all()?.is_empty() {
         eprintln!("there is no key yet: docent key create --name NAME makes one");
@@ -49,7 +51,7 @@ pub(super) fn rules(
     match access {
         Access::Open | Access::Keys => {}
         Access::Google => {
-            rules.sign_in = Some(Arc::new(sign_in(settings, store, origin, clock)?));
+            rules.sign_in = Some(Arc::new(sign_in(settings, store, shared, origin, clock)?));
         }
         Access::External => {
             rules.external = Some(Arc::new(external(settings, origin)?));
@@ -86,11 +88,12 @@ fn registrations(settings: &Settings) -> anyhow::Result<Limit> {
 }
 
 /// Where keys and sign-ins are kept. A server whose keys come with its settings does without.
-fn store(settings: &Settings) -> anyhow::Result<Arc<dyn Store>> {
-    match state::open(settings) {
+fn store(settings: &Settings, shared: Option<&Shared>) -> anyhow::Result<Arc<dyn Store>> {
+    match state::store(settings, shared) {
         // What was revoked in a file that is there must not be forgotten, and who signed in either.
         Err(error)
-            if has_listed_keys(settings)
+            if shared.is_none()
+                && has_listed_keys(settings)
                 && settings.access.value != Access::Google
                 && !SqliteStore::is_in(&settings.data_dir.value) =>
         {
@@ -104,6 +107,7 @@ fn store(settings: &Settings) -> anyhow::Result<Arc<dyn Store>> {
 fn sign_in(
     settings: &Settings,
     store: Arc<dyn Store>,
+    shared: Option<&Shared>,
     origin: String,
     clock: &Clock,
 ) -> anyhow::Result<SignIn> {
@@ -117,7 +121,7 @@ fn sign_in(
         grants: Grants::new(store.clone(), &origin, &format!("{origin}/mcp"), &apps, time),
         pending: Pending::new(store.clone()),
         clients: Clients::new(store),
-        people: People::open(&settings.data_dir.value)?,
+        people: state::people(settings, shared)?,
         provider: ProviderOptions {
             issuer: set.issuer.value.clone(),
             client_id: set.client_id.value.clone(),

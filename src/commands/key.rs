@@ -29,7 +29,7 @@ pub(super) fn run(settings: &Settings, action: &KeyAction) -> anyhow::Result<()>
         bail!("whose key? Name the docs folder with --docs, or the data folder with --data-dir");
     }
     let now = now()?;
-    let store = || state::open(settings);
+    let store = || state::of_command(settings);
     let note =
         |store: &dyn Store, event, id: &str| audit::write(store, Entry::of(event).by(id), now);
     match action {

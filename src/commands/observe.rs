@@ -6,6 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, ensure};
 
+use super::state::Shared;
 use super::{state, times};
 use crate::config::{self, Settings};
 use crate::mcp::{self, Account, Client, Feedback, Observer, Outcome};
@@ -46,10 +47,14 @@ fn policy(settings: &Settings) -> anyhow::Result<Policy> {
 /// # Errors
 ///
 /// A setting is wrong. Usage that cannot be kept is a warning: the docs are served all the same.
-pub(super) fn start(settings: &Settings, metrics: Arc<Metrics>) -> anyhow::Result<Arc<Observed>> {
+pub(super) fn start(
+    settings: &Settings,
+    shared: Option<&Shared>,
+    metrics: Arc<Metrics>,
+) -> anyhow::Result<Arc<Observed>> {
     let policy = policy(settings)?;
     let recorder = || {
-        let store = state::usage(settings)?;
+        let store = state::usage(settings, shared)?;
         Recorder::start(store, policy, milliseconds)
     };
     let recorder = settings.owner.usage.value.then(recorder).transpose().unwrap_or_else(|error| {

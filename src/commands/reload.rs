@@ -68,13 +68,14 @@ pub(super) struct Reloading<'a> {
     server: http::Reload,
     in_force: Vec<Row>,
     /// Secrets are shown to nobody, but that one is another has to be noticed.
-    secrets: [(&'static str, Option<String>); 2],
+    secrets: [(&'static str, Option<String>); 3],
 }
 
-fn secrets(settings: &Settings) -> [(&'static str, Option<String>); 2] {
+fn secrets(settings: &Settings) -> [(&'static str, Option<String>); 3] {
     [
         ("sign_in.client_secret", settings.sign_in.secret().ok()),
         ("git.webhook_secret", settings.git.secret().ok().flatten()),
+        ("state", settings.state.given().ok().flatten().map(|given| given.value)),
     ]
 }
 

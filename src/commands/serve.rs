@@ -8,7 +8,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use super::observe::Observed;
-use super::{collections, connect, door, key, live, log, observe, reload};
+use super::{collections, connect, door, key, live, log, observe, reload, state};
 use crate::auth::HookSecret;
 use crate::config::{Access, OnLimit, Setting, Settings};
 use crate::corpus::git::Repository;
@@ -30,6 +30,7 @@ pub(super) fn check(settings: &Settings) -> anyhow::Result<()> {
     settings.check_exposure()?;
     settings.check_access()?;
     door::check(settings)?;
+    state::check(settings)?;
     limits(settings)?;
     tls(settings)?;
     observe::check(settings)?;
@@ -65,9 +66,12 @@ async fn serve(settings: &Settings, read: &reload::Read<'_>) -> anyhow::Result<(
         tracing::warn!("{concern}");
     }
     let clock = http::system_clock();
-    let rules = door::rules(settings, limits(settings)?, &clock)?;
+    let shared = tokio::task::block_in_place(|| state::open(settings))?;
+    let shared = shared.as_ref();
+    let rules =
+        tokio::task::block_in_place(|| door::rules(settings, limits(settings)?, shared, &clock))?;
     let sign_in = rules.sign_in.clone();
-    let observed = observe::start(settings, rules.metrics.clone())?;
+    let observed = observe::start(settings, shared, rules.metrics.clone())?;
     // Behind a closed door there are no pages for people: hits then name the resource.
     let shown = (settings.access.value == Access::Open).then(|| web.clone());
     let early = tokio::spawn(end_when_told(http::stopped()?));

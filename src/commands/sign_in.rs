@@ -21,7 +21,7 @@ pub(super) fn run(settings: &Settings, action: &SignInAction) -> anyhow::Result<
             "whose sign-ins? Name the docs folder with --docs, or the data folder with --data-dir"
         );
     }
-    let store = state::open(settings)?;
+    let store = state::of_command(settings)?;
     let now = now()?;
     match action {
         SignInAction::List { json, .. } => list(&store.standing(now * 1000)?, *json),

@@ -2,14 +2,19 @@
 
 use std::sync::Arc;
 
-use super::{live, log, observe};
+use super::{live, log, observe, state};
 use crate::config::Settings;
 use crate::mcp;
 
 /// Runs until the client closes its side.
 pub(super) fn run(settings: &Settings) -> anyhow::Result<()> {
     let _log = log::start(settings)?;
-    let observed = observe::start(settings, Arc::default())?;
+    // Nobody's session should fail because of where its usage would be kept.
+    let shared = state::open(settings).unwrap_or_else(|error| {
+        tracing::warn!("what is asked is kept in the data folder: {error:#}");
+        None
+    });
+    let observed = observe::start(settings, shared.as_ref(), Arc::default())?;
     let docs = live::start(settings, "stdio", None, live::Second::Share, &observed)?;
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;

@@ -410,6 +410,9 @@ pub struct Flags {
         value_parser = path()
     )]
     pub data_dir: Option<PathBuf>,
+    /// Redis or Valkey in which replicas share their state: redis://HOST:PORT, rediss://…, redis+cluster://…, redis+sentinel://… [default: a file in the data folder]
+    #[arg(long, global = true, env = "DOCENT_STATE", value_name = "URL", hide_env_values = true)]
+    pub state: Option<String>,
     /// Address to listen on [default: 127.0.0.1:8080]
     #[arg(
         long,

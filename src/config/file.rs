@@ -15,6 +15,9 @@ use super::owner::{FeedbackFile, MetricsFile, TelemetryFile, UsageFile};
 #[serde(default, deny_unknown_fields)]
 pub(super) struct File {
     pub(super) data_dir: Option<PathBuf>,
+    pub(super) state: Option<String>,
+    pub(super) state_file: Option<PathBuf>,
+    pub(super) state_prefix: Option<String>,
     pub(super) listen: Option<String>,
     pub(super) public_url: Option<String>,
     pub(super) access: Option<String>,
@@ -56,6 +59,7 @@ pub(super) struct Limits {
     pub(super) address: Option<String>,
     pub(super) registration: Option<String>,
     pub(super) on_limit: Option<String>,
+    pub(super) fallback: Option<String>,
 }
 
 /// A collection as it is written.

@@ -11,6 +11,7 @@ mod file;
 mod git;
 mod owner;
 mod settings;
+mod state;
 
 pub use arguments::{
     AddArguments, Arguments, AuditArguments, CheckArguments, Command, ConfigArguments, Docs, Ended,
@@ -23,4 +24,5 @@ pub use exported::{completions, pages};
 pub use file::CollectionSettings;
 pub use git::GitSettings;
 pub use owner::{OwnerSettings, Queries};
-pub use settings::{Access, LogFormat, OnLimit, Setting, Settings, Source, WatchMode};
+pub use settings::{Access, Fallback, LogFormat, OnLimit, Setting, Settings, Source, WatchMode};
+pub use state::StateSettings;

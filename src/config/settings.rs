@@ -15,6 +15,7 @@ use super::door::{self, ExternalSettings, SignInSettings};
 use super::file::{CollectionSettings, File};
 use super::git::GitSettings;
 use super::owner::OwnerSettings;
+use super::state::StateSettings;
 
 /// Where a value comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,6 +72,15 @@ pub enum OnLimit {
     ToolResult,
 }
 
+/// What happens to calls while the limits that are shared cannot be asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fallback {
+    /// Each replica counts by itself, with its share of the limits.
+    Local,
+    /// They are refused.
+    Deny,
+}
+
 /// Format of the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogFormat {
@@ -101,6 +111,8 @@ pub struct Settings {
     /// Folder for the index and everything docent keeps. Default: `index` beside the settings
     /// file; a folder in the user's cache when the docs are named on the command line.
     pub data_dir: Setting<PathBuf>,
+    /// Where the state is that several servers share.
+    pub state: StateSettings,
     /// Address to listen on. Default: 127.0.0.1:8080.
     pub listen: Setting<SocketAddr>,
     /// Address under which clients reach the server. Default: where it listens.
@@ -125,6 +137,8 @@ pub struct Settings {
     pub registration_limit: Setting<String>,
     /// How a call over its limit is answered. Default: http.
     pub on_limit: Setting<OnLimit>,
+    /// What happens while limits that are shared cannot be asked. Default: local.
+    pub fallback: Setting<Fallback>,
     /// Addresses and networks of proxies whose word on the client's address counts. Default: none.
     pub trusted_proxies: Setting<Vec<String>>,
     /// Format of the log. Default: auto.
@@ -195,6 +209,13 @@ impl Settings {
         };
         Ok(Settings {
             data_dir,
+            state: StateSettings::resolve(
+                pick.text("state", "DOCENT_STATE", &flags.state, file.state, ""),
+                file.state_file,
+                file.state_prefix,
+                &pick,
+                &base,
+            ),
             listen,
             public_url,
             access,
@@ -212,6 +233,9 @@ impl Settings {
             on_limit: pick
                 .or_default(file.limits.on_limit, "http".to_owned())
                 .try_map("limits.on_limit", |text| parse_on_limit(&text))?,
+            fallback: pick
+                .or_default(file.limits.fallback, "local".to_owned())
+                .try_map("limits.fallback", |text| parse_fallback(&text))?,
             key_limit: pick.or_default(file.limits.key, "60/minute".to_owned()),
             user_limit: pick.or_default(file.limits.user, "40/hour".to_owned()),
             address_limit: pick.or_default(file.limits.address, "120/minute".to_owned()),
@@ -241,9 +265,12 @@ impl Settings {
         })
     }
 
-    /// Whether the data folder is one that somebody named, or that of docs which somebody named.
+    /// Whether it is said whose state it is: by a data folder that somebody named, or that of docs which
+    /// somebody named, or by where it is shared.
     pub fn names_data_dir(&self) -> bool {
-        !self.collections.is_empty() || self.data_dir.source != Source::Default
+        !self.collections.is_empty()
+            || self.data_dir.source != Source::Default
+            || self.state.is_shared()
     }
 
     /// Refuses an address that others reach, unless it was opened on purpose.
@@ -442,6 +469,14 @@ fn parse_on_limit(text: &str) -> anyhow::Result<OnLimit> {
         "http" => Ok(OnLimit::Http),
         "tool_result" => Ok(OnLimit::ToolResult),
         _ => bail!("{text:?} is not one of: http, tool_result"),
+    }
+}
+
+fn parse_fallback(text: &str) -> anyhow::Result<Fallback> {
+    match text {
+        "local" => Ok(Fallback::Local),
+        "deny" => Ok(Fallback::Deny),
+        _ => bail!("{text:?} is not one of: local, deny"),
     }
 }
 

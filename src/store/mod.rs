@@ -10,6 +10,7 @@ pub mod begun;
 mod clients;
 mod grants;
 mod keys;
+pub mod redis;
 mod sqlite;
 mod usage;
 

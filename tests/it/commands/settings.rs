@@ -79,6 +79,27 @@ fn wrong_settings_are_named() {
             format!("[limits]\non_limit = \"x\"\n{collections}"),
             "limits.on_limit: \"x\" is not one of: http, tool_result",
         ),
+        (
+            format!("[limits]\nfallback = \"open\"\n{collections}"),
+            "limits.fallback: \"open\" is not one of: local, deny",
+        ),
+        (
+            format!("state = \"http://a\"\n{collections}"),
+            "docent.toml: state: the address begins with http://",
+        ),
+        (
+            format!("state = \"redis://app:s3cret@a:x\"\n{collections}"),
+            "docent.toml: state: \"a:x\" in the address is not HOST:PORT",
+        ),
+        (
+            format!("state = \"redis://a\"\nstate_file = \"b\"\n{collections}"),
+            "and so is state (docent.toml): keep one",
+        ),
+        (format!("state_file = \"away\"\n{collections}"), "state_file: cannot read away"),
+        (
+            format!("state_prefix = \"a{{b}}\"\n{collections}"),
+            "docent.toml: state_prefix: \"a{b}\" is not of 1 to 64 letters",
+        ),
         (format!("[limits]\nkeys = \"60/hour\"\n{collections}"), "unknown field `keys`"),
         (
             format!("watch = \"x\"\n{collections}"),
@@ -92,8 +113,41 @@ fn wrong_settings_are_named() {
         ),
     ] {
         let said = with(&file);
-        assert!(said.contains(expected), "{file}: {said}");
+        assert!(said.contains(expected) && !said.contains("s3cret"), "{file}: {said}");
     }
+}
+
+#[test]
+fn an_address_of_shared_state_is_shown_without_its_password() {
+    let dir = tempfile::tempdir().expect("a folder");
+    write(dir.path(), "docs/a.md", "# A\n");
+    write(dir.path(), "address", "rediss+cluster://:s3cret@a,b\n");
+    let shows = |file: &str, environment: Option<&str>, flag: Option<&str>| {
+        let file = format!("{file}\n[[collections]]\npath = \"docs\"\n");
+        write(dir.path(), "docent.toml", &file);
+        let mut command = docent();
+        command.current_dir(dir.path()).arg("config");
+        command.envs(environment.map(|value| ("DOCENT_STATE", value)));
+        command.args(flag.map(|value| ["--state", value]).iter().flatten());
+        let output = command.output().expect("docent runs");
+        assert!(output.status.success(), "{}", errors(&output));
+        let text = String::from_utf8(output.stdout).expect("text");
+        assert!(!text.contains("s3cret"), "{text}");
+        let lines = text.lines().filter(|line| line.starts_with("state"));
+        lines.map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect::<Vec<_>>()
+    };
+    let url = "redis://app:s3cret@a/1";
+    let file = format!("state = \"{url}\"\nstate_prefix = \"docs\"");
+    let [state, of_file, prefix] = &shows(&file, None, None)[..] else { panic!() };
+    assert_eq!(state, "state = \"redis://app:…@a:6379/1\" # docent.toml");
+    assert_eq!(of_file, "state_file = \"\" # default");
+    assert_eq!(prefix, "state_prefix = \"docs\" # docent.toml");
+    let by_environment = &shows(&file, Some("redis+sentinel://:s3cret@b/m"), None)[0];
+    assert_eq!(by_environment, "state = \"redis+sentinel://:…@b:26379/m\" # DOCENT_STATE");
+    let by_flag = &shows(&file, Some("redis://b"), Some("redis://:s3cret@c"))[0];
+    assert_eq!(by_flag, "state = \"redis://:…@c:6379\" # --state");
+    let in_file = &shows("state_file = \"address\"", None, None)[1];
+    assert_eq!(in_file, "state_file = \"address\" # docent.toml");
 }
 
 #[test]
