@@ -7,7 +7,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use anyhow::Context;
 
 use super::serve::has_listed_keys;
-use super::state::Shared;
+use super::state::State;
 use super::{key, state};
 use crate::auth::watched::others_write;
 use crate::auth::{APPS, Audit, Clients, Grants, Keys, Pending, algorithm};
@@ -26,14 +26,14 @@ const SWEEP: Duration = Duration::from_secs(10 * 60);
 pub(super) fn rules(
     settings: &Settings,
     limits: http::Rules,
-    shared: Option<&Shared>,
+    state: Option<&State>,
     clock: &Clock,
 ) -> anyhow::Result<http::Rules> {
     let access = settings.access.value;
     if access == Access::Open {
         return Ok(limits);
     }
-    let store = store(settings, shared)?;
+    let store = store(settings, state)?;
     let keys = Keys::open(store.clone())?.with(key::listed(settings)?);
     if access == Access::Keys && keys.list_all()?.is_empty() {
         eprintln!("there is no key yet: docent key create --name NAME makes one");
@@ -51,7 +51,7 @@ pub(super) fn rules(
     match access {
         Access::Open | Access::Keys => {}
         Access::Google => {
-            rules.sign_in = Some(Arc::new(sign_in(settings, store, shared, origin, clock)?));
+            rules.sign_in = Some(Arc::new(sign_in(settings, store, state, origin, clock)?));
         }
         Access::External => {
             rules.external = Some(Arc::new(external(settings, origin)?));
@@ -88,11 +88,11 @@ fn registrations(settings: &Settings) -> anyhow::Result<Limit> {
 }
 
 /// Where keys and sign-ins are kept. A server whose keys come with its settings does without.
-fn store(settings: &Settings, shared: Option<&Shared>) -> anyhow::Result<Arc<dyn Store>> {
-    match state::store(settings, shared) {
+fn store(settings: &Settings, state: Option<&State>) -> anyhow::Result<Arc<dyn Store>> {
+    match state::store(settings, state) {
         // What was revoked in a file that is there must not be forgotten, and who signed in either.
         Err(error)
-            if shared.is_none()
+            if state.is_none()
                 && has_listed_keys(settings)
                 && settings.access.value != Access::Google
                 && !SqliteStore::is_in(&settings.data_dir.value) =>
@@ -107,7 +107,7 @@ fn store(settings: &Settings, shared: Option<&Shared>) -> anyhow::Result<Arc<dyn
 fn sign_in(
     settings: &Settings,
     store: Arc<dyn Store>,
-    shared: Option<&Shared>,
+    state: Option<&State>,
     origin: String,
     clock: &Clock,
 ) -> anyhow::Result<SignIn> {
@@ -121,7 +121,7 @@ fn sign_in(
         grants: Grants::new(store.clone(), &origin, &format!("{origin}/mcp"), &apps, time),
         pending: Pending::new(store.clone()),
         clients: Clients::new(store),
-        people: state::people(settings, shared)?,
+        people: state::people(settings, state)?,
         provider: ProviderOptions {
             issuer: set.issuer.value.clone(),
             client_id: set.client_id.value.clone(),

@@ -6,9 +6,11 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, ensure};
 
-use super::state::Shared;
+use super::state::State;
 use super::{state, times};
 use crate::config::{self, Settings};
+use crate::http;
+use crate::limits::Shared;
 use crate::mcp::{self, Account, Client, Feedback, Observer, Outcome};
 use crate::store::{CallRow, FeedbackRow};
 use crate::usage::{Cloned, Gauges, Metrics, Policy, Queries, Recorder};
@@ -49,12 +51,12 @@ fn policy(settings: &Settings) -> anyhow::Result<Policy> {
 /// A setting is wrong. Usage that cannot be kept is a warning: the docs are served all the same.
 pub(super) fn start(
     settings: &Settings,
-    shared: Option<&Shared>,
+    state: Option<&State>,
     metrics: Arc<Metrics>,
 ) -> anyhow::Result<Arc<Observed>> {
     let policy = policy(settings)?;
     let recorder = || {
-        let store = state::usage(settings, shared)?;
+        let store = state::usage(settings, state)?;
         Recorder::start(store, policy, milliseconds)
     };
     let recorder = settings.owner.usage.value.then(recorder).transpose().unwrap_or_else(|error| {
@@ -83,8 +85,8 @@ impl Observed {
         &self.metrics
     }
 
-    /// How things stand with these docs.
-    pub(super) fn gauges(&self, docs: &mcp::Docs) -> Gauges {
+    /// How things stand with these docs, behind this door.
+    pub(super) fn gauges(&self, docs: &mcp::Docs, door: &http::Door) -> Gauges {
         let snapshot = docs.snapshot();
         let stamp = snapshot.stamp();
         let clones = docs.standings().into_iter().map(|it| Cloned {
@@ -104,6 +106,7 @@ impl Observed {
             following: docs.problem().is_none(),
             waiting: docs.waiting(),
             listeners: docs.listeners(),
+            state: door.shared().map(Shared::is_reachable),
             unwritten: self.recorder.as_ref().map_or(0, Recorder::waiting),
         }
     }

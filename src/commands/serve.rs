@@ -66,12 +66,13 @@ async fn serve(settings: &Settings, read: &reload::Read<'_>) -> anyhow::Result<(
         tracing::warn!("{concern}");
     }
     let clock = http::system_clock();
-    let shared = tokio::task::block_in_place(|| state::open(settings))?;
-    let shared = shared.as_ref();
+    let state = tokio::task::block_in_place(|| state::open(settings))?;
+    let state = state.as_ref();
+    let shared = state.map(|state| state.limits(settings)).transpose()?;
     let rules =
-        tokio::task::block_in_place(|| door::rules(settings, limits(settings)?, shared, &clock))?;
+        tokio::task::block_in_place(|| door::rules(settings, limits(settings)?, state, &clock))?;
     let sign_in = rules.sign_in.clone();
-    let observed = observe::start(settings, shared, rules.metrics.clone())?;
+    let observed = observe::start(settings, state, rules.metrics.clone())?;
     // Behind a closed door there are no pages for people: hits then name the resource.
     let shown = (settings.access.value == Access::Open).then(|| web.clone());
     let early = tokio::spawn(end_when_told(http::stopped()?));
@@ -87,7 +88,7 @@ async fn serve(settings: &Settings, read: &reload::Read<'_>) -> anyhow::Result<(
         allowed_hosts: settings.allowed_hosts.value.clone(),
         allowed_origins: settings.allowed_origins.value.clone(),
         patience: http::Patience::default(),
-        door: Arc::new(http::Door::new(rules, clock)),
+        door: Arc::new(http::Door::new(rules, clock).sharing(shared)),
         hooks: hooks(settings, &docs)?,
         // Strangers learn no name of a collection.
         front: connect::front(
@@ -102,7 +103,7 @@ async fn serve(settings: &Settings, read: &reload::Read<'_>) -> anyhow::Result<(
     let claude = connect::claude_code_line(name, format!("{web}/mcp"), settings.access.value);
     welcome(settings, &options, &web, &[claude, connect::line(settings, address)?])?;
     if let Some(listener) = for_metrics {
-        serve_metrics(listener, &observed, &docs)?;
+        serve_metrics(listener, &observed, &docs, options.door.clone())?;
     }
     if let Some(sign_in) = sign_in {
         tokio::spawn(door::sweep(sign_in));
@@ -135,10 +136,12 @@ fn serve_metrics(
     listener: TcpListener,
     observed: &Arc<Observed>,
     docs: &Docs,
+    door: Arc<http::Door>,
 ) -> anyhow::Result<()> {
     eprintln!("  metrics: http://{}/metrics", listener.local_addr()?);
     let (docs, gauges) = (docs.clone(), observed.clone());
-    let router = http::metrics_router(observed.metrics().clone(), move || gauges.gauges(&docs));
+    let router =
+        http::metrics_router(observed.metrics().clone(), move || gauges.gauges(&docs, &door));
     let patience = http::Patience { connections: 64, ..http::Patience::default() };
     tokio::spawn(async move {
         let never = std::future::pending();

@@ -5,16 +5,28 @@ use std::sync::Arc;
 use anyhow::{Context, ensure};
 
 use crate::auth::People;
-use crate::config::{Setting, Settings};
+use crate::config::{Fallback, Setting, Settings};
+use crate::limits;
 use crate::store::redis::{Address, Line, Names, RedisStore, RedisUsage};
 use crate::store::{SqliteStore, SqliteUsage, Store, UsageStore};
 
 /// A Redis or Valkey in which replicas share their state.
-pub(super) struct Shared {
+pub(super) struct State {
     /// The connection.
     pub(super) line: Line,
     /// What its keys are called.
     pub(super) names: Names,
+}
+
+impl State {
+    /// Limits of callers that hold over all replicas. It is called on a runtime.
+    pub(super) fn limits(&self, settings: &Settings) -> anyhow::Result<limits::Shared> {
+        let fallback = match settings.fallback.value {
+            Fallback::Local => limits::Fallback::Local,
+            Fallback::Deny => limits::Fallback::Deny,
+        };
+        limits::Shared::over(&self.line, self.names.clone(), fallback).context("state")
+    }
 }
 
 /// Where the state is; none if it is a file in the data folder.
@@ -34,11 +46,11 @@ pub(super) fn check(settings: &Settings) -> anyhow::Result<()> {
 }
 
 /// Connects to where the state is; none if it is a file in the data folder.
-pub(super) fn open(settings: &Settings) -> anyhow::Result<Option<Shared>> {
+pub(super) fn open(settings: &Settings) -> anyhow::Result<Option<State>> {
     check(settings)?;
     let Some(address) = address(settings)? else { return Ok(None) };
     let line = Line::open(&address).context("state")?;
-    Ok(Some(Shared { line, names: Names::new(&settings.state.prefix.value) }))
+    Ok(Some(State { line, names: Names::new(&settings.state.prefix.value) }))
 }
 
 /// The address as it is shown: without what lets in, and nothing of what is none.
@@ -58,10 +70,10 @@ pub(super) fn shown(settings: &Settings) -> (String, String) {
 /// It cannot be read or written.
 pub(super) fn store(
     settings: &Settings,
-    shared: Option<&Shared>,
+    state: Option<&State>,
 ) -> anyhow::Result<Arc<dyn Store>> {
-    Ok(match shared {
-        Some(Shared { line, names }) => {
+    Ok(match state {
+        Some(State { line, names }) => {
             Arc::new(RedisStore::open(line.clone(), names.clone()).context("state")?)
         }
         None => Arc::new(SqliteStore::open(&settings.data_dir.value)?),
@@ -84,10 +96,10 @@ pub(super) fn of_command(settings: &Settings) -> anyhow::Result<Arc<dyn Store>> 
 /// As [`store`].
 pub(super) fn usage(
     settings: &Settings,
-    shared: Option<&Shared>,
+    state: Option<&State>,
 ) -> anyhow::Result<Box<dyn UsageStore>> {
-    Ok(match shared {
-        Some(Shared { line, names }) => Box::new(RedisUsage::new(line.clone(), names.clone())),
+    Ok(match state {
+        Some(State { line, names }) => Box::new(RedisUsage::new(line.clone(), names.clone())),
         None => Box::new(SqliteUsage::open(&settings.data_dir.value)?),
     })
 }
@@ -98,11 +110,11 @@ pub(super) fn usage(
 ///
 /// As [`usage`]; nobody is there.
 pub(super) fn usage_if_any(settings: &Settings) -> anyhow::Result<Option<Box<dyn UsageStore>>> {
-    let shared = open(settings)?;
-    if shared.is_none() && !SqliteUsage::is_in(&settings.data_dir.value) {
+    let state = open(settings)?;
+    if state.is_none() && !SqliteUsage::is_in(&settings.data_dir.value) {
         return Ok(None);
     }
-    usage(settings, shared.as_ref()).map(Some)
+    usage(settings, state.as_ref()).map(Some)
 }
 
 /// Who people are, for the servers of these settings: a key in the data folder, or one that all who share a
@@ -111,8 +123,8 @@ pub(super) fn usage_if_any(settings: &Settings) -> anyhow::Result<Option<Box<dyn
 /// # Errors
 ///
 /// The key cannot be read or made.
-pub(super) fn people(settings: &Settings, shared: Option<&Shared>) -> anyhow::Result<People> {
-    let Some(Shared { line, names }) = shared else {
+pub(super) fn people(settings: &Settings, state: Option<&State>) -> anyhow::Result<People> {
+    let Some(State { line, names }) = state else {
         return People::open(&settings.data_dir.value);
     };
     let salt = RedisStore::salt(line, names, People::fresh()?)?;

@@ -10,11 +10,11 @@ use crate::mcp;
 pub(super) fn run(settings: &Settings) -> anyhow::Result<()> {
     let _log = log::start(settings)?;
     // Nobody's session should fail because of where its usage would be kept.
-    let shared = state::open(settings).unwrap_or_else(|error| {
+    let state = state::open(settings).unwrap_or_else(|error| {
         tracing::warn!("what is asked is kept in the data folder: {error:#}");
         None
     });
-    let observed = observe::start(settings, shared.as_ref(), Arc::default())?;
+    let observed = observe::start(settings, state.as_ref(), Arc::default())?;
     let docs = live::start(settings, "stdio", None, live::Second::Share, &observed)?;
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;

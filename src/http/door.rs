@@ -19,8 +19,9 @@ use super::rules::Rules;
 use super::told::{OnLimit, Scope, Told};
 use crate::auth::audit::{Entry, Event, Outcome};
 use crate::auth::{ACCESS, Caller, Keys, Secret, Untrue};
-use crate::limits::{Full, Limit, Place, Places, Windows};
+use crate::limits::{By, Full, Limit, Place, Places, Shared, Windows};
 use crate::mcp::{self, CallerKind};
+use crate::usage::Counted;
 
 /// Callers, and addresses, whose calls are counted at a time.
 const CALLERS: usize = 100_000;
@@ -43,6 +44,8 @@ pub struct Door {
     /// Those in force: they may change while the server runs.
     rules: ArcSwap<Rules>,
     clock: Clock,
+    /// Limits that hold over several replicas, where there are several.
+    shared: Option<Shared>,
     callers: Windows<String>,
     addresses: Windows<IpNet>,
     wrong_keys: Windows<IpNet>,
@@ -119,12 +122,24 @@ impl Door {
         Door {
             rules: ArcSwap::from_pointee(rules),
             clock,
+            shared: None,
             callers: Windows::new(CALLERS),
             addresses: Windows::new(CALLERS),
             wrong_keys: Windows::new(CALLERS),
             streams: Places::new(STREAMS),
             floods: Windows::new(2),
         }
+    }
+
+    /// The same door, whose limits of callers hold over several replicas. What is there to keep floods
+    /// off, and streams, each replica counts for itself.
+    pub fn sharing(self, shared: Option<Shared>) -> Door {
+        Door { shared, ..self }
+    }
+
+    /// Limits that hold over several replicas, where there are several.
+    pub fn shared(&self) -> Option<&Shared> {
+        self.shared.as_ref()
     }
 
     /// The rules in force.
@@ -191,7 +206,7 @@ impl Door {
             Who::Address(client::network(address))
         };
         if is_page {
-            self.counted(&who).map(|told| told.or_refused(None)).transpose()?;
+            self.counted(&who).await.map(|told| told.or_refused(None)).transpose()?;
         }
         request.extensions_mut().insert(who);
         Ok(())
@@ -332,25 +347,59 @@ impl Door {
     }
 
     /// Counts a call, if its method is one that counts.
-    pub(super) fn count(&self, who: &Who, method: &str) -> Option<Told> {
-        if COUNTED.contains(&method) { self.counted(who) } else { None }
+    pub(super) async fn count(&self, who: &Who, method: &str) -> Option<Told> {
+        if COUNTED.contains(&method) { self.counted(who).await } else { None }
     }
 
     /// Counts a call of those whose calls are counted.
-    fn counted(&self, who: &Who) -> Option<Told> {
-        match who {
-            Who::Neighbour => None,
-            Who::Address(network) => {
-                Some(self.told(Scope::Address, self.rules().address, &self.addresses, *network))
+    async fn counted(&self, who: &Who) -> Option<Told> {
+        let (scope, limit) = match who {
+            Who::Neighbour => return None,
+            Who::Address(_) => (Scope::Address, self.rules().address),
+            Who::Person { .. } | Who::Guest { .. } => (Scope::Person, self.rules().user),
+            Who::Key(Caller { limit, .. }) => {
+                (Scope::Key, limit.map_or(self.rules().key, Limit::from))
             }
-            Who::Person { id, .. } | Who::Guest { id, .. } => {
-                Some(self.told(Scope::Person, self.rules().user, &self.callers, id.clone()))
-            }
-            Who::Key(Caller { family, limit, .. }) => {
-                let limit = limit.map_or(self.rules().key, Limit::from);
-                Some(self.told(Scope::Key, limit, &self.callers, family.clone()))
-            }
+        };
+        if let Some(shared) = &self.shared {
+            let caller = who.counted_as()?;
+            return Some(self.told_by_all(shared, scope, limit, &caller).await);
         }
+        Some(match who {
+            Who::Address(network) => self.told(scope, limit, &self.addresses, *network),
+            who => self.told(scope, limit, &self.callers, who.counted_as()?),
+        })
+    }
+
+    /// Counts a client that registers from this network; how long it has to wait, if it has to.
+    pub(super) async fn registers(
+        &self,
+        network: IpNet,
+        limit: Limit,
+        alone: impl FnOnce() -> Result<(), u64>,
+    ) -> Result<(), u64> {
+        let Some(shared) = &self.shared else { return alone() };
+        let now = (self.clock)().ticks;
+        let (verdict, by) = shared.admit("registration", &network.to_string(), limit, now).await;
+        self.rules().metrics.counted(counted_by(by));
+        match verdict.admitted {
+            true => Ok(()),
+            // It is no call, and there to keep floods off.
+            false if by == By::Nobody => alone(),
+            false => Err(verdict.wait.as_secs() + 1),
+        }
+    }
+
+    /// What all replicas together say of a call.
+    async fn told_by_all(&self, shared: &Shared, scope: Scope, limit: Limit, caller: &str) -> Told {
+        let now = (self.clock)().ticks;
+        let (verdict, by) = shared.admit(scope.name(), caller, limit, now).await;
+        self.rules().metrics.counted(counted_by(by));
+        let uncounted = by == By::Nobody;
+        if !verdict.admitted && !uncounted {
+            self.limited(scope.name());
+        }
+        Told { scope, limit, verdict, uncounted }
     }
 
     fn told<K: Hash + Eq>(
@@ -364,7 +413,17 @@ impl Door {
         if !verdict.admitted {
             self.limited(scope.name());
         }
-        Told { scope, limit, verdict }
+        Told { scope, limit, verdict, uncounted: false }
+    }
+}
+
+/// What the operator is told of how a call was counted.
+fn counted_by(by: By) -> Counted {
+    match by {
+        By::All(took) => Counted::Shared(took),
+        By::Known => Counted::Spared,
+        By::Alone => Counted::Fallback("local"),
+        By::Nobody => Counted::Fallback("deny"),
     }
 }
 

@@ -9,6 +9,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
 use super::Site;
+use crate::limits::Fallback;
 use crate::mcp::Standing;
 
 /// `GET /healthz`: the process answers.
@@ -32,9 +33,9 @@ pub(super) async fn ready(State(site): State<Arc<Site>>) -> Response {
     if site.door.rules().is_closed() {
         let pulls = site.docs.standings().iter().all(|standing| !standing.failing);
         let current = pulls && site.docs.problem().is_none();
-        return uncached(
-            (status, Json(json!({ "ready": ready, "current": current }))).into_response(),
-        );
+        let mut body = json!({ "ready": ready, "current": current });
+        tell_state(&site, &mut body);
+        return uncached((status, Json(body)).into_response());
     }
     let mut body = json!({
         "ready": ready,
@@ -58,7 +59,21 @@ pub(super) async fn ready(State(site): State<Arc<Site>>) -> Response {
             "sections": embedded.sections,
         });
     }
+    tell_state(&site, &mut body);
     uncached((status, Json(body)).into_response())
+}
+
+/// Whether the state that replicas share can be reached, and by whom limits are counted. Without it the
+/// docs are still served. It says nothing of what is inside, so it is for everybody.
+fn tell_state(site: &Site, body: &mut Value) {
+    let Some(shared) = site.door.shared() else { return };
+    let reachable = shared.is_reachable();
+    let limits = match (reachable, shared.fallback()) {
+        (true, _) => "shared",
+        (false, Fallback::Local) => "local",
+        (false, Fallback::Deny) => "deny",
+    };
+    body["state"] = json!({ "reachable": reachable, "limits": limits });
 }
 
 /// How a repository is doing. What keeps it from being pulled has addresses in it, and is for the log.

@@ -116,10 +116,13 @@ impl Desk {
         hand_on: impl AsyncFnOnce(Request, Option<Docs>) -> Response,
     ) -> Result<Response, Error> {
         let (door, Call { parts, body, id, method, docs }) = (&self.door, call);
-        let told = parts.extensions.get::<Who>().and_then(|who| door.count(who, method));
+        let told = match parts.extensions.get::<Who>() {
+            Some(who) => door.count(who, method).await,
+            None => None,
+        };
         if let Some(told) = told.as_ref().filter(|told| !told.verdict.admitted) {
             if let Some(docs) = &docs {
-                docs.refused(told.scope.name());
+                docs.refused(told.reason());
             }
             if let (Some(id), true) = (&id, door.tells_model(method)) {
                 return over_limit(told, id, &parts.headers);

@@ -58,6 +58,8 @@ pub(super) struct Told {
     pub(super) scope: Scope,
     pub(super) limit: Limit,
     pub(super) verdict: Verdict,
+    /// It is refused because nobody can count it just now, and not for its limit.
+    pub(super) uncounted: bool,
 }
 
 impl Told {
@@ -73,6 +75,11 @@ impl Told {
         let Told { scope, limit, .. } = self;
         let seconds = self.seconds();
         let code = error::TRANSPORT;
+        if self.uncounted {
+            let refusal = Refusal::new(StatusCode::SERVICE_UNAVAILABLE, code, self.sentence());
+            let refusal = refusal.of(id.cloned()).with(json!({ "retry_after_seconds": seconds }));
+            return Err(refusal.header(header::RETRY_AFTER, HeaderValue::from(seconds)));
+        }
         let refusal = Refusal::new(StatusCode::TOO_MANY_REQUESTS, code, self.sentence());
         let data = json!({
             "retry_after_seconds": seconds,
@@ -82,6 +89,11 @@ impl Told {
         });
         let refusal = refusal.of(id.cloned()).with(data);
         Err(self.headers().fold(refusal, |refusal, (name, value)| refusal.header(name, value)))
+    }
+
+    /// What a refused call is noted as.
+    pub(super) fn reason(&self) -> &'static str {
+        if self.uncounted { "uncounted" } else { self.scope.name() }
     }
 
     /// What a model is told of a refused call.
@@ -98,14 +110,21 @@ impl Told {
         let (Limit { calls, per }, name) = (self.limit, self.scope.name());
         let policy = format!("\"{name}\";q={calls};w={}", per.as_secs());
         let left = format!("\"{name}\";r={};t={}", self.verdict.left, self.seconds());
+        let known = (!self.uncounted).then_some([(POLICY, policy), (LEFT, left)]);
         let value = |(name, text)| Some((name, HeaderValue::try_from(text).ok()?));
         let retry = (!self.verdict.admitted)
             .then(|| (header::RETRY_AFTER, HeaderValue::from(self.seconds())));
-        [(POLICY, policy), (LEFT, left)].into_iter().filter_map(value).chain(retry)
+        known.into_iter().flatten().filter_map(value).chain(retry)
     }
 
     /// What is used up, and when to come back.
     fn sentence(&self) -> String {
+        if self.uncounted {
+            return format!(
+                "calls cannot be counted just now, so none is answered; try again in {} s",
+                self.seconds()
+            );
+        }
         format!("{}; try again in {} s", self.scope.sentence(self.limit), self.seconds())
     }
 

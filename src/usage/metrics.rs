@@ -33,6 +33,8 @@ const LIMITS: [&str; 9] = [
     "refreshes",
 ];
 
+/// A family that has nothing in it until it is known.
+type Unlabelled = [(&'static str, &'static str); 0];
 type One = [(&'static str, &'static str); 1];
 type Two = [(&'static str, &'static str); 2];
 type Named = [(&'static str, String); 1];
@@ -76,6 +78,19 @@ pub struct Gauges {
     pub listeners: usize,
     /// Events of the usage that are not on the disk yet.
     pub unwritten: usize,
+    /// Whether the state that replicas share can be reached, where they share one.
+    pub state: Option<bool>,
+}
+
+/// How a call was counted that is counted for all replicas.
+#[derive(Debug, Clone, Copy)]
+pub enum Counted {
+    /// With those of all, which took so long.
+    Shared(Duration),
+    /// Not at all: it was known that it would be refused.
+    Spared,
+    /// Those of all could not be asked: what was done then, `local` or `deny`.
+    Fallback(&'static str),
 }
 
 /// The numbers of a server.
@@ -93,6 +108,9 @@ pub struct Metrics {
     refused: Family<One, Counter>,
     feedback: Family<One, Counter>,
     timeouts: Counter,
+    asked: Histogram,
+    spared: Counter,
+    fallback: Family<One, Counter>,
     standing: Mutex<Standing>,
 }
 
@@ -108,6 +126,7 @@ struct Standing {
     waiting: Gauge,
     listeners: Gauge,
     unwritten: Gauge,
+    state: Family<Unlabelled, Gauge>,
     commits: Family<NamedTwice, Gauge>,
     pulled: Family<Named, Gauge>,
     failing: Family<Named, Gauge>,
@@ -158,11 +177,23 @@ impl Metrics {
         let timeouts = Counter::default();
         let help = "Calls that took longer than they may, or could not be waited for";
         registry.register("timeouts", help, timeouts.clone());
+        let asked = Histogram::new(SECONDS);
+        let help = "Time to count a call for all replicas";
+        registry.register_with_unit("limits_shared", help, Unit::Seconds, asked.clone());
+        let spared = Counter::default();
+        let help = "Calls that were known to be refused, so that nobody was asked";
+        registry.register("limits_spared", help, spared.clone());
+        let fallback = Family::default();
+        let help = "Calls while those of all replicas could not be counted, by what was done";
+        registry.register("limits_fallback", help, fallback.clone());
         let standing = Standing::default();
         standing.register(&mut registry);
         let standing = Mutex::new(standing);
         let metrics = Metrics {
             timeouts,
+            asked,
+            spared,
+            fallback,
             registry,
             calls,
             seconds,
@@ -192,6 +223,9 @@ impl Metrics {
         }
         for reason in ["network", "full"] {
             drop(self.refused.get_or_create(&[("reason", reason)]));
+        }
+        for fallback in ["local", "deny"] {
+            drop(self.fallback.get_or_create(&[("fallback", fallback)]));
         }
         for problem in ["wrong", "stale", "missing"] {
             drop(self.feedback.get_or_create(&[("problem", problem)]));
@@ -223,6 +257,19 @@ impl Metrics {
     /// A request was refused, because a limit of this kind was used up.
     pub fn limited(&self, limit: &'static str) {
         self.limited.get_or_create(&[("limit", limit)]).inc();
+    }
+
+    /// A call was counted that is counted for all replicas, or could not be.
+    pub fn counted(&self, counted: Counted) {
+        match counted {
+            Counted::Shared(took) => self.asked.observe(took.as_secs_f64()),
+            Counted::Spared => {
+                self.spared.inc();
+            }
+            Counted::Fallback(fallback) => {
+                self.fallback.get_or_create(&[("fallback", fallback)]).inc();
+            }
+        }
     }
 
     /// Something happened at the door.
@@ -302,6 +349,8 @@ impl Standing {
         registry.register("listeners", help, self.listeners.clone());
         let help = "Events of the usage that are not on the disk yet";
         registry.register("usage_unwritten", help, self.unwritten.clone());
+        let help = "1 while the state that replicas share can be reached, 0 while it cannot";
+        registry.register("state_reachable", help, self.state.clone());
         let help = "Always 1: the commit that is served of a git repository";
         registry.register("git_commit", help, self.commits.clone());
         let help = "When a pull last succeeded, in seconds since 1970";
@@ -329,6 +378,9 @@ impl Standing {
         self.waiting.set(number(gauges.waiting as u64));
         self.listeners.set(number(gauges.listeners as u64));
         self.unwritten.set(number(gauges.unwritten as u64));
+        if let Some(is_reachable) = gauges.state {
+            self.state.get_or_create(&[]).set(i64::from(is_reachable));
+        }
         // The commit before is not served any more.
         self.commits.clear();
         for Cloned { collection, commit, pulled, failing, pulls } in &gauges.clones {
@@ -370,7 +422,8 @@ mod tests {
             ..Cloned::default()
         };
         let pages = vec![("docs".into(), 1)];
-        let gauges = Gauges { pages, clones: vec![cloned], ..Gauges::default() };
+        let state = Some(true);
+        let gauges = Gauges { pages, clones: vec![cloned], state, ..Gauges::default() };
         let text = metrics.render(&gauges, false);
         let names = |text: &str| -> std::collections::BTreeSet<String> {
             let rest = text.split("docent_").skip(1);
@@ -407,12 +460,16 @@ mod tests {
         metrics.limited("key");
         metrics.at_the_door("sign_in.done", false);
         metrics.reloaded("changed");
+        metrics.counted(Counted::Shared(Duration::from_micros(300)));
+        metrics.counted(Counted::Spared);
+        metrics.counted(Counted::Fallback("local"));
         let open = metrics.connected();
         drop(metrics.connected());
         let gauges = Gauges {
             pages: vec![("a \"quoted\" name".into(), 7)],
             age: 5,
             following: true,
+            state: Some(false),
             ..Gauges::default()
         };
         let cloned = |commit: &str, failing| Cloned {
@@ -437,6 +494,11 @@ mod tests {
                 "docent_limited_total{limit=\"key\"} 1",
                 "docent_door_events_total{event=\"sign_in.done\",outcome=\"done\"} 1",
                 "docent_reloads_total{outcome=\"changed\"} 1",
+                "docent_limits_shared_seconds_count 1",
+                "docent_limits_spared_total 1",
+                "docent_limits_fallback_total{fallback=\"local\"} 1",
+                "docent_limits_fallback_total{fallback=\"deny\"} 0",
+                "docent_state_reachable 0",
                 "docent_connections 1",
                 "docent_index_pages{collection=\"a \\\"quoted\\\" name\"} 7",
                 "docent_index_age_seconds 5",

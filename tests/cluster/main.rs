@@ -11,3 +11,5 @@ mod state;
 
 // The connection: how it is made, lost and made again.
 mod line;
+// Limits over several replicas.
+mod limits;

@@ -9,7 +9,7 @@ use axum::response::Response;
 use super::{answer, body, fault, too_many};
 use crate::auth::audit::{Entry, Event};
 use crate::auth::{self, Fault, SCOPE};
-use crate::http::Site;
+use crate::http::{Site, client};
 
 /// `POST /register`.
 pub(super) async fn register(State(site): State<Arc<Site>>, request: Request) -> Response {
@@ -18,8 +18,9 @@ pub(super) async fn register(State(site): State<Arc<Site>>, request: Request) ->
         Err(error) => return super::failed(&error),
     };
     let address = site.door.address(&request);
-    if let Err(seconds) = sign_in.admit(&sign_in.registrations, sign_in.registration_limit, address)
-    {
+    let limit = sign_in.registration_limit;
+    let alone = || sign_in.admit(&sign_in.registrations, limit, address);
+    if let Err(seconds) = site.door.registers(client::network(address), limit, alone).await {
         site.door.limited("registrations");
         return too_many(seconds);
     }

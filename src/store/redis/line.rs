@@ -131,6 +131,19 @@ impl Line {
         Ok(line)
     }
 
+    /// Another connection to the same place, where nobody waits for what others ask here. Blocks the
+    /// thread for some seconds at most.
+    ///
+    /// # Errors
+    ///
+    /// The server cannot be reached any more.
+    pub fn another(&self) -> anyhow::Result<Line> {
+        let line = Line::begin(&self.inner.address)?;
+        let asked = line.clone();
+        line.wait(async move { asked.first().await })?;
+        Ok(line)
+    }
+
     /// Begins to connect.
     fn begin(address: &Address) -> anyhow::Result<Line> {
         let address = Arc::new(address.clone());

@@ -4,6 +4,7 @@ mod address;
 mod audit;
 mod begun;
 mod clients;
+mod counts;
 mod grants;
 mod keys;
 mod line;
@@ -14,6 +15,7 @@ mod usage;
 mod wire;
 
 pub use address::Address;
+pub use counts::{Counted, Counts};
 pub use line::{Line, Script, Trouble};
 pub use names::Names;
 pub use state::RedisStore;
