@@ -13,3 +13,5 @@ mod state;
 mod line;
 // Limits over several replicas.
 mod limits;
+// What callers are told of them.
+mod doors;
