@@ -17,6 +17,7 @@
 //! * [`commands`]: one file per subcommand; the only place that sees everything.
 //! * [`corpus`]: a docs folder, as pages.
 //! * [`index`]: pages, made searchable.
+//! * [`snapshots`]: an index in an object store, for replicas.
 //! * [`mcp`]: what a model sees: tools, resources, prompts.
 //! * [`http`]: the wire: routes, guards, pages for people.
 //! * [`auth`]: who is calling.
@@ -32,6 +33,7 @@ pub mod commands;
 pub mod corpus;
 pub mod index;
 pub mod mcp;
+pub mod snapshots;
 
 pub mod http;
 

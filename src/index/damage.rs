@@ -15,18 +15,19 @@ use super::snapshot::{Index, Stamp};
 
 /// What the files of an index looked like when they were known to be whole.
 #[derive(Debug, Default)]
-pub(super) struct Marks(BTreeMap<PathBuf, Mark>);
+pub struct Marks(BTreeMap<PathBuf, Mark>);
 
 type Mark = (u64, Option<SystemTime>);
 
 impl Marks {
     /// Looks at the files now; they are known to be whole.
-    pub(super) fn of(index: &Index) -> Marks {
+    pub fn of(index: &Index) -> Marks {
         let mut marks = Marks::default();
+        let dir = index.dir();
         if let Ok(metas) = index.tantivy().load_metas() {
             let files = metas.list_segment_files().into_iter();
             marks.0 = files
-                .filter_map(|file| Some((mark(&index.dir, &file)?, file)))
+                .filter_map(|file| Some((mark(&dir, &file)?, file)))
                 .map(|(mark, file)| (file, mark))
                 .collect();
         }
@@ -39,10 +40,10 @@ impl Marks {
     ///
     /// What keeps the files from being looked at, such as a lack of file descriptors: that says
     /// nothing about them.
-    pub(super) fn differ(&mut self, index: &Index) -> anyhow::Result<Option<String>> {
+    pub fn differ(&mut self, index: &Index) -> anyhow::Result<Option<String>> {
         let reason = self.look(index)?;
         // A folder may go at any moment of a look, which then finds this or that missing.
-        let gone = reason.is_some() && !index.dir.exists();
+        let gone = reason.is_some() && !index.dir().exists();
         Ok(if gone { Some("the index was deleted".into()) } else { reason })
     }
 
@@ -61,9 +62,10 @@ impl Marks {
             return damage("the index on the disk is not the one that is served".into());
         }
         let mut seen = BTreeMap::new();
+        let dir = index.dir();
         for file in metas.list_segment_files() {
             let name = file.display();
-            match (self.0.get(&file), mark(&index.dir, &file)) {
+            match (self.0.get(&file), mark(&dir, &file)) {
                 (Some(_), None) => return damage(format!("{name} was deleted")),
                 // Not to be read any more: a page of it that is gone ends the process.
                 (Some(before), Some(now)) if now.0 < before.0 => {

@@ -19,6 +19,7 @@ use super::catalog::Catalog;
 use super::directory::UnsyncedDirectory;
 use super::meaning::{Embedded, Meaning};
 use super::part::{Counts, Part, Parts};
+use super::report::Changes;
 use super::schema::{self, Fields, SectionRecord, Stored};
 use crate::corpus::Collection;
 
@@ -49,7 +50,7 @@ impl Stamp {
     }
 
     /// What an index made by this program must say.
-    pub(super) fn current_maker() -> String {
+    pub fn current_maker() -> String {
         let version = env!("CARGO_PKG_VERSION");
         format!("docent {version}, format {}, analyzer {}", schema::FORMAT, analyzer::VERSION)
     }
@@ -65,6 +66,9 @@ impl Stamp {
     }
 }
 
+/// The folder of the index, in the folder that it is kept in.
+pub(super) const FOLDER: &str = "search";
+
 /// Why an index cannot be served as it is.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
@@ -79,7 +83,8 @@ pub enum OpenError {
 /// An index, open for reading.
 pub struct Index {
     pub(super) fields: Fields,
-    pub(super) dir: PathBuf,
+    /// The data folder, where the model and the vectors are.
+    pub(super) home: PathBuf,
     /// Changed for others when the index is made again while it is served.
     files: ArcSwap<Files>,
     current: ArcSwap<Snapshot>,
@@ -90,6 +95,7 @@ pub struct Index {
 
 /// An index on the disk, as Tantivy has it open.
 struct Files {
+    dir: PathBuf,
     index: tantivy::Index,
     reader: IndexReader,
 }
@@ -101,7 +107,17 @@ impl Index {
     ///
     /// Why it cannot be served; whoever may write makes it again.
     pub fn open(data_dir: &Path, collections: &[Collection]) -> Result<Index, OpenError> {
-        Index::open_if(data_dir, collections, |_| Ok(()))
+        Index::open_if(data_dir, data_dir, Some(collections), |_| Ok(()))
+    }
+
+    /// Opens an index that was made elsewhere, of whatever collections, and is kept in a folder of
+    /// its own. The model and the vectors are those of the data folder.
+    ///
+    /// # Errors
+    ///
+    /// As [`Index::open`].
+    pub fn open_copy(dir: &Path, data_dir: &Path) -> Result<Index, OpenError> {
+        Index::open_if(dir, data_dir, None, |_| Ok(()))
     }
 
     /// The same, of files that all have their checksums: those are looked at before anything else
@@ -110,15 +126,16 @@ impl Index {
         data_dir: &Path,
         collections: &[Collection],
     ) -> Result<Index, OpenError> {
-        Index::open_if(data_dir, collections, intact)
+        Index::open_if(data_dir, data_dir, Some(collections), intact)
     }
 
     fn open_if(
-        data_dir: &Path,
-        collections: &[Collection],
+        above: &Path,
+        home: &Path,
+        collections: Option<&[Collection]>,
         check: impl FnOnce(&tantivy::Index) -> anyhow::Result<()>,
     ) -> Result<Index, OpenError> {
-        let dir = &data_dir.join("search");
+        let dir = &above.join(FOLDER);
         if !dir.join("meta.json").exists() {
             return Err(OpenError::Missing);
         }
@@ -138,14 +155,19 @@ impl Index {
                 Stamp::current_maker()
             )));
         }
-        if stamp.fingerprint != Stamp::fingerprint_of(collections) {
+        if collections.is_some_and(|it| stamp.fingerprint != Stamp::fingerprint_of(it)) {
             return Err(OpenError::Stale("the collections are configured differently".into()));
         }
         check(&index).map_err(|error| OpenError::Stale(format!("{error:#}")))?;
-        Index::with(index, dir, stamp).map_err(|e| unreadable(&e))
+        Index::with(index, dir, home, stamp).map_err(|e| unreadable(&e))
     }
 
-    pub(super) fn with(index: tantivy::Index, dir: &Path, stamp: Stamp) -> anyhow::Result<Index> {
+    pub(super) fn with(
+        index: tantivy::Index,
+        dir: &Path,
+        home: &Path,
+        stamp: Stamp,
+    ) -> anyhow::Result<Index> {
         index.tokenizers().register(analyzer::NAME, analyzer::Analyzer);
         let (_, fields) = schema::schema();
         let reader = index.reader_builder().reload_policy(ReloadPolicy::Manual).try_into()?;
@@ -155,8 +177,14 @@ impl Index {
         let shared = (suspicion.clone(), meaning.clone(), counted.clone());
         let snapshot = Snapshot::new(reader.searcher(), fields, stamp, 0, shared);
         let current = ArcSwap::from_pointee(snapshot);
-        let files = ArcSwap::from_pointee(Files { index, reader });
-        Ok(Index { fields, dir: dir.to_owned(), files, current, suspicion, meaning, counted })
+        let files = ArcSwap::from_pointee(Files { dir: dir.to_owned(), index, reader });
+        let home = home.to_owned();
+        Ok(Index { fields, home, files, current, suspicion, meaning, counted })
+    }
+
+    /// The folder that the files are in.
+    pub(super) fn dir(&self) -> PathBuf {
+        self.files.load().dir.clone()
     }
 
     /// The index, as Tantivy has it open.
@@ -202,6 +230,21 @@ impl Index {
         files.reader.reload()?;
         self.show(files.reader.searcher(), stamp, Some(catalog));
         Ok(())
+    }
+
+    /// Moves to another index, whatever collections that has; the pages that differ. Whoever reads
+    /// goes on reading what was there.
+    ///
+    /// # Errors
+    ///
+    /// The other one cannot be read; then nothing moves.
+    pub fn move_to(&self, fresh: &Index) -> anyhow::Result<Changes> {
+        let (before, after) = (self.snapshot(), fresh.snapshot());
+        // Where nobody knows what was there, everything is new.
+        let unknown = Catalog::default();
+        let changes = Changes::between(before.catalog().unwrap_or(&unknown), after.catalog()?);
+        self.become_like(fresh)?;
+        Ok(changes)
     }
 
     /// Moves to an index that this process has made in place of its own.

@@ -99,8 +99,7 @@ impl Indexer {
         collections: &[Collection],
         command: &str,
     ) -> anyhow::Result<Indexer> {
-        let dir = index.dir.parent().context("an index without a data folder")?;
-        let lock = Lock::take(dir, command)?;
+        let lock = Lock::take(&index.home, command)?;
         // What cannot be read is damage, and is mended like any other.
         let _ = index.refresh();
         Ok(Indexer::with(index.clone(), collections, lock))
@@ -134,7 +133,8 @@ impl Indexer {
         let index = tantivy::Index::create(directory, schema, settings)
             .map_err(plain)
             .with_context(failed)?;
-        Index::with(index, dir, Stamp::default())
+        let home = dir.parent().context("an index without a data folder")?;
+        Index::with(index, dir, home, Stamp::default())
     }
 
     /// The reading side.
@@ -181,7 +181,7 @@ impl Indexer {
     ///
     /// As [`Indexer::catch_up`]; the damage stays and is told again.
     pub fn rebuild(&mut self, progress: &Progress) -> anyhow::Result<Report> {
-        let fresh = Indexer::make(&self.index.dir)?;
+        let fresh = Indexer::make(&self.index.dir())?;
         let served = std::mem::replace(&mut self.index, Arc::new(fresh));
         self.writer = Writer::new(self.index.tantivy());
         let made = self.catch_up(progress);
@@ -308,6 +308,21 @@ impl Indexer {
                 Err(error)
             }
         }
+    }
+
+    /// Waits until nothing is written any more: Tantivy merges segments in the background, and deletes
+    /// those that it merged. From here on the files stay as they are until the next change.
+    ///
+    /// # Errors
+    ///
+    /// As [`Indexer::compact`].
+    pub fn rest(&mut self) -> anyhow::Result<()> {
+        if self.writer.rest()? {
+            let snapshot = self.index.snapshot();
+            self.index.publish(snapshot.stamp().clone(), snapshot.catalog()?.clone())?;
+            self.marks = Marks::of(&self.index);
+        }
+        Ok(())
     }
 
     /// Whether a file that the page pulls in is newer than the last commit.

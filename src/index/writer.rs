@@ -108,6 +108,13 @@ impl Writer {
         Ok(true)
     }
 
+    /// Waits for the merges that run in the background; tells whether there may have been some.
+    pub(super) fn rest(&mut self) -> anyhow::Result<bool> {
+        let Some(open) = self.open.take() else { return Ok(false) };
+        open.writer.wait_merging_threads().map_err(plain)?;
+        Ok(true)
+    }
+
     /// Forgets what was not committed; the next change opens a new writer. What was half-written
     /// is deleted: on a disk that is full it would keep the room that the next try needs.
     pub(super) fn abandon(&mut self) {

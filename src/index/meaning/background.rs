@@ -77,7 +77,25 @@ impl Index {
     }
 
     fn data_dir(&self) -> &Path {
-        self.dir.parent().unwrap_or(&self.dir)
+        &self.home
+    }
+
+    /// The file of the vectors, if there is a model, and what its vectors are of: the model, and how
+    /// many of the sections it is. Nobody writes it while nothing is embedded.
+    pub fn vectors(&self) -> Option<(PathBuf, String)> {
+        let leg = self.meaning.0.leg.load_full()?;
+        let path = vectors_file(&self.home);
+        let fingerprint: String =
+            leg.model.fingerprint().iter().map(|byte| format!("{byte:02x}")).collect();
+        let embedded = leg.embedded.load(Ordering::Relaxed);
+        path.exists().then(|| (path, format!("{fingerprint} {embedded}")))
+    }
+
+    /// Takes the vectors of a file that another process wrote, where they are of the same model,
+    /// before anything is embedded here: from now on this process embeds what has none.
+    pub fn take_vectors(&self, brought: Option<PathBuf>) {
+        self.meaning.0.brought.store(brought.map(Arc::new));
+        self.meaning.write();
     }
 }
 
@@ -113,6 +131,7 @@ impl Meaning {
             if !writes {
                 keeper.look_again()?;
             }
+            keeper.take(self.0.brought.swap(None).as_deref());
             keeper.plan(&snapshot)?;
             if writes {
                 let moved = || index.snapshot().generation() != snapshot.generation();
@@ -137,6 +156,11 @@ impl Meaning {
         keeper.plan(&index.snapshot())?;
         Ok(Some(keeper))
     }
+}
+
+/// The file of the vectors in a data folder.
+fn vectors_file(data_dir: &Path) -> PathBuf {
+    vectors_folder(data_dir).join("vectors")
 }
 
 /// A quarter of the cores, one at least: questions need the others.
@@ -205,7 +229,7 @@ struct Keeper {
 
 impl Keeper {
     fn new(data_dir: &Path, leg: Arc<Leg>, pool: rayon::ThreadPool) -> anyhow::Result<Keeper> {
-        let path = vectors_folder(data_dir).join("vectors");
+        let path = vectors_file(data_dir);
         let length = Vectors::length(&path);
         let vectors = Vectors::open(&path, leg.model.fingerprint(), leg.model.dimensions())?;
         Ok(Keeper {
@@ -230,6 +254,20 @@ impl Keeper {
             self.length = length;
         }
         Ok(())
+    }
+
+    /// Takes the vectors that were brought along. What cannot be read is embedded here instead.
+    fn take(&mut self, brought: Option<&PathBuf>) {
+        let Some(path) = brought else { return };
+        let model = &self.leg.model;
+        let taken = Vectors::open(path, model.fingerprint(), model.dimensions())
+            .and_then(|brought| self.vectors.take(&brought));
+        match taken {
+            Ok(taken) => tracing::debug!(taken, "vectors were brought along"),
+            Err(error) => {
+                tracing::warn!("vectors that were brought along are of no use: {error:#}")
+            }
+        }
     }
 
     /// Finds out which sections have no vector, and shows those that have one.

@@ -53,6 +53,8 @@ struct Inner {
     leg: ArcSwapOption<Leg>,
     /// Whether this process writes the index; only such a one embeds sections.
     writes: AtomicBool,
+    /// A file of vectors that came with the index, until it is read.
+    brought: ArcSwapOption<PathBuf>,
 }
 
 /// A model at work.

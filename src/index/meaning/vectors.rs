@@ -197,6 +197,40 @@ impl Vectors {
         Ok(())
     }
 
+    /// Takes the vectors of others of the same model that are not here, in the file first; how many
+    /// that were.
+    ///
+    /// # Errors
+    ///
+    /// What the disk says; then none of them is there.
+    pub(super) fn take(&mut self, others: &Vectors) -> anyhow::Result<usize> {
+        ensure!(others.dimensions == self.dimensions, "vectors of another length");
+        let mut rows: Vec<(u32, Key)> = others
+            .known
+            .iter()
+            .filter(|(key, _)| !self.known.contains_key(*key))
+            .map(|(key, row)| (*row, *key))
+            .collect();
+        rows.sort_unstable();
+        let mut bytes = Vec::with_capacity(rows.len() * (HEAD + self.dimensions));
+        for (row, key) in &rows {
+            let (scale, numbers) = others.at(*row);
+            put_whole(&mut bytes, *key, scale, numbers);
+        }
+        self.append(&bytes).with_context(|| format!("cannot write {}", self.path.display()))?;
+        for (row, key) in &rows {
+            let (scale, numbers) = others.at(*row);
+            self.push(*key, scale, numbers.iter().copied());
+        }
+        Ok(rows.len())
+    }
+
+    /// Scale and numbers of a vector.
+    fn at(&self, row: u32) -> (f32, &[i8]) {
+        let (chunk, at) = (&self.chunks[row as usize / CHUNK], row as usize % CHUNK);
+        (chunk.scales[at], &chunk.numbers[at * self.dimensions..][..self.dimensions])
+    }
+
     fn append(&mut self, bytes: &[u8]) -> std::io::Result<()> {
         if self.file.is_none() {
             if let Some(folder) = self.path.parent() {
@@ -247,10 +281,9 @@ impl Vectors {
             ..*self
         };
         for (row, key) in kept {
-            let (chunk, at) = (&self.chunks[row as usize / CHUNK], row as usize % CHUNK);
-            let numbers = &chunk.numbers[at * self.dimensions..][..self.dimensions];
-            put_whole(&mut bytes, key, chunk.scales[at], numbers);
-            next.push(key, chunk.scales[at], numbers.iter().copied());
+            let (scale, numbers) = self.at(row);
+            put_whole(&mut bytes, key, scale, numbers);
+            next.push(key, scale, numbers.iter().copied());
         }
         let name = self.path.with_extension("new");
         let written =
@@ -380,6 +413,26 @@ mod tests {
         assert_eq!((vectors.row(&entry(1).0), vectors.row(&entry(2).0)), (None, Some(0)));
         assert_eq!(Vectors::open(&path, [8; 16], 96).unwrap().known.len(), 0);
         assert_eq!(Vectors::open(&path, [7; 16], 95).unwrap().known.len(), 0);
+    }
+
+    #[test]
+    fn vectors_are_taken_from_another_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut others = open(&dir.path().join("others"));
+        others.add(&(1..3000).map(entry).collect::<Vec<_>>()).unwrap();
+        let path = dir.path().join("vectors");
+        let mut vectors = open(&path);
+        vectors.add(&[entry(2), entry(4000)]).unwrap();
+        assert_eq!(vectors.take(&others).unwrap(), 2998);
+        assert_eq!(vectors.take(&others).unwrap(), 0);
+        for vectors in [vectors, open(&path)] {
+            for seed in [1, 2, 2999, 4000] {
+                let row = vectors.row(&entry(seed).0).unwrap() as usize;
+                assert!(compare(&vectors.chunks(), &entry(seed).1)[row] > 0.99, "{seed}");
+            }
+        }
+        let other_length = Vectors::open(&path, [7; 16], 95).unwrap();
+        assert!(open(&path).take(&other_length).is_err());
     }
 
     #[test]

@@ -1,0 +1,106 @@
+//! What stays in a place, and what is deleted: old snapshots, and what stands in no snapshot that stays.
+
+use std::collections::BTreeSet;
+
+use super::manifest::{MOST_OF_MANIFEST, Manifest, object};
+use super::place::{Listed, Place};
+use super::trouble::Trouble;
+
+/// So many of the newest snapshots stay, and whatever is younger than this, in seconds: a replica may be
+/// fetching it.
+const NEWEST: usize = 5;
+const YOUNG: u64 = 3600;
+/// What stands in no snapshot stays so long: it may be that of one that is being made.
+const ORPHANED: u64 = 24 * 3600;
+/// An object that is there counts as being there for so long, unless a snapshot that stays has it. It is
+/// less than the above: what is not written again is not deleted meanwhile.
+const RELIABLE: u64 = 12 * 3600;
+
+/// What is in a place.
+pub(super) struct Stock {
+    /// What time it is there.
+    time: u64,
+    /// The objects of files.
+    objects: Vec<Listed>,
+    /// Manifests that stay, and those that do not, by the names of their snapshots.
+    staying: Vec<Manifest>,
+    leaving: Vec<String>,
+    /// Whether all that stay could be read: else nobody knows what is in them.
+    is_known: bool,
+}
+
+impl Stock {
+    /// Looks at what is there, as the clock there shows this time.
+    pub(super) async fn take(
+        place: &Place,
+        time: u64,
+        current: Option<&str>,
+    ) -> Result<Stock, Trouble> {
+        let objects = place.list("files").await?;
+        let mut manifests = place.list("snapshots").await?;
+        // Names sort by time.
+        manifests.sort_by(|a, b| b.name.cmp(&a.name));
+        let mut stock =
+            Stock { time, objects, staying: Vec::new(), leaving: Vec::new(), is_known: true };
+        for (at, listed) in manifests.iter().enumerate() {
+            let Some(id) = listed.name.strip_suffix(".json") else { continue };
+            let is_young = listed.written + YOUNG > time;
+            if at >= NEWEST && !is_young && current != Some(id) {
+                stock.leaving.push(id.to_owned());
+                continue;
+            }
+            let name = Manifest::name(id);
+            let text = place.get(&name, MOST_OF_MANIFEST).await?.unwrap_or_default();
+            match Manifest::read_any(&name, &text) {
+                Ok(manifest) => stock.staying.push(manifest),
+                Err(trouble) => {
+                    tracing::debug!("no file is deleted, because {trouble}");
+                    stock.is_known = false;
+                }
+            }
+        }
+        Ok(stock)
+    }
+
+    /// The objects that need not be written again, with their sizes.
+    pub(super) fn present(&self) -> BTreeSet<(&str, u64)> {
+        let kept: BTreeSet<&str> =
+            self.staying.iter().flat_map(Manifest::objects).map(|(hash, _)| hash).collect();
+        let stays =
+            |it: &&Listed| kept.contains(it.name.as_str()) || it.written + RELIABLE > self.time;
+        self.objects.iter().filter(stays).map(|it| (it.name.as_str(), it.size)).collect()
+    }
+
+    /// Whether all of a snapshot is there.
+    pub(super) fn holds(&self, manifest: &Manifest) -> bool {
+        let there: BTreeSet<(&str, u64)> =
+            self.objects.iter().map(|it| (it.name.as_str(), it.size)).collect();
+        manifest.objects().all(|it| there.contains(&it))
+    }
+
+    /// Deletes what does not stay beside a new snapshot; how many objects that were.
+    pub(super) async fn clean(&self, place: &Place, new: &Manifest) -> Result<usize, Trouble> {
+        let mut deleted = 0;
+        // One fewer stays, as there is one more.
+        let oldest = self.staying.iter().skip(NEWEST - 1);
+        let oldest = oldest.filter(|it| it.published + YOUNG < new.published).map(|it| &it.id);
+        let leaving: BTreeSet<&String> = self.leaving.iter().chain(oldest).collect();
+        for id in &leaving {
+            place.delete(&Manifest::name(id)).await?;
+            deleted += 1;
+        }
+        if !self.is_known {
+            return Ok(deleted);
+        }
+        let staying = self.staying.iter().filter(|it| !leaving.contains(&it.id)).chain([new]);
+        let kept: BTreeSet<&str> =
+            staying.flat_map(Manifest::objects).map(|(hash, _)| hash).collect();
+        for listed in &self.objects {
+            if !kept.contains(listed.name.as_str()) && listed.written + ORPHANED < self.time {
+                place.delete(&object(&listed.name)).await?;
+                deleted += 1;
+            }
+        }
+        Ok(deleted)
+    }
+}

@@ -1,0 +1,336 @@
+//! Following: a look at the pointer again and again, and whatever it leads to brought here, checked, and
+//! shown, while what was there before goes on being served.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::runtime::Runtime;
+
+use super::kept::{self, Kept};
+use super::manifest::{MOST_OF_MANIFEST, MOST_OF_POINTER, Manifest, POINTER, Pointer};
+use super::place::{Place, Seen, Version};
+use super::trouble::{Cause, Trouble, local};
+use super::{about, fetch};
+use crate::index::{Changes, Index, Marks};
+
+/// The longest wait after failures.
+const LONGEST: Duration = Duration::from_secs(60);
+/// How often one who waits for the first snapshot says so.
+const REMIND: Duration = Duration::from_secs(60);
+
+/// A snapshot that is here, whole and open.
+pub struct Taken {
+    /// What it is.
+    pub manifest: Manifest,
+    /// Its pages.
+    pub index: Index,
+}
+
+/// What happens while snapshots are followed.
+pub enum News {
+    /// The served index moved to this snapshot.
+    Moved(Box<Manifest>, Changes),
+    /// There is a newer snapshot, or may be, and it cannot be had; what is served stays.
+    Trouble(Trouble),
+    /// What is served was damaged on this machine, and is brought again.
+    Harmed(String),
+    /// The place was looked at, and what is served is the newest.
+    Current,
+    /// The place was looked at; the trouble is the one from before.
+    Looked,
+}
+
+/// One who follows.
+pub struct Follower {
+    address: String,
+    interval: Duration,
+    data_dir: PathBuf,
+    kept: Kept,
+    runtime: Runtime,
+    place: Option<Place>,
+    /// The version of the pointer that was looked at last.
+    seen: Option<Version>,
+    /// The snapshot that is served, and the one before.
+    served: Option<String>,
+    before: Option<String>,
+    /// What the pointer leads to is of no use.
+    stuck: Option<Stuck>,
+}
+
+/// A snapshot that could not be taken.
+struct Stuck {
+    /// When to try again, if that may help.
+    again: Option<Instant>,
+    times: u32,
+}
+
+/// What a look brought.
+enum Step {
+    Taken(Box<Taken>),
+    Same,
+    Stuck,
+}
+
+impl Follower {
+    /// Nobody is asked yet. Snapshots are kept in the data folder.
+    ///
+    /// # Errors
+    ///
+    /// [`Held`](crate::index::Held) and [`Unwritable`](crate::index::Unwritable).
+    pub fn new(
+        address: &str,
+        interval: Duration,
+        data_dir: &Path,
+        command: &str,
+    ) -> anyhow::Result<Follower> {
+        super::check(address)?;
+        let kept = Kept::open(data_dir, &format!("{command} --follow"))?;
+        Ok(Follower {
+            address: address.to_owned(),
+            interval,
+            data_dir: data_dir.to_owned(),
+            kept,
+            runtime: tokio::runtime::Builder::new_current_thread().enable_all().build()?,
+            place: None,
+            seen: None,
+            served: None,
+            before: None,
+            stuck: None,
+        })
+    }
+
+    /// The first snapshot to serve: the newest; one that is here if that cannot be had, with the
+    /// reason. Where nothing is published that is of use, it is waited for, and told each minute.
+    ///
+    /// # Errors
+    ///
+    /// The place cannot be looked at, and there is nothing here.
+    pub fn first(&mut self, tell: &dyn Fn(&Trouble)) -> Result<(Taken, Option<Trouble>), Trouble> {
+        let mut told: Option<(Cause, Instant)> = None;
+        let mut failures = 0;
+        loop {
+            match self.step() {
+                Ok(Step::Taken(taken)) => {
+                    self.serve(&taken.manifest.id);
+                    return Ok((*taken, None));
+                }
+                Ok(Step::Same | Step::Stuck) => failures = 0,
+                Err(trouble) => {
+                    if let Some(taken) = self.newest_kept() {
+                        self.serve(&taken.manifest.id);
+                        return Ok((taken, Some(trouble)));
+                    }
+                    if !matches!(trouble.cause, Cause::Nothing | Cause::Damaged | Cause::Foreign) {
+                        return Err(trouble);
+                    }
+                    failures = if trouble.cause == Cause::Nothing { 0 } else { failures + 1 };
+                    let is_old = |(cause, since): (Cause, Instant)| {
+                        cause == trouble.cause && since.elapsed() < REMIND
+                    };
+                    if !told.is_some_and(is_old) {
+                        tell(&trouble);
+                        told = Some((trouble.cause, Instant::now()));
+                    }
+                }
+            }
+            self.wait(failures);
+        }
+    }
+
+    /// Follows as long as the process lives, and moves an index that is served to what is published.
+    pub fn run(mut self, served: &Arc<Index>, tell: &dyn Fn(News)) -> ! {
+        let mut marks = Marks::of(served);
+        let mut failures = 0;
+        loop {
+            self.wait(failures);
+            match marks.differ(served) {
+                Ok(None) => {}
+                Ok(Some(reason)) => {
+                    // What is here is looked at anew, file by file.
+                    (self.served, self.seen, self.stuck) = (None, None, None);
+                    tell(News::Harmed(reason));
+                }
+                Err(error) => tell(News::Trouble(local(error))),
+            }
+            let step = self.step().and_then(|step| match step {
+                Step::Taken(taken) => {
+                    let Taken { manifest, index } = *taken;
+                    let changes = self.show(&manifest, &index, served)?;
+                    marks = Marks::of(served);
+                    Ok(News::Moved(Box::new(manifest), changes))
+                }
+                Step::Same => Ok(News::Current),
+                Step::Stuck => Ok(News::Looked),
+            });
+            match step {
+                Ok(news) => {
+                    failures = 0;
+                    tell(news);
+                }
+                Err(trouble) => {
+                    // A snapshot that is of no use is tried again in its own time: the next one may
+                    // come at any moment.
+                    let away = !matches!(trouble.cause, Cause::Damaged | Cause::Foreign);
+                    failures = if away { failures + 1 } else { 0 };
+                    tell(News::Trouble(trouble));
+                }
+            }
+        }
+    }
+
+    /// Moves what is served; the pages that differ.
+    fn show(
+        &mut self,
+        manifest: &Manifest,
+        index: &Index,
+        served: &Arc<Index>,
+    ) -> Result<Changes, Trouble> {
+        let changes = served.move_to(index).map_err(local)?;
+        self.bring_vectors(manifest, served);
+        self.serve(&manifest.id);
+        Ok(changes)
+    }
+
+    /// Hands the vectors of a snapshot to an index, which then embeds only what has none.
+    pub fn bring_vectors(&self, manifest: &Manifest, index: &Index) {
+        let path = manifest.vectors.as_ref().map(|_| kept::vectors_of(&self.kept.of(&manifest.id)));
+        index.take_vectors(path);
+    }
+
+    /// Remembers what is served: it stays here, and so does the one before.
+    fn serve(&mut self, id: &str) {
+        if self.served.as_deref() != Some(id) {
+            let other = || self.kept.ids().into_iter().find(|it| it != id);
+            self.before = self.served.take().or_else(other);
+        }
+        self.served = Some(id.to_owned());
+        let stay: Vec<&str> = self.served.iter().chain(&self.before).map(String::as_str).collect();
+        self.kept.tidy(&stay);
+    }
+
+    /// Waits for the next look: longer after failures, and never just as long as others do.
+    fn wait(&self, failures: u32) {
+        std::thread::sleep(about(longer(self.interval, failures)));
+    }
+
+    /// Looks at the pointer once, and takes what it leads to.
+    fn step(&mut self) -> Result<Step, Trouble> {
+        let place = match self.place.clone() {
+            Some(place) => place,
+            None => self.place.insert(Place::open(&self.address, false)?).clone(),
+        };
+        let is_due = self
+            .stuck
+            .as_ref()
+            .is_some_and(|stuck| stuck.again.is_some_and(|again| again <= Instant::now()));
+        let known = if is_due { None } else { self.seen.clone() };
+        let look = place.look(POINTER, known.as_ref(), MOST_OF_POINTER);
+        let (text, version) = match self.runtime.block_on(look)? {
+            Seen::Nothing => {
+                self.seen = None;
+                return Err(Trouble::say(
+                    Cause::Nothing,
+                    format!(
+                        "nothing is published at {} yet: docent index --publish does that",
+                        self.address
+                    ),
+                ));
+            }
+            Seen::Same if self.stuck.is_some() => return Ok(Step::Stuck),
+            Seen::Same => return Ok(Step::Same),
+            Seen::Object(text, version) => (text, version),
+        };
+        let is_another = self.seen.as_ref() != Some(&version);
+        let taken = Pointer::read(&text)
+            .map_err(|trouble| trouble.during(&self.address))
+            .and_then(|pointer| self.take(&place, &pointer));
+        match taken {
+            Ok(taken) => {
+                (self.seen, self.stuck) = (Some(version), None);
+                Ok(taken.map_or(Step::Same, |taken| Step::Taken(Box::new(taken))))
+            }
+            Err(trouble) => {
+                // Where the store went away in between, the same pointer is looked at anew.
+                if matches!(trouble.cause, Cause::Damaged | Cause::Foreign | Cause::Local) {
+                    let before = self.stuck.take().filter(|_| !is_another);
+                    let times = before.map_or(0, |stuck| stuck.times + 1);
+                    let wait = about(longer(self.interval, times + 1));
+                    let again = (trouble.cause != Cause::Foreign).then(|| Instant::now() + wait);
+                    self.stuck = Some(Stuck { again, times });
+                    self.seen = Some(version);
+                }
+                Err(trouble)
+            }
+        }
+    }
+
+    /// Brings a snapshot here; none if it is the one that is served.
+    fn take(&self, place: &Place, pointer: &Pointer) -> Result<Option<Taken>, Trouble> {
+        if self.served.as_ref() == Some(&pointer.id) {
+            return Ok(None);
+        }
+        if let Ok(manifest) = self.kept.whole(&pointer.id)
+            && let Ok(taken) = self.open(manifest)
+        {
+            return Ok(Some(taken));
+        }
+        let manifest = self.runtime.block_on(async {
+            let name = Manifest::name(&pointer.id);
+            let text = place.get(&name, MOST_OF_MANIFEST).await?.ok_or_else(|| {
+                Trouble::say(Cause::Damaged, format!("{}: {name} is missing", self.address))
+            })?;
+            let manifest =
+                Manifest::read(pointer, &text).map_err(|trouble| trouble.during(&self.address))?;
+            manifest.fits()?;
+            let bytes = fetch::fetch(place, &manifest, &self.kept).await?;
+            tracing::debug!(id = manifest.id, bytes, "a snapshot was fetched");
+            Ok::<_, Trouble>(manifest)
+        })?;
+        self.open(manifest).map(Some)
+    }
+
+    fn open(&self, manifest: Manifest) -> Result<Taken, Trouble> {
+        manifest.fits()?;
+        let dir = self.kept.of(&manifest.id);
+        let opened = Index::open_copy(&dir, &self.data_dir).map_err(anyhow::Error::from);
+        let index = opened.and_then(|index| {
+            index.snapshot().catalog()?;
+            Ok(index)
+        });
+        let index = index.map_err(|error| {
+            Trouble::say(Cause::Damaged, format!("the snapshot {}: {error:#}", manifest.id))
+        })?;
+        Ok(Taken { manifest, index })
+    }
+
+    /// The newest snapshot that is here and whole.
+    fn newest_kept(&self) -> Option<Taken> {
+        self.kept.ids().into_iter().find_map(|id| {
+            let taken = self.kept.whole(&id).map_err(|error| Trouble::new(Cause::Damaged, error));
+            let taken = taken.and_then(|manifest| self.open(manifest));
+            taken.inspect_err(|trouble| tracing::warn!("{id} is not served: {trouble}")).ok()
+        })
+    }
+}
+
+/// A time that doubles with each failure, up to the longest.
+fn longer(time: Duration, failures: u32) -> Duration {
+    time.saturating_mul(2_u32.saturating_pow(failures.min(16))).min(LONGEST.max(time))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_grow_and_are_never_the_same() {
+        let second = Duration::from_secs(1);
+        let waits: Vec<u64> = (0..8).map(|failures| longer(second, failures).as_secs()).collect();
+        assert_eq!(waits, [1, 2, 4, 8, 16, 32, 60, 60]);
+        assert_eq!(longer(Duration::from_secs(300), u32::MAX), Duration::from_secs(300));
+        let some: std::collections::BTreeSet<Duration> = (0..20).map(|_| about(second)).collect();
+        assert!(some.len() > 10);
+        assert!(some.iter().all(|it| (800..=1200).contains(&it.as_millis())));
+    }
+}
