@@ -128,6 +128,10 @@ fn values(settings: &Settings) -> Vec<Row> {
     add("watch", value, source);
     let interval = toml::Value::Integer(settings.poll_interval.value.as_millis() as i64);
     add("poll_interval_ms", interval, settings.poll_interval.source.to_string());
+    let (value, source) = text(&settings.follow, |url| url.clone().unwrap_or_default());
+    add("follow", value, source);
+    let interval = toml::Value::Integer(settings.follow_interval.value.as_millis() as i64);
+    add("follow_interval_ms", interval, settings.follow_interval.source.to_string());
     let (value, source) = list(&settings.allowed_hosts);
     add("allowed_hosts", value, source);
     let (value, source) = list(&settings.allowed_origins);

@@ -6,23 +6,28 @@ use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use anyhow::{anyhow, bail};
+use anyhow::{Context, anyhow, bail};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
 use super::repositories::{self, Pull};
-use super::{collections, log, model};
-use crate::config::Settings;
+use super::{collections, log, model, published};
+use crate::config::{IndexArguments, Settings};
 use crate::corpus::{self, Collection, LeftOut, Warning};
 use crate::index::meaning::Embedded;
 use crate::index::{Index, Indexer, OpenError, Progress, Report, Unwritable};
+use crate::snapshots;
 
 /// Warnings that are shown; the rest is counted.
 const SHOWN: usize = 20;
 
-/// Builds or updates the index.
-pub(super) fn run(settings: &Settings, machine: bool) -> anyhow::Result<()> {
+/// Builds or updates the index, and publishes it where that is wanted.
+pub(super) fn run(settings: &Settings, asked: &IndexArguments) -> anyhow::Result<()> {
+    let machine = asked.json;
     let _log = log::start(settings)?;
+    let to = asked.publish.as_deref();
+    // A mistake in it is told before the docs are read.
+    to.map(snapshots::check).transpose().context("--publish")?;
     let collections = collections::collections(settings)?;
     let opened = Indexer::open(&settings.data_dir.value, &collections, "index");
     let (mut indexer, reason) = opened.map_err(|error| match error.is::<Unwritable>() {
@@ -41,9 +46,12 @@ pub(super) fn run(settings: &Settings, machine: bool) -> anyhow::Result<()> {
         summarise(&report);
     }
     let embedded = model::embed(indexer.index(), !machine)?;
+    let published = to.map(|to| published::publish(to, &mut indexer, &collections, !machine));
+    let published = published.transpose().context("the snapshot was not published")?;
     if machine {
         let snapshot = indexer.index().snapshot();
-        return print_json(&report, reason.as_ref(), settings, embedded, &snapshot.stamp().commits);
+        let commits = &snapshot.stamp().commits;
+        return print_json(&report, reason.as_ref(), settings, embedded, commits, published);
     }
     Ok(())
 }
@@ -199,6 +207,7 @@ fn print_json(
     settings: &Settings,
     embedded: Option<Embedded>,
     commits: &BTreeMap<String, String>,
+    published: Option<serde_json::Value>,
 ) -> anyhow::Result<()> {
     let messages = |warnings: &[Warning]| -> Vec<serde_json::Value> {
         let object = |w: &Warning| json!({"path": w.path, "line": w.line, "message": w.message});
@@ -225,6 +234,9 @@ fn print_json(
     }
     if !commits.is_empty() {
         summary["commits"] = json!(commits);
+    }
+    if let Some(published) = published {
+        summary["published"] = published;
     }
     writeln!(std::io::stdout().lock(), "{summary}")?;
     Ok(())

@@ -9,6 +9,7 @@ mod connect;
 mod door;
 mod eval;
 mod exported;
+mod following;
 mod health;
 mod index;
 mod key;
@@ -17,6 +18,7 @@ mod log;
 mod model;
 mod observe;
 mod once;
+mod published;
 mod reload;
 mod repositories;
 mod sarif;
@@ -70,7 +72,7 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> Result<ExitCode, Failur
     match &arguments.command {
         Command::Serve(docs) => serve::run(&|| settings(docs.docs.as_deref())),
         Command::Stdio(docs) => stdio::run(&settings(docs.docs.as_deref())?),
-        Command::Index(index) => index::run(&settings(index.docs.as_deref())?, index.json),
+        Command::Index(index) => index::run(&settings(index.docs.as_deref())?, index),
         Command::Search(search) => search::run(&settings(search.docs.as_deref())?, search),
         Command::Eval(eval) => eval::run(&settings(eval.docs.as_deref())?, eval),
         // Status 1 says that there are findings: whatever keeps it from looking has another one.

@@ -8,7 +8,9 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use super::observe::Observed;
-use super::{collections, connect, door, key, live, log, observe, reload, state};
+use super::{
+    collections, connect, door, following, key, live, log, observe, reload, state,
+};
 use crate::auth::HookSecret;
 use crate::config::{Access, OnLimit, Setting, Settings};
 use crate::corpus::git::Repository;
@@ -47,6 +49,10 @@ pub(super) fn check(settings: &Settings) -> anyhow::Result<()> {
         &settings.allowed_hosts.value,
         &settings.allowed_origins.value,
     )?;
+    // Who follows snapshots reads no docs: the folders need not be there.
+    if following::check(settings)? {
+        return Ok(());
+    }
     collections::collections(settings).map(drop)
 }
 
@@ -77,7 +83,11 @@ async fn serve(settings: &Settings, read: &reload::Read<'_>) -> anyhow::Result<(
     let shown = (settings.access.value == Access::Open).then(|| web.clone());
     let early = tokio::spawn(end_when_told(http::stopped()?));
     let docs = tokio::task::block_in_place(|| {
-        live::start(settings, "serve", shown, live::Second::Refuse, &observed)
+        if settings.follow.value.is_some() {
+            following::start(settings, "serve", shown, &observed)
+        } else {
+            live::start(settings, "serve", shown, live::Second::Refuse, &observed)
+        }
     })?;
     let names = docs.collections().iter().map(|shelf| shelf.name.as_str());
     let name = http::server_name(names).to_owned();

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{live, log, observe, state};
+use super::{following, live, log, observe, state};
 use crate::config::Settings;
 use crate::mcp;
 
@@ -15,7 +15,11 @@ pub(super) fn run(settings: &Settings) -> anyhow::Result<()> {
         None
     });
     let observed = observe::start(settings, state.as_ref(), Arc::default())?;
-    let docs = live::start(settings, "stdio", None, live::Second::Share, &observed)?;
+    let docs = if following::check(settings)? {
+        following::start(settings, "stdio", None, &observed)?
+    } else {
+        live::start(settings, "stdio", None, live::Second::Share, &observed)?
+    };
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let served = runtime.block_on(mcp::serve_stdio(&docs));

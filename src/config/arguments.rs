@@ -98,6 +98,13 @@ pub struct IndexArguments {
     /// Print a summary for machines instead of a progress bar
     #[arg(long)]
     pub json: bool,
+    /// Then publish the index as a snapshot, for servers that follow it.
+    #[arg(
+        long,
+        help = "Then publish the index as a snapshot, for servers that follow it: s3://bucket/prefix, gs://…, az://…, file:///folder",
+        value_name = "URL"
+    )]
+    pub publish: Option<String>,
 }
 
 /// Arguments of `docent search`.
@@ -480,6 +487,16 @@ pub struct Flags {
     /// How changes of the docs are noticed: auto, events, poll or off
     #[arg(long, global = true, env = "DOCENT_WATCH", value_name = "MODE", hide_env_values = true)]
     pub watch: Option<String>,
+    /// Serve the index snapshots that are published there, in place of docs.
+    #[arg(
+        long,
+        help = "Serve the index snapshots that are published there, in place of docs: s3://bucket/prefix, gs://…, az://…, file:///folder",
+        global = true,
+        env = "DOCENT_FOLLOW",
+        value_name = "URL",
+        hide_env_values = true
+    )]
+    pub follow: Option<String>,
 }
 
 /// A path that may be empty: a variable that is set to nothing counts as unset, and clap's own

@@ -26,6 +26,8 @@ pub(super) struct File {
     pub(super) log: Option<String>,
     pub(super) watch: Option<String>,
     pub(super) poll_interval_ms: Option<u64>,
+    pub(super) follow: Option<String>,
+    pub(super) follow_interval_ms: Option<u64>,
     pub(super) allowed_hosts: Option<Vec<String>>,
     pub(super) allowed_origins: Option<Vec<String>>,
     pub(super) trusted_proxies: Option<Vec<String>>,

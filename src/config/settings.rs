@@ -147,6 +147,10 @@ pub struct Settings {
     pub watch: Setting<WatchMode>,
     /// Time between two looks where events do not work. Default: 2 s.
     pub poll_interval: Setting<Duration>,
+    /// Where index snapshots are published that are served in place of docs. Default: none.
+    pub follow: Setting<Option<String>>,
+    /// Time between two looks at it. Default: 5 s.
+    pub follow_interval: Setting<Duration>,
     /// Host names besides those of `public_url` and of the address. Default: none.
     pub allowed_hosts: Setting<Vec<String>>,
     /// Origins of browser clients besides those of `public_url`. Default: none.
@@ -202,10 +206,12 @@ impl Settings {
         let public_url =
             pick.text("public-url", "DOCENT_PUBLIC_URL", &flags.public_url, file.public_url, "");
         let public_url = public_url.try_map("public-url", |text| parse_public_url(&text))?;
+        let follow = pick.text("follow", "DOCENT_FOLLOW", &flags.follow, file.follow, "");
+        let follow = follow.map(|text| Some(text).filter(|text| !text.is_empty()));
         let given = filled(&flags.data_dir);
         let data_dir = match pick.of("data-dir", "DOCENT_DATA_DIR", given, None) {
             Some(set) => set,
-            None => default_data_dir(file.data_dir, &base, &pick, &collections)?,
+            None => default_data_dir(file.data_dir, &base, &pick, &collections, &follow)?,
         };
         Ok(Settings {
             data_dir,
@@ -246,6 +252,10 @@ impl Settings {
             poll_interval: pick
                 .or_default(file.poll_interval_ms, 2000)
                 .try_map("poll_interval_ms", parse_poll_interval)?,
+            follow,
+            follow_interval: pick
+                .or_default(file.follow_interval_ms, 5000)
+                .try_map("follow_interval_ms", parse_poll_interval)?,
             allowed_hosts: pick.or_default(file.allowed_hosts, Vec::new()),
             allowed_origins: pick.or_default(file.allowed_origins, Vec::new()),
             discovery: DiscoverySettings::resolve(file.discovery, &pick)?,
@@ -271,6 +281,7 @@ impl Settings {
         !self.collections.is_empty()
             || self.data_dir.source != Source::Default
             || self.state.is_shared()
+            || self.follow.value.is_some()
     }
 
     /// Refuses an address that others reach, unless it was opened on purpose.
@@ -529,6 +540,7 @@ fn default_data_dir(
     base: &Path,
     pick: &Pick<'_>,
     collections: &[CollectionSettings],
+    follow: &Setting<Option<String>>,
 ) -> anyhow::Result<Setting<PathBuf>> {
     if let Some(dir) = in_file {
         return Ok(Setting { value: base.join(dir), source: pick.file_source() });
@@ -536,15 +548,21 @@ fn default_data_dir(
     if pick.file.is_some() {
         return Ok(Setting { value: base.join("index"), source: Source::Default });
     }
+    let value = |name: &str, of: &[u8]| -> anyhow::Result<Setting<PathBuf>> {
+        let hash = blake3::hash(of).to_hex();
+        let cache = cache_dir().context("no home folder is known: set --data-dir")?;
+        let value = cache.join("docent").join(format!("{name}-{}", &hash[..8]));
+        Ok(Setting { value, source: Source::Default })
+    };
+    if let (Some(address), []) = (&follow.value, collections) {
+        return value("snapshots", address.as_bytes());
+    }
     let docs =
         collections.first().and_then(|collection| collection.path.clone()).unwrap_or_default();
     // One folder has one index, by whatever path it is named.
     let docs = docs.canonicalize().or_else(|_| std::path::absolute(&docs)).unwrap_or(docs);
     let name = docs.file_name().map_or("docs".into(), |name| name.to_string_lossy().into_owned());
-    let hash = blake3::hash(docs.as_os_str().as_encoded_bytes()).to_hex();
-    let cache = cache_dir().context("no home folder is known: set --data-dir")?;
-    let value = cache.join("docent").join(format!("{name}-{}", &hash[..8]));
-    Ok(Setting { value, source: Source::Default })
+    value(&name, docs.as_os_str().as_encoded_bytes())
 }
 
 /// Where this system's users keep what can be made again.

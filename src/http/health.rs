@@ -35,6 +35,7 @@ pub(super) async fn ready(State(site): State<Arc<Site>>) -> Response {
         let current = pulls && site.docs.problem().is_none();
         let mut body = json!({ "ready": ready, "current": current });
         tell_state(&site, &mut body);
+        add_snapshot(&site, &mut body);
         return uncached((status, Json(body)).into_response());
     }
     let mut body = json!({
@@ -60,6 +61,7 @@ pub(super) async fn ready(State(site): State<Arc<Site>>) -> Response {
         });
     }
     tell_state(&site, &mut body);
+    add_snapshot(&site, &mut body);
     uncached((status, Json(body)).into_response())
 }
 
@@ -74,6 +76,13 @@ fn tell_state(site: &Site, body: &mut Value) {
         (false, Fallback::Deny) => "deny",
     };
     body["state"] = json!({ "reachable": reachable, "limits": limits });
+}
+
+/// Which snapshot is served, where one is followed: that tells nothing of what is inside.
+fn add_snapshot(site: &Site, body: &mut Value) {
+    if let Some(followed) = site.docs.followed() {
+        body["snapshot"] = json!({ "id": followed.id, "published": followed.published });
+    }
 }
 
 /// How a repository is doing. What keeps it from being pulled has addresses in it, and is for the log.

@@ -118,10 +118,11 @@ fn box_of(site: &Site) -> String {
 
 /// The collections, with what the owner says of them.
 fn inside(site: &Site) -> String {
-    let snapshot = site.docs.snapshot();
+    let docs = site.docs.now();
+    let snapshot = docs.snapshot();
     // A catalog that cannot be read is told by /readyz; counts are all that is missed here.
     let catalog = snapshot.catalog().ok();
-    let shelves = site.docs.collections();
+    let shelves = docs.collections();
     let mut html = "<h2 id=\"inside\">What is inside</h2>\n<dl>\n".to_owned();
     html.extend(shelves.iter().take(MAX_SHELVES).map(|shelf| shown(site, shelf, catalog)));
     html += "</dl>\n";

@@ -188,7 +188,7 @@ fn routes(
     let call = move |request: Request| async move {
         // Who came through a closed door has docs of their own.
         let scope = request.extensions().get().and_then(Who::scope);
-        let docs = plain.map(|docs| scope.map_or(docs.clone(), |scope| docs.within(&scope)));
+        let docs = plain.map(|docs| scope.map_or_else(|| docs.now(), |scope| docs.within(&scope)));
         let hand_on = async |request, docs: Option<Docs>| match docs {
             Some(docs) => mcp::http_service(docs, cancel).handle(request).await.map(Body::new),
             None => service.handle(request).await.map(Body::new),
@@ -327,7 +327,7 @@ impl Site {
 
     /// The docs, as far as they are for a caller.
     fn docs_for(&self, who: &Who) -> Docs {
-        who.scope().map_or_else(|| self.docs.clone(), |scope| self.docs.within(&scope))
+        who.scope().map_or_else(|| self.docs.now(), |scope| self.docs.within(&scope))
     }
 
     /// What the start page is called in breadcrumbs.

@@ -1,5 +1,6 @@
 //! What callers of one scope are shown before they ask: who the server is, which tools it has,
-//! which collections. It never changes while the server runs, so that clients may cache it.
+//! which collections. It never changes, so that clients may cache it; where a snapshot brings other
+//! collections, another one takes its place.
 #![expect(deprecated, reason = "clients before 2026-07-28 log this way")]
 
 use rmcp::model::{CacheScope, Implementation, ServerCapabilities, ServerConfig, Tool};

@@ -63,6 +63,11 @@ impl Links {
         Links { shelves, ..self.clone() }
     }
 
+    /// The same of other collections.
+    pub(super) fn of(&self, shelves: Vec<Shelf>) -> Links {
+        Links::new(shelves, self.web.clone())
+    }
+
     /// Whether ids begin with the collection's name: the server has several collections.
     pub(super) fn several(&self) -> bool {
         self.several

@@ -20,6 +20,7 @@ mod resources;
 mod scope;
 mod search;
 mod server;
+mod shown;
 mod transport;
 mod versions;
 
@@ -31,6 +32,7 @@ pub(crate) use plain::{Headers, tool_error};
 pub use scope::Scope;
 pub use search::DEFAULT_TOKENS as SEARCH_TOKENS;
 pub use server::{Docs, Owner};
+pub use shown::Followed;
 pub(crate) use transport::revisions;
 pub use transport::{http_service, serve_pipe, serve_stdio};
 

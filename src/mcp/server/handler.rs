@@ -20,8 +20,9 @@ use super::{Docs, Heard};
 use crate::mcp::account::{Account, Outcome, RESOURCE};
 use crate::mcp::{arguments, completion, prompts, resources};
 
-/// What a list is good for that only a restart changes.
+/// What a list is good for that only a restart changes, and one that a snapshot may change.
 const STATIC_TTL_MS: u64 = 3_600_000;
+const FOLLOWING_TTL_MS: u64 = 60_000;
 /// Methods that are answered here and need parameters.
 const METHODS: [&str; 4] = ["tools/call", "resources/read", "prompts/get", "completion/complete"];
 /// The same of those that 2026-07-28 dropped.
@@ -30,7 +31,7 @@ const DROPPED_METHODS: [&str; 4] =
 
 impl ServerHandler for Docs {
     fn get_info(&self) -> ServerConfig {
-        self.face.info.clone()
+        self.now().face.info.clone()
     }
 
     async fn initialize(
@@ -56,8 +57,8 @@ impl ServerHandler for Docs {
 
     async fn discover(&self, _: RequestContext<RoleServer>) -> Result<DiscoverResult, ErrorData> {
         let versions = self.supported_protocol_versions().into_owned();
-        let mut result =
-            DiscoverResult::from_server_info(versions, self.get_info()).with_ttl_ms(STATIC_TTL_MS);
+        let mut result = DiscoverResult::from_server_info(versions, self.get_info())
+            .with_ttl_ms(self.static_ttl());
         result.cache_scope = self.cache_scope();
         Ok(result)
     }
@@ -67,12 +68,12 @@ impl ServerHandler for Docs {
         _: Option<PaginatedRequestParams>,
         _: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
-        let result = ListToolsResult::with_all_items(self.face.tools.clone());
-        Ok(result.with_ttl_ms(STATIC_TTL_MS).with_cache_scope(self.cache_scope()))
+        let result = ListToolsResult::with_all_items(self.now().face.tools.clone());
+        Ok(result.with_ttl_ms(self.static_ttl()).with_cache_scope(self.cache_scope()))
     }
 
     fn get_tool(&self, name: &str) -> Option<Tool> {
-        self.face.tools.iter().find(|tool| tool.name == name).cloned()
+        self.now().face.tools.iter().find(|tool| tool.name == name).cloned()
     }
 
     async fn call_tool(
@@ -118,7 +119,7 @@ impl ServerHandler for Docs {
         _: Option<PaginatedRequestParams>,
         _: RequestContext<RoleServer>,
     ) -> Result<ListResourceTemplatesResult, ErrorData> {
-        Ok(resources::templates(self))
+        Ok(resources::templates(&self.now()))
     }
 
     async fn read_resource(
@@ -131,7 +132,7 @@ impl ServerHandler for Docs {
         let mut account =
             Account { tool: RESOURCE, caller: docs.caller.clone(), ..Account::default() };
         let _turn = self.turn().await;
-        let read = resources::read(self, &request.uri, &mut account);
+        let read = resources::read(&docs, &request.uri, &mut account);
         account.outcome = if read.is_ok() { Outcome::Ok } else { Outcome::Error };
         account.elapsed = started.elapsed();
         self.tell(account);
@@ -266,6 +267,13 @@ impl ServerHandler for Docs {
                 return Ok(());
             }
         }
+    }
+}
+
+impl Docs {
+    /// How long a client may keep what it is told of the server and its tools, in milliseconds.
+    fn static_ttl(&self) -> u64 {
+        if self.followed().is_some() { FOLLOWING_TTL_MS } else { STATIC_TTL_MS }
     }
 }
 

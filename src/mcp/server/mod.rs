@@ -9,11 +9,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 
-use arc_swap::ArcSwapOption;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use rmcp::model::{CacheScope, JsonObject, LoggingLevel, LoggingMessageNotificationParam};
 use rmcp::service::RequestContext;
 use rmcp::{ErrorData, Peer, RoleServer};
-use rustc_hash::FxHashMap;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast};
 use tokio_util::sync::CancellationToken;
 
@@ -21,6 +20,7 @@ use super::account::{Account, Caller, CallerKind, Client, Feedback, Observer, Ou
 use super::face::Face;
 use super::links::Links;
 use super::scope::Scope;
+use super::shown::{Followed, Shown};
 use super::{Shelf, ToolError, feedback, fetch, outline, prompts, resources, search};
 use crate::corpus::git::{Repository, Standing, short};
 use crate::corpus::tokens;
@@ -60,14 +60,13 @@ pub struct Owner {
 struct Shared {
     index: Arc<Index>,
     owner: Owner,
-    /// Of everything.
-    links: Links,
-    /// Those of the scopes that were met.
-    faces: Mutex<FxHashMap<Scope, Arc<Face>>>,
+    shown: ArcSwap<Shown>,
     changes: broadcast::Sender<Arc<Changes>>,
     problem: ArcSwapOption<String>,
     /// Where collections come from that this process may pull.
     repositories: OnceLock<Vec<Arc<Repository>>>,
+    /// The snapshot that is served, where one is followed.
+    followed: ArcSwapOption<Followed>,
     /// Searches run on the threads that serve, because a hop to others costs more than a search;
     /// this keeps a burst from taking all of them. Whatever reads or walks pages takes its turn, too.
     permits: Arc<Semaphore>,
@@ -78,30 +77,31 @@ struct Shared {
 
 impl Docs {
     /// A server over an index. Descriptions and instructions are made here and never change
-    /// while it runs, so that clients may cache them.
+    /// while it runs, so that clients may cache them, unless there are [other
+    /// collections](Docs::show).
     pub fn new(index: Arc<Index>, links: Links) -> Docs {
         Docs::of(index, links, Owner::default())
     }
 
     /// The same, with an owner who wants to know something.
     pub fn of(index: Arc<Index>, links: Links, owner: Owner) -> Docs {
-        let (scope, cache) = (Scope::default(), CacheScope::Public);
-        let face = Face::new(scope, &links, &index.snapshot(), cache, owner.feedback);
+        let shown = Shown::new(links, &index.snapshot(), owner.feedback);
+        let face = shown.to_everybody();
         let cores = std::thread::available_parallelism().map_or(1, |n| n.get());
         let shared = Shared {
             index,
             owner,
-            links,
-            faces: Mutex::default(),
+            shown: ArcSwap::from_pointee(shown),
             changes: broadcast::channel(BACKLOG).0,
             problem: ArcSwapOption::empty(),
             repositories: OnceLock::new(),
+            followed: ArcSwapOption::empty(),
             permits: Arc::new(Semaphore::new(cores)),
             waiting: AtomicUsize::new(0),
             closing: CancellationToken::new(),
         };
         let level = Arc::new(Mutex::new(LoggingLevel::Warning));
-        let (shared, face) = (Arc::new(shared), Arc::new(face));
+        let shared = Arc::new(shared);
         let (caller, subscribed) = (Arc::default(), Arc::default());
         Docs { shared, face, caller, push: false, subscribed, level }
     }
@@ -109,17 +109,27 @@ impl Docs {
     /// The same docs for a caller who came through a closed door, and may see and do this much of
     /// everything. Nothing in between may give its answers to others.
     pub fn within(&self, scope: &Scope) -> Docs {
-        let mut faces = self.shared.faces.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = faces.get(scope).cloned();
-        let face = known.unwrap_or_else(|| {
-            let Shared { links, index, owner, .. } = &*self.shared;
-            let (own, cache) = (scope.clone(), CacheScope::Private);
-            let face = Face::new(own, links, &index.snapshot(), cache, owner.feedback);
-            let face = Arc::new(face);
-            faces.insert(scope.clone(), face.clone());
-            face
-        });
+        let face = self.shared.shown.load().within(scope, &self.shared.index.snapshot());
         Docs { face, ..self.clone() }
+    }
+
+    /// The same docs for the same caller, with the collections that there are by now. One answer is
+    /// made with one set of them.
+    pub(crate) fn now(&self) -> Docs {
+        let shown = self.shared.shown.load();
+        let face = match self.face.cache {
+            CacheScope::Public => shown.to_everybody(),
+            _ => shown.within(&self.face.scope, &self.shared.index.snapshot()),
+        };
+        Docs { face, ..self.clone() }
+    }
+
+    /// Shows other collections from the next call on. Clients that keep what they were told of the
+    /// tools learn of it when that has ended.
+    pub fn show(&self, shelves: Vec<Shelf>) {
+        let shown = self.shared.shown.load();
+        let next = shown.with(shown.links().of(shelves), &self.shared.index.snapshot());
+        self.shared.shown.store(Arc::new(next));
     }
 
     /// The same docs, called by this caller.
@@ -219,6 +229,16 @@ impl Docs {
     /// Sets or clears the problem.
     pub fn set_problem(&self, problem: Option<String>) {
         self.shared.problem.store(problem.map(Arc::new));
+    }
+
+    /// Says which snapshot is served, and how following it goes.
+    pub fn set_followed(&self, followed: Followed) {
+        self.shared.followed.store(Some(Arc::new(followed)));
+    }
+
+    /// The snapshot that is served, where one is followed.
+    pub fn followed(&self) -> Option<Arc<Followed>> {
+        self.shared.followed.load_full()
     }
 
     /// Says which repositories are pulled for these docs. The first word counts.
@@ -333,7 +353,7 @@ impl Docs {
         work: impl FnOnce(&Docs) -> Result<T, ErrorData> + Send + 'static,
     ) -> Result<T, ErrorData> {
         let turn = self.turn().await;
-        let docs = self.clone();
+        let docs = self.now();
         let done = tokio::task::spawn_blocking(move || {
             let _turn = turn;
             work(&docs)
@@ -343,11 +363,12 @@ impl Docs {
 
     /// The same docs, called by the one client of standard input; over HTTP the caller is known.
     fn for_caller(&self, context: &RequestContext<RoleServer>) -> Docs {
+        let docs = self.now();
         if !self.push || !self.is_observed() {
-            return self.clone();
+            return docs;
         }
         let client = context.client_info().and_then(|it| Client::new(&it.name, &it.version));
-        self.called_by(Arc::new(Caller { kind: CallerKind::Local, who: None, client }))
+        docs.called_by(Arc::new(Caller { kind: CallerKind::Local, who: None, client }))
     }
 
     /// Sends what changed to one client, until it goes or the server does.

@@ -1,0 +1,214 @@
+//! `docent serve --follow`: snapshots that somebody else publishes, in place of docs.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context, anyhow, ensure};
+
+use super::observe::Observed;
+use crate::config::{Setting, Settings, Source};
+use crate::index::{Held, Unwritable};
+use crate::mcp::{Docs, Followed, Links, Shelf};
+use crate::snapshots::{self, Cause, Described, Follower, Manifest, News, Taken, Trouble};
+use crate::usage::Metrics;
+
+/// Finds what is wrong with the settings of it, before anything is begun; whether snapshots are
+/// followed at all.
+pub(super) fn check(settings: &Settings) -> anyhow::Result<bool> {
+    let Setting { value, source } = &settings.follow;
+    let Some(address) = value else { return Ok(false) };
+    let named = || match source {
+        Source::File(file) => format!("{}: follow", file.display()),
+        other => other.to_string(),
+    };
+    snapshots::check(address).with_context(named)?;
+    ensure!(
+        settings.docs.is_none(),
+        "{}: who follows snapshots serves no docs folder: name the one or the other",
+        named()
+    );
+    Ok(true)
+}
+
+/// Brings the first snapshot here and starts to follow.
+///
+/// # Errors
+///
+/// The place cannot be looked at and there is nothing here; the data folder cannot be used.
+pub(super) fn start(
+    settings: &Settings,
+    command: &'static str,
+    web: Option<String>,
+    observed: &Arc<Observed>,
+) -> anyhow::Result<Docs> {
+    let address = settings.follow.value.as_deref().context("no snapshots are followed")?;
+    if settings.git.secret()?.is_some() {
+        tracing::info!("webhooks are for whoever publishes: who follows snapshots pulls nothing");
+    }
+    let data_dir = &settings.data_dir.value;
+    let interval = settings.follow_interval.value;
+    let mut follower = Follower::new(address, interval, data_dir, command).map_err(refused)?;
+    let (taken, trouble) =
+        follower.first(&|trouble: &Trouble| tracing::warn!("waiting: {trouble}"))?;
+    let Taken { manifest, index } = taken;
+    let index = Arc::new(index);
+    follower.bring_vectors(&manifest, &index);
+    index.embed_in_background()?;
+    let links = Links::new(shelves(&manifest.collections), web);
+    let docs = Docs::of(index.clone(), links, observed.owner(settings));
+    let told = Told::new(docs.clone(), observed.metrics().clone(), &manifest);
+    tracing::info!(
+        id = manifest.id,
+        pages = index.snapshot().stamp().pages(),
+        "following {address}"
+    );
+    if let Some(trouble) = trouble {
+        told.hear(News::Trouble(trouble));
+    } else {
+        told.hear(News::Current);
+    }
+    let follow = move || follower.run(&index, &|news| told.hear(news));
+    std::thread::Builder::new().name("follow".into()).spawn(follow)?;
+    Ok(docs)
+}
+
+/// Why the data folder cannot be used.
+fn refused(error: anyhow::Error) -> anyhow::Error {
+    match error.downcast::<Held>() {
+        Ok(Held { dir, holder }) => anyhow!(
+            "the snapshots in {dir} are in use by {holder}: give this one its own --data-dir"
+        ),
+        Err(error) if error.is::<Unwritable>() => {
+            anyhow!("{error}: who follows snapshots keeps them there; name another with --data-dir")
+        }
+        Err(error) => error,
+    }
+}
+
+/// What clients are told of the collections.
+fn shelves(described: &[Described]) -> Vec<Shelf> {
+    let shelf = |it: &Described| Shelf {
+        name: it.name.clone(),
+        title: it.title.clone(),
+        description: it.description.clone(),
+        base_url: it.base_url.clone(),
+        version: it.version.clone(),
+        language: it.language.clone(),
+    };
+    described.iter().map(shelf).collect()
+}
+
+/// Tells the log, the numbers and callers what happens.
+struct Told {
+    docs: Docs,
+    metrics: Arc<Metrics>,
+    standing: Mutex<Standing>,
+}
+
+struct Standing {
+    followed: Followed,
+    collections: Vec<Described>,
+    /// What was told of last, until it ends.
+    trouble: Option<Cause>,
+}
+
+impl Told {
+    fn new(docs: Docs, metrics: Arc<Metrics>, manifest: &Manifest) -> Told {
+        let followed = Followed {
+            id: manifest.id.clone(),
+            published: manifest.published,
+            ..Followed::default()
+        };
+        docs.set_followed(followed.clone());
+        let collections = manifest.collections.clone();
+        let standing = Mutex::new(Standing { followed, collections, trouble: None });
+        Told { docs, metrics, standing }
+    }
+
+    fn hear(&self, news: News) {
+        let mut standing = self.standing.lock().unwrap_or_else(PoisonError::into_inner);
+        match news {
+            News::Looked => standing.followed.looked = Some(now()),
+            News::Current => {
+                standing.followed.looked = Some(now());
+                self.recovered(&mut standing);
+            }
+            News::Moved(manifest, changes) => {
+                standing.followed.looked = Some(now());
+                standing.followed.id = manifest.id.clone();
+                standing.followed.published = manifest.published;
+                self.show(&mut standing, manifest.collections);
+                self.metrics.reloaded("changed");
+                tracing::info!(
+                    id = manifest.id,
+                    added = changes.added.len(),
+                    changed = changes.changed.len(),
+                    removed = changes.removed.len(),
+                    pages = self.docs.snapshot().stamp().pages(),
+                    "moved to a newer snapshot"
+                );
+                self.recovered(&mut standing);
+                if !changes.is_empty() {
+                    self.docs.announce(changes);
+                }
+            }
+            News::Harmed(reason) => {
+                self.metrics.reloaded("damaged");
+                self.docs.set_problem(Some(
+                    "The index is damaged and is being brought again; answers may lack something."
+                        .into(),
+                ));
+                tracing::warn!("bringing the snapshot again: {reason}");
+                // Whatever ends that is told.
+                standing.trouble = Some(Cause::Local);
+            }
+            News::Trouble(trouble) => {
+                standing.followed.failures += 1;
+                let Trouble { cause, .. } = trouble;
+                // First what is answered, then the log: whoever reads the log may ask at once.
+                self.docs.set_problem(Some(format!(
+                    "Newer docs cannot be had just now ({cause}); this is the snapshot {}.",
+                    standing.followed.id
+                )));
+                if standing.trouble.replace(cause) != Some(cause) {
+                    self.metrics.reloaded("failed");
+                    let id = &standing.followed.id;
+                    tracing::error!("{trouble}; serving the snapshot {id}");
+                }
+            }
+        }
+        self.docs.set_followed(standing.followed.clone());
+    }
+
+    fn recovered(&self, standing: &mut Standing) {
+        self.docs.set_problem(None);
+        if standing.trouble.take().is_some() {
+            tracing::info!("snapshots can be followed again");
+        }
+    }
+
+    /// Shows other collections, if there are others.
+    fn show(&self, standing: &mut Standing, collections: Vec<Described>) {
+        if standing.collections == collections {
+            return;
+        }
+        self.docs.show(shelves(&collections));
+        let names = |of: &[Described]| {
+            let names: Vec<&str> = of.iter().map(|it| it.name.as_str()).collect();
+            names.join(", ")
+        };
+        tracing::warn!(
+            before = names(&standing.collections),
+            now = names(&collections),
+            "the snapshot brings other collections: tools and pages have them; the title of the start \
+             page and the server card are made again with a restart, and clients that are connected \
+             keep what they were told of the tools until they connect again"
+        );
+        standing.collections = collections;
+    }
+}
+
+/// Seconds since 1970.
+fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
