@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 
-use super::repositories;
+use super::{following, repositories};
 use crate::config::{CollectionSettings, Settings};
 use crate::corpus::git::Repository;
 use crate::corpus::{self, Collection, Site};
@@ -32,6 +32,14 @@ pub(super) fn collections(settings: &Settings) -> anyhow::Result<Vec<Collection>
         found.push(collection);
     }
     Ok(found)
+}
+
+/// What clients are told of the collections of these settings, wherever they come from.
+pub(super) fn shown(settings: &Settings) -> anyhow::Result<Vec<Shelf>> {
+    match following::shelves_here(settings)? {
+        Some(shelves) => Ok(shelves),
+        None => Ok(shelves(&collections(settings)?)),
+    }
 }
 
 /// What clients are told of the collections.

@@ -39,7 +39,7 @@ pub(super) fn registry(settings: &Settings, key: bool) -> anyhow::Result<()> {
         "the registry lists servers that everybody reaches: set public_url to the https address of \
          yours, such as https://docs.example.com",
     )?;
-    let shelves = collections::shelves(&collections::collections(settings)?);
+    let shelves = collections::shown(settings)?;
     let entrance = if key { Entrance::Key } else { entrance(settings.access.value) };
     let way = match entrance {
         Entrance::Open => http::Way::Open,
@@ -119,7 +119,18 @@ fn command(name: &str, settings: &Settings) -> anyhow::Result<Vec<String>> {
     if let Some(file) = &settings.file {
         words.extend(["--config".to_owned(), real_file(file)?]);
     }
+    words.extend(followed(settings));
     Ok(words)
+}
+
+/// Which snapshots are followed, unless the settings file says it.
+fn followed(settings: &Settings) -> Vec<String> {
+    match &settings.follow {
+        Setting { source: Source::File(_) | Source::Default, .. } => Vec::new(),
+        Setting { value, .. } => {
+            value.iter().flat_map(|url| ["--follow".to_owned(), url.clone()]).collect()
+        }
+    }
 }
 
 /// How clients come in. Where people sign in keys let in as well, but whoever pastes is a person.
@@ -134,16 +145,21 @@ fn entrance(access: Access) -> Entrance {
 fn target(settings: &Settings) -> anyhow::Result<Target> {
     let mut args = vec!["stdio".to_owned()];
     let mut names = Vec::new();
-    if settings.collections.is_empty() && settings.file.is_none() {
+    let follows = settings.follow.value.is_some();
+    if settings.collections.is_empty() && settings.file.is_none() && !follows {
         args.push(SOME_FOLDER.to_owned());
     } else {
-        names.extend(collections::collections(settings)?.into_iter().map(|c| c.name));
+        // Before the first snapshot is here nobody knows what it is of.
+        let shown = collections::shown(settings);
+        let shown = if follows { shown.unwrap_or_default() } else { shown? };
+        names.extend(shown.into_iter().map(|shelf| shelf.name));
         if let Some(docs) = &settings.docs {
             args.push(real(docs)?);
         }
         if let Some(file) = &settings.file {
             args.extend(["--config".to_owned(), real_file(file)?]);
         }
+        args.extend(followed(settings));
     }
     let web = http::address(settings.public_url.value.as_deref(), settings.listen.value);
     let command = std::env::current_exe()?.to_string_lossy().into_owned();

@@ -72,6 +72,29 @@ pub(super) fn start(
     Ok(docs)
 }
 
+/// The docs of the snapshot that is in the data folder, for commands that only ask; none where no
+/// snapshots are followed, or none is here yet.
+pub(super) fn here(settings: &Settings, web: Option<String>) -> anyhow::Result<Option<Docs>> {
+    let Some(Taken { manifest, index }) = newest(settings)? else { return Ok(None) };
+    if let Err(error) = index.load_model() {
+        eprintln!("searching by words alone, because the model does not load: {error:#}");
+    }
+    let links = Links::new(shelves(&manifest.collections), web);
+    Ok(Some(Docs::new(Arc::new(index), links)))
+}
+
+/// The collections of that snapshot.
+pub(super) fn shelves_here(settings: &Settings) -> anyhow::Result<Option<Vec<Shelf>>> {
+    Ok(newest(settings)?.map(|taken| shelves(&taken.manifest.collections)))
+}
+
+fn newest(settings: &Settings) -> anyhow::Result<Option<Taken>> {
+    match settings.follow.value {
+        Some(_) if settings.docs.is_none() => snapshots::newest_here(&settings.data_dir.value),
+        _ => Ok(None),
+    }
+}
+
 /// Why the data folder cannot be used.
 fn refused(error: anyhow::Error) -> anyhow::Error {
     match error.downcast::<Held>() {

@@ -13,7 +13,7 @@ use crate::http;
 use crate::limits::Shared;
 use crate::mcp::{self, Account, Client, Feedback, Observer, Outcome};
 use crate::store::{CallRow, FeedbackRow};
-use crate::usage::{Cloned, Gauges, Metrics, Policy, Queries, Recorder};
+use crate::usage::{Cloned, Followed, Gauges, Metrics, Policy, Queries, Recorder};
 
 /// Is told of every call.
 pub(super) struct Observed {
@@ -96,7 +96,13 @@ impl Observed {
             pulled: it.pulled,
             failing: it.failing,
         });
+        let followed = docs.followed().map(|it| Followed {
+            published: it.published,
+            looked: it.looked,
+            failures: it.failures,
+        });
         Gauges {
+            followed,
             clones: clones.collect(),
             pages: stamp.collections.clone(),
             sections: stamp.sections,

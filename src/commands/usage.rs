@@ -5,7 +5,7 @@ use std::io::Write;
 use anyhow::{Context, bail};
 
 use super::times::{date, now, time};
-use super::{collections, shell, state};
+use super::{collections, following, shell, state};
 use crate::config::{Settings, UsageArguments};
 use crate::index::{Index, Search};
 use crate::mcp::{Docs, Links};
@@ -66,6 +66,9 @@ fn report(settings: &Settings, since: u64, until: u64) -> anyhow::Result<Report>
 
 /// The docs as they are indexed just now.
 fn docs(settings: &Settings) -> anyhow::Result<Docs> {
+    if let Some(docs) = following::here(settings, None)? {
+        return Ok(docs);
+    }
     let collections = collections::collections(settings)?;
     let index = Index::open(&settings.data_dir.value, &collections)?;
     let links = Links::new(collections::shelves(&collections), None);
@@ -89,8 +92,7 @@ fn nearest(docs: &Docs, question: &str) -> Option<String> {
 
 /// What the docs are called.
 fn title(settings: &Settings) -> String {
-    let titles: Vec<String> = collections::collections(settings)
-        .map(|collections| collections::shelves(&collections))
+    let titles: Vec<String> = collections::shown(settings)
         .unwrap_or_default()
         .into_iter()
         .map(|shelf| shelf.title.unwrap_or(shelf.name))

@@ -104,3 +104,95 @@ impl Stock {
         Ok(deleted)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::manifest::{Contents, Described, File, Pointer, hash};
+    use super::super::now;
+    use super::*;
+    use crate::index::Stamp;
+
+    const DAY: u64 = 24 * 3600;
+
+    /// A snapshot of a file of its own and of one that all have.
+    async fn publish(place: &Place, at: u64, after: Option<&Pointer>) -> (Manifest, Pointer) {
+        let file = |name: &str, text: String| File {
+            name: name.into(),
+            size: text.len() as u64,
+            blake3: hash(text.as_bytes()),
+            pieces: Vec::new(),
+        };
+        let texts = [("meta.json", format!("of {at}")), ("a.store", "of all".into())];
+        let contents = Contents {
+            content: hash(b""),
+            stamp: Stamp::default(),
+            collections: vec![Described { name: "docs".into(), ..Described::default() }],
+            files: texts.iter().map(|(name, text)| file(name, text.clone())).collect(),
+            vectors: None,
+        };
+        for (_, text) in &texts {
+            place.put(&object(&hash(text.as_bytes())), text.clone().into_bytes()).await.unwrap();
+        }
+        let manifest = Manifest::new(contents, after, at, at);
+        let text = serde_json::to_vec(&manifest).unwrap();
+        place.put(&Manifest::name(&manifest.id), text.clone()).await.unwrap();
+        let pointer = Pointer::to(&manifest, &text);
+        (manifest, pointer)
+    }
+
+    /// The numbers of manifests and of files in a place.
+    async fn left(place: &Place) -> (usize, usize) {
+        (place.list("snapshots").await.unwrap().len(), place.list("files").await.unwrap().len())
+    }
+
+    #[tokio::test]
+    async fn the_newest_stay_and_nothing_that_may_be_needed_goes() {
+        let place = Place::in_memory();
+        let (start, mut pointer) = (now(), None);
+        for at in 0..8 {
+            pointer = Some(publish(&place, start + at, pointer.as_ref()).await.1);
+        }
+        let (new, _) = publish(&place, start + 3 * DAY, pointer.as_ref()).await;
+        let all = left(&place).await;
+        assert_eq!(all, (9, 10));
+        // While they are young a replica may be fetching any of them.
+        let current = pointer.as_ref().map(|pointer| pointer.id.as_str());
+        let stock = Stock::take(&place, start + 60, current).await.unwrap();
+        assert!(stock.holds(&new));
+        // All objects are what they were minutes ago.
+        assert_eq!(stock.present().len(), 10);
+        // The new snapshot was not there yet when the stock was taken.
+        place.delete(&Manifest::name(&new.id)).await.unwrap();
+        let stock = Stock::take(&place, start + 3 * DAY, current).await.unwrap();
+        // Those that the newest five need not be written again, all others may go at any moment.
+        assert_eq!(stock.present().len(), 6);
+        assert_eq!(stock.clean(&place, &new).await.unwrap(), 4 + 4);
+        // Five with the new one, which is not listed here, and a file of each and that of all.
+        assert_eq!(left(&place).await, (4, 6));
+    }
+
+    #[tokio::test]
+    async fn where_a_manifest_cannot_be_read_no_file_goes() {
+        let place = Place::in_memory();
+        let (manifest, pointer) = publish(&place, now(), None).await;
+        place.put("snapshots/20990101T000000Z-00000000.json", b"{".to_vec()).await.unwrap();
+        place.put(&object(&hash(b"orphan")), b"orphan".to_vec()).await.unwrap();
+        let stock = Stock::take(&place, now() + 3 * DAY, Some(&pointer.id)).await.unwrap();
+        assert_eq!(stock.clean(&place, &manifest).await.unwrap(), 0);
+        place.delete("snapshots/20990101T000000Z-00000000.json").await.unwrap();
+        let stock = Stock::take(&place, now() + 3 * DAY, Some(&pointer.id)).await.unwrap();
+        assert_eq!(stock.clean(&place, &manifest).await.unwrap(), 1);
+        assert_eq!(left(&place).await, (1, 2));
+    }
+
+    #[tokio::test]
+    async fn a_snapshot_of_which_a_file_is_cut_off_is_not_there() {
+        let place = Place::in_memory();
+        let (manifest, pointer) = publish(&place, now(), None).await;
+        let stock = Stock::take(&place, now(), Some(&pointer.id)).await.unwrap();
+        assert!(stock.holds(&manifest));
+        place.put(&object(&hash(b"of all")), b"of".to_vec()).await.unwrap();
+        let stock = Stock::take(&place, now(), Some(&pointer.id)).await.unwrap();
+        assert!(!stock.holds(&manifest));
+    }
+}

@@ -160,3 +160,96 @@ async fn one(place: &Place, piece: &Piece) -> Result<Vec<u8>, Trouble> {
     }
     Ok(bytes)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::clean::Stock;
+    use super::super::manifest::{Contents, Described};
+    use super::super::publish::{Source, upload};
+    use super::*;
+    use crate::index::{Index, Stamp};
+
+    /// Uploads these files as a snapshot; its manifest, and how many objects travelled.
+    async fn publish(place: &Place, files: &[(&str, &[u8])], at: u64) -> (Manifest, usize) {
+        let dir = tempfile::tempdir().unwrap();
+        let source = |(name, bytes): &(&str, &[u8])| {
+            let path = dir.path().join(name);
+            fs::write(&path, bytes).unwrap();
+            Source::new((*name).to_owned(), path).unwrap()
+        };
+        let sources: Vec<Source> = files.iter().map(source).collect();
+        let stock = Stock::take(place, at, None).await.unwrap();
+        let (uploaded, _) = upload(place, &sources, &stock, &|_, _| ()).await.unwrap();
+        let contents = Contents {
+            content: manifest::hash(b""),
+            stamp: Stamp::default(),
+            collections: vec![Described { name: "docs".into(), ..Described::default() }],
+            files: sources.iter().map(|source| source.file.clone()).collect(),
+            vectors: None,
+        };
+        (Manifest::new(contents, None, at, 0), uploaded)
+    }
+
+    /// Bytes that are not the same in any two pieces.
+    fn large(pieces: u64, more: usize) -> Vec<u8> {
+        let length = usize::try_from(PIECE * pieces).unwrap() + more;
+        (0..length).map(|at| (at / 251 + at) as u8 ^ (at >> 20) as u8).collect()
+    }
+
+    #[tokio::test]
+    async fn of_a_file_that_is_appended_to_the_last_piece_travels() {
+        let (place, data) = (Place::in_memory(), tempfile::tempdir().unwrap());
+        let kept = Kept::open(data.path(), "test").unwrap();
+        let now = super::super::now();
+        let bytes = large(2, 5);
+        let (first, uploaded) = publish(&place, &[("meta.json", b"1"), ("v", &bytes)], now).await;
+        assert_eq!(uploaded, 4);
+        assert_eq!(fetch(&place, &first, &kept).await.unwrap(), PIECE * 2 + 6);
+        let bytes = large(2, 9);
+        let (second, uploaded) =
+            publish(&place, &[("meta.json", b"1"), ("v", &bytes)], now + 1).await;
+        assert_eq!(uploaded, 1);
+        assert_eq!(fetch(&place, &second, &kept).await.unwrap(), 9);
+        let search = Index::folder_of_copy(&kept.of(&second.id));
+        assert!(fs::read(search.join("v")).unwrap() == bytes);
+        assert_eq!(kept.ids(), [second.id.clone(), first.id.clone()]);
+        kept.whole(&first.id).unwrap();
+        // One that is damaged here is not what the next is made of.
+        fs::write(search.join("v"), large(1, 3)).unwrap();
+        assert!(kept.whole(&second.id).is_err());
+        let (third, uploaded) =
+            publish(&place, &[("meta.json", b"1"), ("v", &bytes)], now + 2).await;
+        assert_eq!(uploaded, 0);
+        fetch(&place, &third, &kept).await.unwrap();
+        kept.whole(&third.id).unwrap();
+        kept.tidy(&[&third.id]);
+        assert_eq!(kept.ids(), [third.id]);
+    }
+
+    #[tokio::test]
+    async fn what_has_not_its_hash_leaves_nothing_behind() {
+        let (place, data) = (Place::in_memory(), tempfile::tempdir().unwrap());
+        let kept = Kept::open(data.path(), "test").unwrap();
+        let (manifest, _) =
+            publish(&place, &[("meta.json", b"1"), ("a.store", b"okapi")], super::super::now())
+                .await;
+        let name = object(&manifest::hash(b"okapi"));
+        for (bytes, expected) in [
+            (&b"okapj"[..], "is not what was published"),
+            (b"oka", "has 3 bytes and not 5"),
+            (b"okapi and more", "has 14 bytes, where 5 are the most there may be"),
+            (b"", "has 0 bytes and not 5"),
+        ] {
+            place.put(&name, bytes.to_vec()).await.unwrap();
+            let trouble = fetch(&place, &manifest, &kept).await.unwrap_err();
+            assert_eq!(trouble.cause, Cause::Damaged);
+            assert!(trouble.to_string().contains(expected), "{trouble}");
+            assert!(kept.ids().is_empty() && !kept.part_of(&manifest.id).exists());
+        }
+        place.delete(&name).await.unwrap();
+        let trouble = fetch(&place, &manifest, &kept).await.unwrap_err();
+        assert!(trouble.to_string().contains("is missing"), "{trouble}");
+        place.put(&name, b"okapi".to_vec()).await.unwrap();
+        assert_eq!(fetch(&place, &manifest, &kept).await.unwrap(), 6);
+    }
+}

@@ -314,6 +314,20 @@ impl Follower {
     }
 }
 
+/// The newest snapshot that a data folder holds, for commands that only read it. What it is made of is
+/// taken on trust, as with any index.
+///
+/// # Errors
+///
+/// Why it cannot be read.
+pub fn newest_here(data_dir: &Path) -> anyhow::Result<Option<Taken>> {
+    let kept = Kept::beside(data_dir);
+    let Some(id) = kept.ids().into_iter().next() else { return Ok(None) };
+    let manifest = kept.manifest(&id)?;
+    let index = Index::open_copy(&kept.of(&id), data_dir)?;
+    Ok(Some(Taken { manifest, index }))
+}
+
 /// A time that doubles with each failure, up to the longest.
 fn longer(time: Duration, failures: u32) -> Duration {
     time.saturating_mul(2_u32.saturating_pow(failures.min(16))).min(LONGEST.max(time))

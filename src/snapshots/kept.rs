@@ -16,15 +16,17 @@ use anyhow::{Context, ensure};
 use super::manifest::{self, File, MOST_OF_MANIFEST, Manifest};
 use crate::index::{Index, Lock};
 
+/// The folder in a data folder.
+const FOLDER: &str = "snapshots";
 /// The name of the manifest.
 const MANIFEST: &str = "manifest.json";
 /// The name of the vectors.
 const VECTORS: &str = "vectors";
 
-/// The folder of the snapshots, of one process alone.
+/// The folder of the snapshots, of one process alone, or of whoever only reads.
 pub(super) struct Kept {
     dir: PathBuf,
-    _lock: Lock,
+    _lock: Option<Lock>,
 }
 
 impl Kept {
@@ -34,9 +36,14 @@ impl Kept {
     ///
     /// As [`Lock::take`]: another process follows into it, or nobody can write there.
     pub(super) fn open(data_dir: &Path, command: &str) -> anyhow::Result<Kept> {
-        let dir = data_dir.join("snapshots");
-        let lock = Lock::take(&dir, command)?;
+        let dir = data_dir.join(FOLDER);
+        let lock = Some(Lock::take(&dir, command)?);
         Ok(Kept { dir, _lock: lock })
+    }
+
+    /// The same, for reading beside the process that follows.
+    pub(super) fn beside(data_dir: &Path) -> Kept {
+        Kept { dir: data_dir.join(FOLDER), _lock: None }
     }
 
     /// The folder of a snapshot.

@@ -20,7 +20,7 @@ mod place;
 mod publish;
 mod trouble;
 
-pub use follow::{Follower, News, Taken};
+pub use follow::{Follower, News, Taken, newest_here};
 pub use manifest::{Described, Manifest};
 pub use place::check;
 pub use publish::{Done, publish};

@@ -116,8 +116,10 @@ impl Place {
     pub(super) fn open(address: &str, make: bool) -> Result<Place, Trouble> {
         let wrong = |error: anyhow::Error| Trouble::new(Cause::NoPlace, error);
         let url = parse(address).map_err(wrong)?;
+        let (_, credentials) = cloud(url.scheme());
         let failed = |error: Error| {
-            Trouble::say(Cause::Denied, format!("{address}: {}", plain(&error.to_string())))
+            let told = told(&error);
+            Trouble::say(Cause::Denied, format!("{address}: set {credentials} ({told})"))
         };
         let retry = RetryConfig {
             max_retries: RETRIES,
@@ -125,8 +127,7 @@ impl Place {
             ..RetryConfig::default()
         };
         let timeout = ClientConfigKey::Timeout;
-        let (scheme, _) =
-            CLOUDS.into_iter().find(|(it, _)| *it == url.scheme()).unwrap_or(("file", ""));
+        let (scheme, _) = cloud(url.scheme());
         let mut folder = None;
         let store: Arc<dyn ObjectStore> = match scheme {
             "s3" => Arc::new(
@@ -328,9 +329,8 @@ impl Place {
     /// What an error of the store means to an operator.
     fn explain(&self, error: Error) -> Trouble {
         let address = &self.address;
-        let told = plain(&error.to_string());
-        let credentials = CLOUDS.into_iter().find(|(it, _)| *it == self.scheme);
-        let credentials = credentials.map_or("", |(_, credentials)| credentials);
+        let told = told(&error);
+        let (_, credentials) = cloud(self.scheme);
         let (cause, sentence) = match &error {
             Error::NotFound { .. } => match &self.folder {
                 Some(folder) if !folder.is_dir() => {
@@ -362,10 +362,12 @@ impl Place {
                     "{address}: the credentials have ended or are none: {credentials} ({told})"
                 ),
             ),
-            _ if told.contains("URL scheme is not allowed") => (
+            // The library's words for an address that it does not take.
+            _ if told.contains("builder error") => (
                 Cause::Denied,
                 format!(
-                    "{address}: the endpoint is not https: set AWS_ALLOW_HTTP=true to allow that"
+                    "{address}: the endpoint is not https: set AWS_ALLOW_HTTP=true, GOOGLE_ALLOW_HTTP=true \
+                     or AZURE_ALLOW_HTTP=true if it is in a network of your own ({told})"
                 ),
             ),
             Error::NotImplemented { .. } | Error::NotSupported { .. } => (
@@ -431,10 +433,33 @@ fn is_away(error: &Error) -> bool {
     false
 }
 
-/// What a library said, on one line that is not too long.
-fn plain(told: &str) -> String {
+/// A cloud by the scheme of its addresses; else a folder.
+fn cloud(scheme: &str) -> (&'static str, &'static str) {
+    CLOUDS.into_iter().find(|(it, _)| *it == scheme).unwrap_or(("file", ""))
+}
+
+/// What the library said and why, on one line that is not too long.
+fn told(error: &Error) -> String {
+    let mut told = error.to_string();
+    let mut at = error.source();
+    let mut cause = String::new();
+    while let Some(error) = at {
+        cause = error.to_string();
+        at = error.source();
+    }
+    // Of an answer in XML these two say everything.
+    if let Some((before, xml)) = told.split_once("<?xml") {
+        let element = |name: &str| {
+            let (_, rest) = xml.split_once(&format!("<{name}>"))?;
+            rest.split_once('<').map(|(text, _)| text.to_owned())
+        };
+        let words: Vec<String> = ["Code", "Message"].into_iter().filter_map(element).collect();
+        told = format!("{before}{}", words.join(": "));
+    } else if !told.contains(&cause) {
+        told = format!("{told}: {cause}");
+    }
     let told = told.split_whitespace().collect::<Vec<_>>().join(" ");
-    match told.char_indices().nth(400) {
+    match told.char_indices().nth(500) {
         Some((end, _)) => format!("{}…", &told[..end]),
         None => told,
     }

@@ -48,9 +48,9 @@ pub struct Done {
 }
 
 /// A file of this machine, and what stands in it.
-struct Source {
+pub(super) struct Source {
     path: PathBuf,
-    file: File,
+    pub(super) file: File,
 }
 
 /// A piece that travels.
@@ -213,7 +213,7 @@ fn describe(index: &Index, collections: Vec<Described>) -> anyhow::Result<(Conte
 
 impl Source {
     /// Hashes a file, whole and in pieces.
-    fn new(name: String, path: PathBuf) -> anyhow::Result<Source> {
+    pub(super) fn new(name: String, path: PathBuf) -> anyhow::Result<Source> {
         let of = || format!("cannot read {}", path.display());
         let mut open = OpenFile::open(&path).with_context(of)?;
         let size = open.metadata().with_context(of)?.len();
@@ -245,7 +245,7 @@ impl Source {
 }
 
 /// Uploads what is not there; the number of objects and of bytes.
-async fn upload(
+pub(super) async fn upload(
     place: &Place,
     sources: &[Source],
     stock: &Stock,

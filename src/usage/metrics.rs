@@ -55,9 +55,22 @@ pub struct Cloned {
     pub pulls: Vec<(&'static str, u64)>,
 }
 
+/// How following index snapshots goes.
+#[derive(Debug, Clone, Default)]
+pub struct Followed {
+    /// When the one that is served was published, in seconds since 1970.
+    pub published: u64,
+    /// When a look for a newer one last succeeded.
+    pub looked: Option<u64>,
+    /// Looks that failed, and snapshots that could not be taken, since the start.
+    pub failures: u64,
+}
+
 /// How things stand when somebody looks.
 #[derive(Debug, Clone, Default)]
 pub struct Gauges {
+    /// Index snapshots, where they are followed.
+    pub followed: Option<Followed>,
     /// Collections that are git repositories.
     pub clones: Vec<Cloned>,
     /// Pages of each collection, by its name.
@@ -127,6 +140,9 @@ struct Standing {
     listeners: Gauge,
     unwritten: Gauge,
     state: Family<Unlabelled, Gauge>,
+    published: Family<Unlabelled, Gauge>,
+    looked: Family<Unlabelled, Gauge>,
+    failures: Family<Unlabelled, Counter>,
     commits: Family<NamedTwice, Gauge>,
     pulled: Family<Named, Gauge>,
     failing: Family<Named, Gauge>,
@@ -351,6 +367,14 @@ impl Standing {
         registry.register("usage_unwritten", help, self.unwritten.clone());
         let help = "1 while the state that replicas share can be reached, 0 while it cannot";
         registry.register("state_reachable", help, self.state.clone());
+        let help = "When the snapshot that is served was published, in seconds since 1970";
+        let name = "snapshot_published_timestamp";
+        registry.register_with_unit(name, help, Unit::Seconds, self.published.clone());
+        let help = "When a look for a newer snapshot last succeeded, in seconds since 1970";
+        let name = "snapshot_looked_timestamp";
+        registry.register_with_unit(name, help, Unit::Seconds, self.looked.clone());
+        let help = "Looks for a newer snapshot that failed, and snapshots that could not be taken";
+        registry.register("snapshot_failures", help, self.failures.clone());
         let help = "Always 1: the commit that is served of a git repository";
         registry.register("git_commit", help, self.commits.clone());
         let help = "When a pull last succeeded, in seconds since 1970";
@@ -380,6 +404,13 @@ impl Standing {
         self.unwritten.set(number(gauges.unwritten as u64));
         if let Some(is_reachable) = gauges.state {
             self.state.get_or_create(&[]).set(i64::from(is_reachable));
+        }
+        if let Some(Followed { published, looked, failures }) = &gauges.followed {
+            self.published.get_or_create(&[]).set(number(*published));
+            if let Some(looked) = looked {
+                self.looked.get_or_create(&[]).set(number(*looked));
+            }
+            self.failures.get_or_create(&[]).inner().store(*failures, Ordering::Relaxed);
         }
         // The commit before is not served any more.
         self.commits.clear();
@@ -423,7 +454,9 @@ mod tests {
         };
         let pages = vec![("docs".into(), 1)];
         let state = Some(true);
-        let gauges = Gauges { pages, clones: vec![cloned], state, ..Gauges::default() };
+        let followed = Some(Followed { looked: Some(1), ..Followed::default() });
+        let gauges =
+            Gauges { pages, clones: vec![cloned], state, followed, ..Gauges::default() };
         let text = metrics.render(&gauges, false);
         let names = |text: &str| -> std::collections::BTreeSet<String> {
             let rest = text.split("docent_").skip(1);
@@ -470,6 +503,7 @@ mod tests {
             age: 5,
             following: true,
             state: Some(false),
+            followed: Some(Followed { published: 7, looked: Some(8), failures: 9 }),
             ..Gauges::default()
         };
         let cloned = |commit: &str, failing| Cloned {
@@ -505,6 +539,9 @@ mod tests {
                 "docent_following 1",
                 "docent_git_commit{collection=\"guide\",commit=\"after\"} 1",
                 "docent_git_pulled_timestamp_seconds{collection=\"guide\"} 9",
+                "docent_snapshot_published_timestamp_seconds 7",
+                "docent_snapshot_looked_timestamp_seconds 8",
+                "docent_snapshot_failures_total 9",
                 "docent_git_failing{collection=\"guide\"} 0",
                 "docent_git_pulls_total{collection=\"guide\",outcome=\"moved\"} 2",
                 concat!("docent_build_info{version=\"", env!("CARGO_PKG_VERSION"), "\"} 1"),

@@ -19,7 +19,7 @@ mod redact;
 mod report;
 mod text;
 
-pub use metrics::{Cloned, Counted, Gauges, Metrics};
+pub use metrics::{Cloned, Counted, Followed, Gauges, Metrics};
 pub use page::page;
 pub use recorder::{Policy, Queries, Recorder};
 pub use redact::redacted;
