@@ -8,9 +8,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use super::observe::Observed;
-use super::{
-    collections, connect, door, following, key, live, log, observe, reload, state,
-};
+use super::{collections, connect, door, following, key, live, log, observe, reload, state};
 use crate::auth::HookSecret;
 use crate::config::{Access, OnLimit, Setting, Settings};
 use crate::corpus::git::Repository;

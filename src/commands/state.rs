@@ -68,10 +68,7 @@ pub(super) fn shown(settings: &Settings) -> (String, String) {
 /// # Errors
 ///
 /// It cannot be read or written.
-pub(super) fn store(
-    settings: &Settings,
-    state: Option<&State>,
-) -> anyhow::Result<Arc<dyn Store>> {
+pub(super) fn store(settings: &Settings, state: Option<&State>) -> anyhow::Result<Arc<dyn Store>> {
     Ok(match state {
         Some(State { line, names }) => {
             Arc::new(RedisStore::open(line.clone(), names.clone()).context("state")?)

@@ -455,8 +455,7 @@ mod tests {
         let pages = vec![("docs".into(), 1)];
         let state = Some(true);
         let followed = Some(Followed { looked: Some(1), ..Followed::default() });
-        let gauges =
-            Gauges { pages, clones: vec![cloned], state, followed, ..Gauges::default() };
+        let gauges = Gauges { pages, clones: vec![cloned], state, followed, ..Gauges::default() };
         let text = metrics.render(&gauges, false);
         let names = |text: &str| -> std::collections::BTreeSet<String> {
             let rest = text.split("docent_").skip(1);
