@@ -1,0 +1,168 @@
+"""Docs are published while they are read: replicas move on together and nobody notices; what is not whole is not served."""
+
+import asyncio
+import shutil
+import time
+
+from lib import bucket, calls
+from lib.bucket import Gate
+from lib.house import House
+from lib.report import Report, figure, run, until
+
+CLIENTS = 12
+#: Seconds within which all replicas serve what was published.
+SOON = 10
+#: Seconds in which a follower would have taken what it must not take.
+LONG_ENOUGH = 8
+
+
+class Pages:
+    """Edits the docs so that each edition can be told from the others by a question."""
+
+    def __init__(self, house):
+        self.house, self.edition = house, 0
+
+    def edit(self) -> str:
+        """A new word, which only the page written now has."""
+        self.edition += 1
+        word = f"zanzibarite{self.edition}"
+        (self.house.docs / "guide/edition.md").write_text(f"# Edition {self.edition}\n\nThis one is called {word}.\n")
+        return word
+
+
+async def brings(port, word, token) -> bool:
+    answer = await calls.search(port, f'"{word}"', token)
+    return answer.status == 200 and "guide/edition.md" in answer.text() and word in answer.text()
+
+
+async def main():
+    report = Report("publish")
+    async with House() as house:
+        token = await house.key("load")
+        pages = Pages(house)
+
+        async def all_on_another(than):
+            found = await house.snapshots()
+            return found[0] if len(set(found)) == 1 and found[0] != than else None
+
+        async with report.check("all replicas serve the one snapshot there is, without a docs folder"):
+            [only] = set(await house.snapshots())
+            assert only and all((await replica.told())["ready"] for replica in house.replicas)
+
+        seen = []
+        async with calls.Load(house.port, CLIENTS, token) as load:
+            await asyncio.sleep(1)
+            for number in range(1, 4):
+                async with report.check(f"edition {number}: all replicas serve it within {SOON} s"):
+                    [before] = set(await house.snapshots())
+                    pointer = house.bucket.objects()
+                    word = pages.edit()
+                    await house.publish()
+                    since = time.monotonic()
+                    now = await until(SOON, "all on the new one", lambda: all_on_another(before))
+                    figure(f"edition {number}: all replicas serve it after {time.monotonic() - since:.1f} s")
+                    for port in house.ports:
+                        assert await brings(port, word, token), f"{word} at {port}"
+                    seen.append((now, pointer))
+                    await asyncio.sleep(1)
+        async with report.check("no call failed while they moved on"):
+            assert not load.failed(), f"{len(load.failed())} of {len(load.calls)}: {load.failed()[:3]}"
+            figure(f"{len(load.calls)} calls")
+
+        # What is written over and not beside is the pointer.
+        first, last = seen[0][1], house.bucket.objects()
+        moved = [key for key in first if key in last and last[key] != first[key]]
+        async with report.check("a snapshot is never written over; one pointer is"):
+            assert len(moved) == 1, f"{moved}"
+        [pointer] = moved
+
+        async def ignored(before, what):
+            """Followers look, find it, and stay where they are."""
+            end = time.monotonic() + LONG_ENOUGH
+            async with calls.Load(house.port, 2, token) as load:
+                while time.monotonic() < end:
+                    assert await house.snapshots() == before, f"{what} is served"
+                    await asyncio.sleep(0.2)
+            assert not load.failed(), f"{load.failed()[:3]}"
+
+        async with report.check("a torn snapshot that the pointer names is not served"):
+            before, good = await house.snapshots(), house.bucket.get(pointer)
+            # It is made where nobody follows, and torn before anybody can see it.
+            aside = f"{bucket.PREFIX}-aside"
+            word = pages.edit()
+            await house.do("index", "--publish", f"s3://{bucket.NAME}/{aside}")
+            objects = {key.removeprefix(f"{aside}/"): house.bucket.get(key) for key in house.bucket.objects(aside)}
+            name = pointer.removeprefix(f"{bucket.PREFIX}/")
+            largest = max((key for key in objects if key != name), key=lambda key: len(objects[key]))
+            for key, body in objects.items():
+                if key != name:
+                    house.bucket.put(f"{bucket.PREFIX}/{key}", body[: len(body) // 2] if key == largest else body)
+            house.bucket.put(pointer, objects[name])
+            await ignored(before, "what is torn")
+        async with report.check("a replica that starts then serves the last good one"):
+            replica = house.replicas[0]
+            assert await asyncio.to_thread(replica.stop) == 0
+            replica.start()
+            await replica.ready()
+            assert await house.snapshots() == before
+        async with report.check("a pointer that says nothing is not followed"):
+            house.bucket.put(pointer, b"nothing")
+            await ignored(before, "nothing")
+        async with report.check("and the next good one is taken"):
+            house.bucket.put(pointer, good)
+            word = pages.edit()
+            await house.publish()
+            await until(SOON, "all on the new one", lambda: all_on_another(before[0]))
+            for port in house.ports:
+                assert await brings(port, word, token), f"{word} at {port}"
+
+        async with report.check("of two who publish at once one wins and the other is told"):
+            other = house.home / "other"
+            shutil.copytree(house.docs, other)
+            (other / "guide/other.md").write_text("# Other\n\nOf the other publisher: quinquereme.\n")
+            settings = house.operator.read_text().replace(str(house.docs), str(other)).replace('"data"', '"other-data"')
+            (house.home / "other.toml").write_text(settings)
+            word = pages.edit()
+            publish = ("index", "--publish", bucket.URL)
+            async with Gate(house.bucket, f"PUT /{bucket.NAME}/{pointer}") as gate:
+                slow = asyncio.create_task(house.run(*publish, env=house.bucket.environment(gate.port)))
+                reached = asyncio.create_task(gate.reached.wait())
+                await asyncio.wait([slow, reached], timeout=30, return_when=asyncio.FIRST_COMPLETED)
+                assert gate.reached.is_set(), f"it never moved the pointer: {slow.result() if slow.done() else ''}"
+                fast = await house.run(*publish, config=house.home / "other.toml")
+                gate.opened.set()
+                slow = await slow
+            assert sorted([slow.returncode == 0, fast.returncode == 0]) == [False, True], f"{slow}\n{fast}"
+            loser = (slow if slow.returncode else fast).stderr
+            assert "publish" in loser, loser
+            figure(f"the other is told: {loser.strip().splitlines()[-1]}")
+            asked = "quinquereme" if fast.returncode == 0 else word
+            for port in house.ports:
+                await until(SOON, f"{asked} at {port}", lambda port=port: found(port, asked, token))
+
+        async with report.check("what is old is cleaned up: a replica keeps the one it serves and the one before"):
+            for replica in house.replicas:
+                data = replica.home / "data"
+                sizes = sum(file.stat().st_size for file in data.rglob("*") if file.is_file() and ".sqlite" not in file.name)
+                one = sum(len(house.bucket.get(key)) for key in list(house.bucket.objects(aside)))
+                assert sizes < 3 * one, f"{sizes} bytes in {data}, one snapshot has {one}"
+
+        async with report.check("while the bucket hangs, what was taken is served"):
+            before = await house.snapshots()
+            house.bucket.freeze()
+            async with calls.Load(house.port, CLIENTS, token) as load:
+                await asyncio.sleep(5)
+            assert await house.snapshots() == before
+            assert not load.failed(), f"{load.failed()[:3]}"
+            assert await asyncio.to_thread(replica.stop) == 0
+            replica.start()
+            await replica.ready()
+            assert await calls.status(replica.port, token) == 200
+            house.bucket.thaw()
+
+
+async def found(port, word, token) -> bool:
+    return word in (await calls.search(port, word, token)).text()
+
+
+run(main())
