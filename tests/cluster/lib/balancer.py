@@ -29,12 +29,18 @@ class Balancer:
 
     def servers(self) -> dict[str, dict[str, str]]:
         """What HAProxy counts of each server: `status`, `stot` (sessions so far), `scur` (now), and more."""
+        rows = csv.DictReader(self._ask("show stat").removeprefix("# ").splitlines())
+        return {row["svname"]: row for row in rows if row["pxname"] == "docents" and row["svname"] != "BACKEND"}
+
+    def drain(self, name: str):
+        """It is sent nothing new."""
+        self._ask(f"set server docents/{name} state drain")
+
+    def _ask(self, command: str) -> str:
         with socket.socket(socket.AF_UNIX) as connection:
             connection.connect(str(self._socket))
-            connection.sendall(b"show stat\n")
-            text = b"".join(iter(lambda: connection.recv(65536), b"")).decode()
-        rows = csv.DictReader(text.removeprefix("# ").splitlines())
-        return {row["svname"]: row for row in rows if row["pxname"] == "docents" and row["svname"] != "BACKEND"}
+            connection.sendall(f"{command}\n".encode())
+            return b"".join(iter(lambda: connection.recv(65536), b"")).decode()
 
 
 def connections(port: int) -> int:

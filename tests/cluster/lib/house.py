@@ -50,6 +50,9 @@ class Replica:
         """What /readyz says."""
         return (await wire.ask(self.port, "GET", "/readyz")).json()
 
+    def freeze(self):
+        self._process.freeze()
+
     def kill(self):
         self._process.kill()
 
@@ -136,6 +139,9 @@ class House:
 
     async def all_in(self) -> bool:
         return all(row["status"].startswith("UP") for row in self.balancer.servers().values())
+
+    async def drained(self, name: str) -> bool:
+        return self.balancer.servers()[name]["scur"] == "0"
 
     async def run(self, *words, env: dict[str, str] | None = None, config=None) -> subprocess.CompletedProcess:
         """A command of the operator, who has the docs and settings with the same state; it may fail."""
