@@ -26,7 +26,7 @@ PIECE = re.compile(
     re.DOTALL | re.MULTILINE,
 )
 SLUG = re.compile(r"^slug: ", re.MULTILINE)
-SYLLABLES = "ba be bi bo bu da de di do du ka ke ki ko ku la le li lo lu ma me mi mo mu na ne ni no nu ra re ri ro ru".split()
+SYLLABLES = [consonant + vowel for consonant in "bdklmnr" for vowel in "aeiou"]
 
 
 def ending(copy: int, seed: int) -> str:
@@ -46,11 +46,16 @@ def split(text: str) -> tuple[list[str], list[int]]:
     return [*pieces, text[at:]], words
 
 
+def some(count: int, share: float, rng: random.Random) -> list[int]:
+    """So many of the numbers below `count`, as near as chance comes to it."""
+    return rng.sample(range(count), int(count * share + rng.random())) if count > 0 else []
+
+
 def perturbed(pieces: list[str], words: list[int], copy: int, rng: random.Random, end: str) -> str:
     made = pieces.copy()
-    for at in rng.sample(range(len(words)), int(len(words) * REPLACED + rng.random())) if words else ():
+    for at in some(len(words), REPLACED, rng):
         made[words[at]] += end
-    for at in rng.sample(range(len(words) - 1), int((len(words) - 1) * SWAPPED + rng.random())) if len(words) > 1 else ():
+    for at in some(len(words) - 1, SWAPPED, rng):
         one, two = words[at], words[at + 1]
         made[one], made[two] = made[two], made[one]
     # A page has one address.

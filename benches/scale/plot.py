@@ -10,7 +10,7 @@ import pathlib
 import sys
 
 WIDTH, HEIGHT = 640, 380
-LEFT, RIGHT, TOP, BOTTOM = 64, 24, 40, 48
+LEFT, RIGHT, TOP, BOTTOM = 64, 40, 56, 48
 
 
 class Plot:
@@ -24,7 +24,7 @@ class Plot:
 
     @staticmethod
     def _decades(values: list[float]) -> tuple[int, int]:
-        low, high = math.floor(math.log10(min(values))), math.ceil(math.log10(max(values)) + 1e-9)
+        low, high = math.floor(math.log10(min(values))), math.ceil(math.log10(max(values)) - 1e-9)
         return low, max(high, low + 1)
 
     def _at(self, x: float, y: float) -> tuple[float, float]:
@@ -57,8 +57,7 @@ class Plot:
             path = "M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in at)
             parts.append(f'<path d="{path}" fill="none" stroke="{colour}" stroke-width="2"/>')
             parts += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="{colour}"/>' for x, y in at]
-            x = LEFT + 12
-            parts.append(f'<text x="{x}" y="{TOP + 16 + 16 * order}" fill="{colour}">{name}</text>')
+            parts.append(f'<text x="{LEFT + 136 * order}" y="42" fill="{colour}">{name}</text>')
         return "\n".join([*parts, "</svg>"]) + "\n"
 
 

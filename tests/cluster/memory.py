@@ -38,7 +38,9 @@ class Memory:
             cursor, names = engine.ask("SCAN", cursor, "COUNT", 1000)
             for name in names:
                 # Ids and hashes are what differs between keys of a kind.
-                kind = ":".join("…" if len(part) > 12 or re.search(r"\d", part) else part for part in re.split("[:/]", name))
+                kind = ":".join(
+                    "…" if len(part) > 12 or re.search(r"\d", part) else part for part in re.split("[:/]", name)
+                )
                 self.kinds[kind] += engine.ask("MEMORY", "USAGE", name, "SAMPLES", 0) or 0
                 self.counts[kind] += 1
             if cursor == "0":
@@ -46,7 +48,8 @@ class Memory:
 
     def since(self, before: "Memory", what: str):
         kinds = self.kinds - before.kinds
-        figure(f"{what}: {sum(kinds.values()) / MANY:.0f} bytes each in keys, {(self.used - before.used) / MANY:.0f} of all memory")
+        used = (self.used - before.used) / MANY
+        figure(f"{what}: {sum(kinds.values()) / MANY:.0f} bytes each in keys, {used:.0f} of all memory")
         for kind, size in kinds.most_common():
             count = self.counts[kind] - before.counts[kind]
             figure(f"    {size / MANY:7.0f} bytes each, {count / MANY:.2f} keys each: {kind}")

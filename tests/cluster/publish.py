@@ -59,7 +59,7 @@ async def main():
                     word = pages.edit()
                     await house.publish()
                     since = time.monotonic()
-                    now = await until(SOON, "all on the new one", lambda: all_on_another(before))
+                    now = await until(SOON, "all on the new one", lambda before=before: all_on_another(before))
                     figure(f"edition {number}: all replicas serve it after {time.monotonic() - since:.1f} s")
                     for port in house.ports:
                         assert await brings(port, word, token), f"{word} at {port}"
@@ -143,7 +143,8 @@ async def main():
         async with report.check("what is old is cleaned up: a replica keeps the one it serves and the one before"):
             for replica in house.replicas:
                 data = replica.home / "data"
-                sizes = sum(file.stat().st_size for file in data.rglob("*") if file.is_file() and ".sqlite" not in file.name)
+                files = (file for file in data.rglob("*") if file.is_file() and ".sqlite" not in file.name)
+                sizes = sum(file.stat().st_size for file in files)
                 one = sum(len(house.bucket.get(key)) for key in list(house.bucket.objects(aside)))
                 assert sizes < 3 * one, f"{sizes} bytes in {data}, one snapshot has {one}"
 

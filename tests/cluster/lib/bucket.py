@@ -1,6 +1,7 @@
 """A bucket in a real server that speaks S3 (moto), and a way to it at which a request can be held."""
 
 import asyncio
+import contextlib
 import logging
 import pathlib
 import sys
@@ -33,7 +34,11 @@ class Bucket:
 
     def environment(self, port: int | None = None) -> dict[str, str]:
         """What docent needs to come here, or to another port that leads here."""
-        return _KEYS | {"AWS_ENDPOINT": self.endpoint(port), "AWS_ENDPOINT_URL": self.endpoint(port), "AWS_ALLOW_HTTP": "true"}
+        return _KEYS | {
+            "AWS_ENDPOINT": self.endpoint(port),
+            "AWS_ENDPOINT_URL": self.endpoint(port),
+            "AWS_ALLOW_HTTP": "true",
+        }
 
     def freeze(self):
         self._process.freeze()
@@ -84,4 +89,6 @@ class Gate:
                 await target.drain()
             target.close()
 
-        await asyncio.gather(copy(reader, back, True), copy(there, writer, False), return_exceptions=True)
+        # Clients keep connections; the loop ends them in the end.
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.gather(copy(reader, back, True), copy(there, writer, False), return_exceptions=True)

@@ -58,7 +58,10 @@ class Browser:
         if jar:
             headers["Cookie"] = "; ".join(f"{name}={value}" for name, value in jar.items())
         if form is not None:
-            headers |= {"Content-Type": "application/x-www-form-urlencoded", "Origin": f"{parts.scheme}://{parts.netloc}"}
+            headers |= {
+                "Content-Type": "application/x-www-form-urlencoded",
+                "Origin": f"{parts.scheme}://{parts.netloc}",
+            }
         path = f"{parts.path}?{parts.query}" if parts.query else parts.path
         body = urllib.parse.urlencode(form or {}).encode()
         answer = await wire.ask(port, "GET" if form is None else "POST", path, headers, body)
@@ -129,5 +132,9 @@ class App:
         return self._post(path, body, "application/x-www-form-urlencoded", port)
 
     async def _post(self, path: str, body: str, kind: str, port: int | None = None) -> wire.Answer:
-        headers = {"Host": urllib.parse.urlsplit(self.origin).netloc, "Content-Type": kind, "X-Forwarded-For": self.place}
+        headers = {
+            "Host": urllib.parse.urlsplit(self.origin).netloc,
+            "Content-Type": kind,
+            "X-Forwarded-For": self.place,
+        }
         return await wire.ask(port or self.way(path), "POST", path, headers, body.encode())

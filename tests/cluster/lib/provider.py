@@ -1,6 +1,5 @@
 """The certified OpenID provider that ../../clients has, in Google's place."""
 
-import os
 import pathlib
 import re
 
@@ -9,7 +8,9 @@ from . import process
 HERE = pathlib.Path(__file__).parent
 CLIENTS = HERE.parent.parent / "clients"
 _SOURCE = (CLIENTS / "lib/provider.mjs").read_text()
-CLIENT_ID, CLIENT_SECRET = (re.search(rf"{name} = '([^']+)'", _SOURCE).group(1) for name in ("CLIENT_ID", "CLIENT_SECRET"))
+CLIENT_ID, CLIENT_SECRET = (
+    re.search(rf"{name} = '([^']+)'", _SOURCE).group(1) for name in ("CLIENT_ID", "CLIENT_SECRET")
+)
 
 
 class Provider:
