@@ -103,6 +103,15 @@ impl Keys {
         Ok(Keys::open(self.store.clone())?.with(listed))
     }
 
+    /// Whether what was changed is known already, so that no question has to wait for the store.
+    ///
+    /// # Errors
+    ///
+    /// The store cannot be read.
+    pub fn is_current(&self) -> anyhow::Result<bool> {
+        Ok(self.store.version()? == self.loaded.load().version)
+    }
+
     /// Who shows this key at this time (seconds since 1970). What anybody changed before is known: a
     /// key that was revoked on the command line is refused by the next call.
     ///

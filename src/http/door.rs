@@ -15,6 +15,7 @@ use super::client::{self, Peer};
 use super::clock::Clock;
 use super::error::{self, Error, Refusal};
 use super::external::External;
+use super::fetched::aside;
 use super::rules::Rules;
 use super::told::{OnLimit, Scope, Told};
 use crate::auth::audit::{Entry, Event, Outcome};
@@ -225,7 +226,15 @@ impl Door {
         if let Some(sign_in) = sign_in
             && token.starts_with(ACCESS)
         {
-            if let Some(grant) = sign_in.whose(&token)? {
+            let remembered = sign_in.remembered(&token)?;
+            let grant = match remembered {
+                Some(grant) => Some(grant),
+                None => {
+                    let (sign_in, shown) = (sign_in.clone(), token.clone());
+                    looked_up(move || sign_in.whose(&shown)).await?
+                }
+            };
+            if let Some(grant) = grant {
                 return Ok(Who::Person { id: grant.person, token });
             }
             let refused = Entry::of(Event::TokenShown).outcome(Outcome::Refused("not valid"));
@@ -238,7 +247,13 @@ impl Door {
             return self.guest(external, &token, date, address).await;
         }
         if let Some(keys) = keys {
-            match keys.check(&token, date)? {
+            let checked = if keys.is_current()? {
+                keys.check(&token, date)?
+            } else {
+                let (keys, shown) = (keys.clone(), token.clone());
+                looked_up(move || keys.check(&shown, date)).await?
+            };
+            match checked {
                 Ok(caller) => {
                     if caller.unnoted {
                         note(keys, &caller, date);
@@ -330,7 +345,8 @@ impl Door {
                 keys.is_good(&caller.id, (self.clock)().date).unwrap_or(true)
             }
             (Who::Person { token, .. }, _, Some(sign_in)) => {
-                sign_in.whose(token).map_or(true, |grant| grant.is_some())
+                let remembered = sign_in.remembered(token).unwrap_or(None);
+                remembered.is_some() || sign_in.whose(token).map_or(true, |grant| grant.is_some())
             }
             (Who::Guest { until, .. }, _, _) => (self.clock)().date < *until,
             _ => true,
@@ -425,6 +441,18 @@ fn counted_by(by: By) -> Counted {
         By::Alone => Counted::Fallback("local"),
         By::Nobody => Counted::Fallback("deny"),
     }
+}
+
+/// Asks the store beside the threads that serve: where it is shared, it may take a while, or be away.
+async fn looked_up<T: Send + 'static>(
+    look: impl FnOnce() -> anyhow::Result<T> + Send + 'static,
+) -> Result<T, Error> {
+    aside(look).await.map_err(|error| {
+        tracing::error!(error = format!("{error:#}"), "nobody can be let in who is not known yet");
+        let message = "who calls cannot be looked up just now; try again in a few seconds";
+        let refusal = Refusal::new(StatusCode::SERVICE_UNAVAILABLE, error::TRANSPORT, message);
+        refusal.header(header::RETRY_AFTER, HeaderValue::from(5)).into()
+    })
 }
 
 /// Writes down the use of a key, beside the call.

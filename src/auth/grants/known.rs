@@ -32,7 +32,22 @@ pub(super) struct Known {
 }
 
 impl Grants {
-    /// Who stands behind an access token that is shown at `resource`; none if it is not good.
+    /// Who stands behind an access token that is shown at `resource`, if that was looked up before and
+    /// nobody has changed anything since: [`Grants::whose`] without a wait.
+    ///
+    /// # Errors
+    ///
+    /// The store cannot be read.
+    pub fn remembered(&self, token: &str) -> anyhow::Result<Option<Grant>> {
+        let Some(token) = token.strip_prefix(ACCESS) else { return Ok(None) };
+        let version = self.server.store().store.version()?;
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = known.tokens.get(&seal::hash(token)).filter(|_| known.version == version);
+        Ok(found.filter(|(_, ends)| (self.time)() < *ends).map(|(grant, _)| grant.clone()))
+    }
+
+    /// Who stands behind an access token that is shown at `resource`; none if it is not good. May wait for
+    /// the store.
     ///
     /// # Errors
     ///
@@ -44,9 +59,6 @@ impl Grants {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if known.version != version || known.tokens.len() >= MOST_KNOWN {
             *known = Known { version, tokens: FxHashMap::default() };
-        }
-        if let Some((grant, ends)) = known.tokens.get(&hash) {
-            return Ok(((self.time)() < *ends).then(|| grant.clone()));
         }
         drop(known);
         let found = at_once(self.server.introspect(token))?.map_err(|error| anyhow!("{error}"))?;

@@ -154,6 +154,11 @@ impl SignIn {
     /// # Errors
     ///
     /// The store cannot be read.
+    pub(super) fn remembered(&self, token: &str) -> anyhow::Result<Option<Grant>> {
+        self.grants.remembered(token)
+    }
+
+    /// The same of any token, which may take a while.
     pub(super) fn whose(&self, token: &str) -> anyhow::Result<Option<Grant>> {
         self.grants.whose(token)
     }
