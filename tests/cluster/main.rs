@@ -7,6 +7,7 @@ mod redis;
 // What every store is held to, and the state that several servers share.
 #[path = "../it/store/contract.rs"]
 mod contract;
+mod grants;
 mod state;
 
 // The connection: how it is made, lost and made again.
