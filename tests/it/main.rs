@@ -15,6 +15,8 @@ mod mcp;
 mod http;
 // The commands, as processes.
 mod commands;
+// Index snapshots: one process publishes, others follow.
+mod snapshots;
 // A server where people sign in, and a double of an identity provider.
 mod people;
 mod provider;

@@ -95,7 +95,8 @@ impl Served {
         Served::asked(TcpStream::connect(address).expect("it listens"), address, head, "")
     }
 
-    fn asked(mut stream: TcpStream, host: &str, head: &str, body: &str) -> String {
+    /// What comes back over a connection.
+    pub(crate) fn asked(mut stream: TcpStream, host: &str, head: &str, body: &str) -> String {
         write!(stream, "{head}Host: {host}\r\nConnection: close\r\n").expect("it reads");
         write!(stream, "Content-Length: {}\r\n\r\n{body}", body.len()).expect("it reads");
         let mut answer = String::new();
