@@ -10,7 +10,9 @@
 //!                 │ (sees everything)
 //!   corpus ◄── index ◄── mcp ◄── http ──► auth ──► limits ──► store
 //!   (files)   (tantivy)  (rmcp)  (axum) ├► usage ──► store
-//!                                       └► outward
+//!                ▲                      └► outward
+//!            snapshots
+//!         (object_store)
 //! ```
 //!
 //! * [`config`]: every setting: flag, environment, file, default.

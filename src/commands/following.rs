@@ -42,8 +42,11 @@ pub(super) fn start(
     observed: &Arc<Observed>,
 ) -> anyhow::Result<Docs> {
     let address = settings.follow.value.as_deref().context("no snapshots are followed")?;
-    if settings.git.secret()?.is_some() {
-        tracing::info!("webhooks are for whoever publishes: who follows snapshots pulls nothing");
+    let webhooks = settings.git.webhook_secret_file.value.is_some();
+    if webhooks || settings.collections.iter().any(|collection| collection.git.is_some()) {
+        tracing::info!(
+            "repositories and webhooks are for whoever publishes: nothing is pulled here"
+        );
     }
     let data_dir = &settings.data_dir.value;
     let interval = settings.follow_interval.value;
@@ -150,18 +153,25 @@ impl Told {
 
     fn hear(&self, news: News) {
         let mut standing = self.standing.lock().unwrap_or_else(PoisonError::into_inner);
-        match news {
-            News::Looked => standing.followed.looked = Some(now()),
-            News::Current => {
-                standing.followed.looked = Some(now());
-                self.recovered(&mut standing);
-            }
-            News::Moved(manifest, changes) => {
+        // First what is answered, then the log: whoever reads the log may ask at once.
+        match &news {
+            News::Looked | News::Current => standing.followed.looked = Some(now()),
+            News::Moved(manifest, _) => {
                 standing.followed.looked = Some(now());
                 standing.followed.id = manifest.id.clone();
                 standing.followed.published = manifest.published;
+            }
+            News::Trouble(_) => standing.followed.failures += 1,
+            News::Harmed(_) => {}
+        }
+        self.docs.set_followed(standing.followed.clone());
+        match news {
+            News::Looked => {}
+            News::Current => self.recovered(&mut standing),
+            News::Moved(manifest, changes) => {
                 self.show(&mut standing, manifest.collections);
                 self.metrics.reloaded("changed");
+                self.docs.set_problem(None);
                 tracing::info!(
                     id = manifest.id,
                     added = changes.added.len(),
@@ -186,21 +196,16 @@ impl Told {
                 standing.trouble = Some(Cause::Local);
             }
             News::Trouble(trouble) => {
-                standing.followed.failures += 1;
-                let Trouble { cause, .. } = trouble;
-                // First what is answered, then the log: whoever reads the log may ask at once.
+                let (cause, id) = (trouble.cause, standing.followed.id.clone());
                 self.docs.set_problem(Some(format!(
-                    "Newer docs cannot be had just now ({cause}); this is the snapshot {}.",
-                    standing.followed.id
+                    "Newer docs cannot be had just now ({cause}); this is the snapshot {id}."
                 )));
                 if standing.trouble.replace(cause) != Some(cause) {
                     self.metrics.reloaded("failed");
-                    let id = &standing.followed.id;
                     tracing::error!("{trouble}; serving the snapshot {id}");
                 }
             }
         }
-        self.docs.set_followed(standing.followed.clone());
     }
 
     fn recovered(&self, standing: &mut Standing) {

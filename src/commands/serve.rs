@@ -35,7 +35,6 @@ pub(super) fn check(settings: &Settings) -> anyhow::Result<()> {
     tls(settings)?;
     observe::check(settings)?;
     key::listed(settings)?;
-    settings.git.secret()?;
     ensure!(
         settings.access.value != Access::Open || !has_listed_keys(settings),
         "keys_file and key_hash keep nobody out while everybody may come in: say --access keys, or \
@@ -51,6 +50,7 @@ pub(super) fn check(settings: &Settings) -> anyhow::Result<()> {
     if following::check(settings)? {
         return Ok(());
     }
+    settings.git.secret()?;
     collections::collections(settings).map(drop)
 }
 
@@ -163,7 +163,11 @@ fn serve_metrics(
 
 /// The repositories that webhooks may tell of.
 fn hooks(settings: &Settings, docs: &Docs) -> anyhow::Result<http::Hooks> {
-    let secret = settings.git.secret()?.map(|secret| HookSecret::new(&secret));
+    // Who follows snapshots pulls nothing, and need not have the secret of whoever publishes.
+    let secret = match settings.follow.value {
+        Some(_) => None,
+        None => settings.git.secret()?.map(|secret| HookSecret::new(&secret)),
+    };
     let bell = |repository: &Arc<Repository>| -> (String, http::Ring) {
         let name = repository.name().to_owned();
         let repository = repository.clone();
