@@ -108,6 +108,8 @@ impl Follower {
     ///
     /// The place cannot be looked at, and there is nothing here.
     pub fn first(&mut self, tell: &dyn Fn(&Trouble)) -> Result<(Taken, Option<Trouble>), Trouble> {
+        // What is waited for, and when that was told.
+        let mut waiting: Option<Trouble> = None;
         let mut told: Option<(Cause, Instant)> = None;
         let mut failures = 0;
         loop {
@@ -122,17 +124,23 @@ impl Follower {
                         self.serve(&taken.manifest.id);
                         return Ok((taken, Some(trouble)));
                     }
-                    if !matches!(trouble.cause, Cause::Nothing | Cause::Damaged | Cause::Foreign) {
+                    let is_there =
+                        matches!(trouble.cause, Cause::Nothing | Cause::Damaged | Cause::Foreign);
+                    // One who waits since long does not end because the store is away for a moment.
+                    if !is_there && waiting.is_none() {
                         return Err(trouble);
                     }
                     failures = if trouble.cause == Cause::Nothing { 0 } else { failures + 1 };
-                    let is_old = |(cause, since): (Cause, Instant)| {
-                        cause == trouble.cause && since.elapsed() < REMIND
-                    };
-                    if !told.is_some_and(is_old) {
-                        tell(&trouble);
-                        told = Some((trouble.cause, Instant::now()));
-                    }
+                    waiting = Some(trouble);
+                }
+            }
+            if let Some(trouble) = &waiting {
+                let is_told = |(cause, since): (Cause, Instant)| {
+                    cause == trouble.cause && since.elapsed() < REMIND
+                };
+                if !told.is_some_and(is_told) {
+                    tell(trouble);
+                    told = Some((trouble.cause, Instant::now()));
                 }
             }
             self.wait(failures);
@@ -145,24 +153,25 @@ impl Follower {
         let mut failures = 0;
         loop {
             self.wait(failures);
-            match marks.differ(served) {
-                Ok(None) => {}
-                Ok(Some(reason)) => {
-                    // What is here is looked at anew, file by file.
-                    (self.served, self.seen, self.stuck) = (None, None, None);
-                    tell(News::Harmed(reason));
+            let harm = marks.differ(served).map_err(local);
+            let step = harm.and_then(|harm| {
+                if let Some(reason) = harm {
+                    // What is here is looked at anew, file by file, and as often as it takes.
+                    (self.seen, self.stuck) = (None, None);
+                    if self.served.take().is_some() {
+                        tell(News::Harmed(reason));
+                    }
                 }
-                Err(error) => tell(News::Trouble(local(error))),
-            }
-            let step = self.step().and_then(|step| match step {
-                Step::Taken(taken) => {
-                    let Taken { manifest, index } = *taken;
-                    let changes = self.show(&manifest, &index, served)?;
-                    marks = Marks::of(served);
-                    Ok(News::Moved(Box::new(manifest), changes))
+                match self.step()? {
+                    Step::Taken(taken) => {
+                        let Taken { manifest, index } = *taken;
+                        let changes = self.show(&manifest, &index, served)?;
+                        marks = Marks::of(served);
+                        Ok(News::Moved(Box::new(manifest), changes))
+                    }
+                    Step::Same => Ok(News::Current),
+                    Step::Stuck => Ok(News::Looked),
                 }
-                Step::Same => Ok(News::Current),
-                Step::Stuck => Ok(News::Looked),
             });
             match step {
                 Ok(news) => {
@@ -187,7 +196,8 @@ impl Follower {
         index: &Index,
         served: &Arc<Index>,
     ) -> Result<Changes, Trouble> {
-        let changes = served.move_to(index).map_err(local)?;
+        let moved = served.move_to(index);
+        let changes = moved.inspect_err(|_| self.seen = None).map_err(local)?;
         self.bring_vectors(manifest, served);
         self.serve(&manifest.id);
         Ok(changes)
