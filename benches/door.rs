@@ -2,9 +2,10 @@
 //!
 //! Attacks K1, K2 and K7 speak of times, which no test can hold: whether the answer to a wrong key
 //! takes longer for one reason than for another, and whether a flood of strangers slows a caller
-//! down who may come in.
+//! down who may come in. What it costs to count over a Redis is measured with one of our own.
 #![expect(clippy::print_stdout, reason = "a report is printed")]
 
+use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -19,7 +20,9 @@ use docent::http::{
     serve, system_clock,
 };
 use docent::index::{Indexer, Progress};
+use docent::limits::{Fallback, Shared};
 use docent::mcp::{Docs, Links, Shelf};
+use docent::store::redis::{Counts, Line, Names};
 use docent::store::{SqliteStore, Store};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -53,6 +56,7 @@ async fn main() {
     println!("| figure | value |\n|---|---|");
     let (sign_in, token) = signed_in(store, data.path());
     searches(&docs, &keys, sign_in, &token).await;
+    shared(&docs, &keys).await;
     wrong_keys(&docs, &keys).await;
     flood(&docs, &keys).await;
 }
@@ -123,6 +127,10 @@ fn signed_in(store: Arc<dyn Store>, data: &std::path::Path) -> (Arc<SignIn>, Str
 }
 
 fn served(docs: &Docs, rules: Rules) -> Router {
+    through(docs, Door::new(rules, system_clock()))
+}
+
+fn through(docs: &Docs, door: Door) -> Router {
     let options = Options {
         docs: docs.clone(),
         public_url: None,
@@ -131,7 +139,7 @@ fn served(docs: &Docs, rules: Rules) -> Router {
         allowed_origins: Vec::new(),
         patience: Patience::default(),
         front: Default::default(),
-        door: Arc::new(Door::new(rules, system_clock())),
+        door: Arc::new(door),
         hooks: Hooks::default(),
     };
     router(&options, CancellationToken::new()).expect("routes")
@@ -190,6 +198,94 @@ async fn searches(docs: &Docs, keys: &Arc<Keys>, sign_in: Arc<SignIn>, token: &s
     for n in [1, 2, 3] {
         let added = (at(&mut times[n], 0.5) - base) * 1e3;
         row(&format!("added to the p50, {}", callers[n].0), format!("{added:+.1} µs"));
+    }
+}
+
+/// What it adds to a search to count it over a Redis, with nothing else to do and with ten at once; and
+/// what a caller costs there.
+async fn shared(docs: &Docs, keys: &Arc<Keys>) {
+    let redis = Redis::start();
+    let address = redis.url.parse().expect("an address");
+    let line = tokio::task::block_in_place(|| Line::open(&address)).expect("it is there");
+    let limits = Shared::over(&line, Names::new("bench"), Fallback::Local).expect("limits");
+    let key = keys.create("bench", None, None, 0).expect("a key").0;
+    let alone = served(docs, rules(Some(keys.clone())));
+    let door = Door::new(rules(Some(keys.clone())), system_clock()).sharing(Some(limits));
+    let door = [alone, through(docs, door)];
+    let names = ["search, with a key, counted here", "the same, counted over Redis"];
+    for at_once in [1, 10] {
+        let mut times = [Vec::new(), Vec::new()];
+        for round in 0..CALLS / at_once {
+            for (times, router) in times.iter_mut().zip(&door) {
+                let calls = (0..at_once).map(|_| {
+                    let (router, key) = (router.clone(), key.reveal().to_owned());
+                    tokio::spawn(
+                        async move { call(&router, "192.0.2.1", Some(&key), SEARCH).await },
+                    )
+                });
+                for call in calls.collect::<Vec<_>>() {
+                    let (time, status) = call.await.expect("it ends");
+                    assert_eq!(status, 200);
+                    if round > CALLS / at_once / 10 {
+                        times.push(time);
+                    }
+                }
+            }
+        }
+        for (name, times) in names.iter().zip(&mut times) {
+            row(&format!("{name}, {at_once} at once"), percentiles(times));
+        }
+        let [here, there] = &mut times;
+        for share in [0.5, 0.99] {
+            let added = (at(there, share) - at(here, share)) * 1e3;
+            row(
+                &format!("added to the p{:.0}, {at_once} at once", share * 100.0),
+                format!("{added:+.0} µs"),
+            );
+        }
+    }
+    let counts = Counts::new(line.clone(), Names::new("bench"));
+    for calls in [1, 40, 60] {
+        for _ in 0..calls {
+            let caller = format!("{calls:032x}");
+            counts.admit(&caller, calls, Duration::from_secs(3600)).await.expect("an answer");
+        }
+        let usage = ::redis::cmd("MEMORY")
+            .arg("USAGE")
+            .arg(Names::new("bench").limit(format!("{calls:032x}")))
+            .to_owned();
+        let bytes: u64 = line.ask(usage).await.expect("an answer");
+        row(&format!("a caller with {calls} calls in its window, in Redis"), format!("{bytes} B"));
+    }
+}
+
+/// A Redis of our own, until it is dropped.
+struct Redis {
+    process: std::process::Child,
+    url: String,
+}
+
+impl Redis {
+    fn start() -> Redis {
+        let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+        let port = free.local_addr().expect("its address").port().to_string();
+        drop(free);
+        let mut process = std::process::Command::new("redis-server")
+            .args(["--port", &port, "--bind", "127.0.0.1", "--save", ""])
+            .stdout(std::process::Stdio::piped())
+            .spawn()
+            .expect("redis-server starts; on Debian: apt-get install redis-server");
+        let mut lines = BufReader::new(process.stdout.take().expect("its words")).lines();
+        let is_up = lines.by_ref().map_while(Result::ok).any(|it| it.contains("Ready to accept"));
+        assert!(is_up, "redis-server ended");
+        Redis { process, url: format!("redis://127.0.0.1:{port}") }
+    }
+}
+
+impl Drop for Redis {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
     }
 }
 

@@ -70,6 +70,11 @@ fn what_is_lost_is_told_at_once_after_a_while() {
     let redis = Redis::start();
     let line = redis.line();
     redis.stop();
+    let hasty = line.within(Duration::from_millis(50));
+    until("it is told why, also to who has no patience", || {
+        let error = count(&hasty).unwrap_err();
+        error.to_string().contains("cannot be reached: Connection refused")
+    });
     until("nobody waits any more", || {
         let begun = Instant::now();
         let error = count(&line).unwrap_err();
@@ -77,6 +82,35 @@ fn what_is_lost_is_told_at_once_after_a_while() {
     });
     redis.start_again();
     until("it is connected again", || count(&line).is_ok());
+}
+
+#[test]
+fn a_server_that_still_reads_its_disk_is_waited_for() {
+    // A millisecond for each key, and a look at who asks after each kilobyte.
+    let slow = ["--key-load-delay", "1000", "--loading-process-events-interval-bytes", "1024"];
+    let redis = Redis::with(&slow);
+    let line = redis.line();
+    assert_eq!(count(&line).unwrap(), 1);
+    let mut fill = redis::cmd("EVAL");
+    fill.arg("for n = 1, 500 do redis.call('SET', 'fill' .. n, string.rep('x', 100)) end").arg(0);
+    let _: () = redis.ask(&fill);
+    let _: () = redis.ask(&redis::cmd("SAVE"));
+    redis.kill();
+    std::thread::scope(|scope| {
+        scope.spawn(|| redis.start_again());
+        let mut put_off = 0;
+        let hasty = line.within(Duration::from_millis(50));
+        until("it has read everything", || match count(&hasty) {
+            Ok(_) => true,
+            Err(error) => {
+                put_off += usize::from(error.to_string().contains("LOADING"));
+                // With more patience it is waited for.
+                put_off > 0 && count(&line).is_ok()
+            }
+        });
+        assert!(put_off > 0, "it was ready before anybody asked");
+    });
+    assert!(count(&line).unwrap() >= 3, "what it had it has");
 }
 
 #[test]

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use redis::{Cmd, ErrorKind, FromRedisValue, Pipeline, RedisError, RedisResult, ServerErrorKind};
+use redis::{
+    Cmd, ErrorKind, FromRedisValue, Pipeline, RedisError, RedisResult, ServerErrorKind, Value,
+};
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{sleep, timeout};
@@ -184,13 +186,31 @@ impl Line {
         &self,
         command: Cmd,
     ) -> impl Future<Output = Result<T, Trouble>> + Send + use<T> {
-        self.over(move |mut wire| {
-            let command = command.clone();
-            async move { command.query_async(&mut wire).await }
-        })
+        self.over(
+            move |mut wire| {
+                let command = command.clone();
+                async move { command.query_async(&mut wire).await }
+            },
+            true,
+        )
     }
 
-    /// Asks many commands at once; after [`Pipeline::atomic`] all of them happen, or none.
+    /// Asks any server that has keys, where the answer is not about a key.
+    pub(super) fn ask_any(
+        &self,
+        command: Cmd,
+    ) -> impl Future<Output = Result<Value, Trouble>> + Send + use<> {
+        self.over(
+            move |mut wire| {
+                let command = command.clone();
+                async move { wire.any(&command).await }
+            },
+            true,
+        )
+    }
+
+    /// Asks many commands at once; after [`Pipeline::atomic`] all of them happen, or none. What the server
+    /// puts off is not asked again: a part may have been done.
     ///
     /// # Errors
     ///
@@ -199,10 +219,13 @@ impl Line {
         &self,
         commands: Pipeline,
     ) -> impl Future<Output = Result<T, Trouble>> + Send + use<T> {
-        self.over(move |mut wire| {
-            let commands = commands.clone();
-            async move { commands.query_async(&mut wire).await }
-        })
+        self.over(
+            move |mut wire| {
+                let commands = commands.clone();
+                async move { commands.query_async(&mut wire).await }
+            },
+            false,
+        )
     }
 
     /// Runs a script, which is sent as a whole only to a server that does not know it yet.
@@ -217,20 +240,25 @@ impl Line {
         arguments: Vec<Vec<u8>>,
     ) -> impl Future<Output = Result<T, Trouble>> + Send + use<T> {
         let asked = Arc::new((keys, arguments));
-        self.over(move |mut wire| {
-            let asked = asked.clone();
-            async move {
-                let (keys, arguments) = &*asked;
-                let by_hash = script.command(true, keys, arguments);
-                match by_hash.query_async(&mut wire).await {
-                    Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => {
-                        // Not SCRIPT LOAD: a cluster would want it on every server that has keys.
-                        script.command(false, keys, arguments).query_async(&mut wire).await
+        self.over(
+            move |mut wire| {
+                let asked = asked.clone();
+                async move {
+                    let (keys, arguments) = &*asked;
+                    let by_hash = script.command(true, keys, arguments);
+                    match by_hash.query_async(&mut wire).await {
+                        Err(error)
+                            if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) =>
+                        {
+                            // Not SCRIPT LOAD: a cluster would want it on every server that has keys.
+                            script.command(false, keys, arguments).query_async(&mut wire).await
+                        }
+                        answer => answer,
                     }
-                    answer => answer,
                 }
-            }
-        })
+            },
+            true,
+        )
     }
 
     /// Waits for what was asked of a line, on a thread that may block. It may be in a runtime, too: the
@@ -255,10 +283,12 @@ impl Line {
         answered.recv().unwrap_or_else(|_| Err(self.ended().into()))
     }
 
-    /// Asks over the connection that is there, on the thread of the line.
+    /// Asks over the connection that is there, on the thread of the line; `again`, if the server puts it
+    /// off.
     fn over<T, F, A>(
         &self,
         ask: F,
+        again: bool,
     ) -> impl Future<Output = Result<T, Trouble>> + Send + use<T, F, A>
     where
         T: Send + 'static,
@@ -272,20 +302,21 @@ impl Line {
             let asking = line.clone();
             line.inner.runtime.spawn(async move {
                 // Whoever asked may have gone away.
-                let _ = answer.send(asking.patiently(ask).await);
+                let _ = answer.send(asking.patiently(ask, again).await);
             });
             answered.await.unwrap_or_else(|_| Err(line.ended()))
         }
     }
 
-    /// Asks as often as the server puts it off, for as long as there is patience.
-    async fn patiently<T, F, A>(&self, ask: F) -> Result<T, Trouble>
+    /// Asks, and once more as often as the server puts it off, for as long as there is patience.
+    async fn patiently<T, F, A>(&self, ask: F, again: bool) -> Result<T, Trouble>
     where
         F: Fn(Wire) -> A,
         A: Future<Output = RedisResult<T>>,
     {
         let address = || self.inner.address.clone();
-        let mut number = None;
+        // The connection that was asked, and why the server put it off.
+        let (mut number, mut put_off) = (None, None);
         let asked = async {
             loop {
                 let (wire, n) = self.wire().await?;
@@ -295,35 +326,41 @@ impl Line {
                     Err(error) => error,
                 };
                 let is_lost = error.is_unrecoverable_error() || error.is_io_error();
-                let is_put_off = is_put_off(&error);
                 // A master that became a replica is lost, too: there is another master now.
                 if is_lost || error.kind() == ErrorKind::Server(ServerErrorKind::ReadOnly) {
                     self.notice(Noticed::Lost(n));
                 }
-                match (is_put_off, is_lost) {
-                    (true, _) => sleep(AGAIN).await,
-                    (false, true) => {
-                        return Err(Trouble::Lost { address: address(), why: words(&error) });
-                    }
-                    (false, false) => {
-                        return Err(Trouble::Refused { address: address(), why: words(&error) });
-                    }
+                let why = words(&error);
+                if again && is_put_off(&error) {
+                    put_off = Some(why);
+                    sleep(AGAIN).await;
+                } else if is_lost {
+                    return Err(Trouble::Lost { address: address(), why });
+                } else {
+                    return Err(Trouble::Refused { address: address(), why });
                 }
             }
         };
-        match timeout(self.patience, asked).await {
-            Ok(answer) => answer,
-            Err(_) => {
-                if let Some(number) = number {
-                    self.notice(Noticed::Silence(number));
-                }
-                Err(Trouble::Silent { address: address(), patience: self.patience })
-            }
+        if let Ok(answer) = timeout(self.patience, asked).await {
+            return answer;
         }
+        let Some(number) = number else {
+            // Without a connection nobody was asked who could have answered.
+            let why = match &*self.inner.state.borrow() {
+                State::Down(_, why) => (**why).to_owned(),
+                State::Begun | State::Up(..) => "it is not connected yet".to_owned(),
+            };
+            return Err(Trouble::Lost { address: address(), why });
+        };
+        if let Some(why) = put_off {
+            return Err(Trouble::Refused { address: address(), why });
+        }
+        self.notice(Noticed::Silence(number));
+        Err(Trouble::Silent { address: address(), patience: self.patience })
     }
 
     /// The connection that is there; waits for one that was lost a moment ago.
-    pub(super) async fn wire(&self) -> Result<(Wire, u64), Trouble> {
+    async fn wire(&self) -> Result<(Wire, u64), Trouble> {
         let mut state = self.inner.state.clone();
         loop {
             let now = state.borrow_and_update().clone();

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use anyhow::{bail, ensure};
 use redis::{Value, from_redis_value};
 
-use super::line::Line;
+use super::line::{Line, Trouble};
 
 /// The oldest server that does everything that is asked here.
 const OLDEST: (u32, u32) = (6, 2);
@@ -16,14 +16,16 @@ const OLDEST: (u32, u32) = (6, 2);
 ///
 /// It is too old, or runs no scripts.
 pub(super) async fn at(line: &Line) -> anyhow::Result<()> {
-    let address = line.address().clone();
-    let (mut wire, _) = line.wire().await?;
+    let address = line.address();
     let script = redis::cmd("EVAL").arg("return 1").arg(0).to_owned();
-    if let Err(error) = wire.any(&script).await {
-        bail!("{address} runs no scripts in Lua, which docent needs: {error}");
+    match line.ask_any(script).await {
+        Err(Trouble::Refused { why, .. }) if !why.starts_with("LOADING") => {
+            bail!("{address} runs no scripts in Lua for docent, which it needs: {why}")
+        }
+        answer => drop(answer?),
     }
     // Who may not ask for this is not told that something is wrong.
-    let Ok(info) = wire.any(&redis::cmd("INFO")).await else { return Ok(()) };
+    let Ok(info) = line.ask_any(redis::cmd("INFO")).await else { return Ok(()) };
     let info = text(info).unwrap_or_default();
     if let Some(version) = field(&info, "redis_version") {
         ensure!(
@@ -35,7 +37,7 @@ pub(super) async fn at(line: &Line) -> anyhow::Result<()> {
     }
     // The times of saving do not stand in what it tells of itself.
     let saves = redis::cmd("CONFIG").arg("GET").arg("save").to_owned();
-    let saves = wire.any(&saves).await.ok().and_then(saves_of);
+    let saves = line.ask_any(saves).await.ok().and_then(saves_of);
     for concern in concerns(&info, saves.as_deref()) {
         tracing::warn!("{address}: {concern}");
     }
