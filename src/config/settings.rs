@@ -15,7 +15,7 @@ use super::door::{self, ExternalSettings, SignInSettings};
 use super::file::{CollectionSettings, File};
 use super::git::GitSettings;
 use super::owner::OwnerSettings;
-use super::state::StateSettings;
+use super::state::{StateFile, StateSettings};
 
 /// Where a value comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -190,7 +190,8 @@ impl Settings {
             Some(path) => Some(path),
             None => Some(PathBuf::from("docent.toml")).filter(|p| docs.is_none() && p.exists()),
         };
-        let file = path.as_deref().map(File::read).transpose()?.unwrap_or_default();
+        let mut file = path.as_deref().map(File::read).transpose()?.unwrap_or_default();
+        let of_state = StateFile::take(&mut file);
         let base = path.as_deref().and_then(Path::parent).unwrap_or(Path::new("")).to_owned();
         let pick = Pick { matches, file: path.clone(), base: base.clone() };
         let collections = collections(docs, file.collections, &base);
@@ -215,13 +216,7 @@ impl Settings {
         };
         Ok(Settings {
             data_dir,
-            state: StateSettings::resolve(
-                pick.text("state", "DOCENT_STATE", &flags.state, file.state, ""),
-                file.state_file,
-                file.state_prefix,
-                &pick,
-                &base,
-            ),
+            state: StateSettings::resolve(flags, of_state, &pick),
             listen,
             public_url,
             access,
@@ -372,7 +367,7 @@ impl Pick<'_> {
         in_file.map(|value| Setting { value, source: self.file_source() })
     }
 
-    fn text(
+    pub(super) fn text(
         &self,
         flag: &'static str,
         variable: &'static str,
@@ -389,6 +384,11 @@ impl Pick<'_> {
     pub(super) fn environment(&self, variable: &'static str) -> Option<Setting<String>> {
         let value = std::env::var(variable).ok().filter(|value| !value.is_empty())?;
         Some(Setting { value, source: Source::Environment(variable) })
+    }
+
+    /// A path of the file, from where the file is.
+    pub(super) fn in_file(&self, path: Option<PathBuf>) -> Option<PathBuf> {
+        path.map(|path| self.base.join(path))
     }
 
     fn path(

@@ -1,10 +1,12 @@
 //! Where the state is that several servers share.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context, ensure};
 
+use super::arguments::Flags;
 use super::door::SecretText;
+use super::file::File;
 use super::settings::{Pick, Setting};
 
 /// Where the state is. By default it is a file in the data folder.
@@ -18,20 +20,34 @@ pub struct StateSettings {
     pub prefix: Setting<String>,
 }
 
+/// What the settings file says of it.
+pub(super) struct StateFile {
+    address: Option<String>,
+    file: Option<PathBuf>,
+    prefix: Option<String>,
+}
+
+impl StateFile {
+    /// Takes it from among the rest.
+    pub(super) fn take(file: &mut File) -> StateFile {
+        StateFile {
+            address: file.state.take(),
+            file: file.state_file.take(),
+            prefix: file.state_prefix.take(),
+        }
+    }
+}
+
 impl StateSettings {
-    pub(super) fn resolve(
-        address: Setting<String>,
-        file: Option<PathBuf>,
-        prefix: Option<String>,
-        pick: &Pick<'_>,
-        base: &Path,
-    ) -> StateSettings {
+    pub(super) fn resolve(flags: &Flags, of_file: StateFile, pick: &Pick<'_>) -> StateSettings {
+        let StateFile { address, file, prefix } = of_file;
+        let in_file = pick.in_file(file).map(Some);
         StateSettings {
-            address: address.map(SecretText),
+            address: pick.text("state", "DOCENT_STATE", &flags.state, address, "").map(SecretText),
             file: pick
                 .environment("DOCENT_STATE_FILE")
                 .map(|setting| setting.map(|path| Some(PathBuf::from(path))))
-                .unwrap_or_else(|| pick.or_default(file.map(|path| Some(base.join(path))), None)),
+                .unwrap_or_else(|| pick.or_default(in_file, None)),
             prefix: pick.or_default(prefix, "docent".to_owned()),
         }
     }
