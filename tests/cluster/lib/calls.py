@@ -26,6 +26,19 @@ def request(query: str, token: str | None = None) -> tuple[dict, bytes]:
     return headers, json.dumps({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}).encode()
 
 
+async def is_known(port: int, token: str) -> bool:
+    """Whether the token lets in; this is not counted."""
+    headers, _ = request("", token)
+    body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "ping"}).encode()
+    headers["X-Forwarded-For"] = place()
+    return (await wire.ask(port, "POST", "/mcp", headers, body)).status == 200
+
+
+def place() -> str:
+    """An address, for one call: what is refused is counted for each."""
+    return f"198.18.{random.randrange(256)}.{random.randrange(256)}"
+
+
 def outcome(answer: wire.Answer) -> str:
     """`ok`, `limited` (429 that says when to come back), or what is wrong."""
     if answer.status == 429 and answer.headers.get("retry-after", "").isdigit():
@@ -39,9 +52,9 @@ def outcome(answer: wire.Answer) -> str:
 
 
 async def search(port: int, query: str = "berth", token: str | None = None) -> wire.Answer:
-    """One call; from an address of its own, because what is refused is counted for each."""
+    """One call, from an address of its own."""
     headers, body = request(query, token)
-    headers["X-Forwarded-For"] = f"198.18.{random.randrange(256)}.{random.randrange(256)}"
+    headers["X-Forwarded-For"] = place()
     return await asyncio.wait_for(wire.ask(port, "POST", "/mcp", headers, body), PATIENCE_SECONDS)
 
 

@@ -16,8 +16,9 @@ class Engine:
 
     def start(self):
         words = ["--port", self.port, "--bind", "127.0.0.1", "--dir", self.home, "--save", ""]
-        # What it has said is on the disk: a server that is killed comes back with it.
-        words += ["--appendonly", "yes", "--appendfsync", "always"]
+        # What it has said is written, so that a server that is killed comes back with it; when that reaches the disk is
+        # left to the system, because others use the disk, too.
+        words += ["--appendonly", "yes", "--appendfsync", "no"]
         self._process = process.Process([self.program, *words], self.home / "log")
         process.wait_until_listening(self._process, self.port)
 

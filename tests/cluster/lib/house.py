@@ -7,7 +7,7 @@ import pathlib
 import shutil
 import subprocess
 
-from . import balancer, bucket, engine, process, provider, wire
+from . import balancer, bucket, calls, engine, process, provider, wire
 from .report import until
 
 DOCS = provider.CLIENTS / "docs"
@@ -170,8 +170,14 @@ class House:
         await self.do("index", "--publish", bucket.URL)
 
     async def key(self, name: str, *more, replica: Replica | None = None) -> str:
-        """Makes a key; with `replica` in the state that it has alone."""
-        return (await self.do("key", "create", "--name", name, *more, config=replica and replica.file)).strip()
+        """Makes a key that all replicas know; with `replica` in the state that it has alone."""
+        token = (await self.do("key", "create", "--name", name, *more, config=replica and replica.file)).strip()
+
+        async def is_known():
+            return all([await calls.is_known(it.port, token) for it in ([replica] if replica else self.replicas)])
+
+        await until(5, f"the key {name} is known", is_known)
+        return token
 
     async def snapshots(self) -> list[str]:
         """The snapshot that each replica says it serves."""
