@@ -246,6 +246,44 @@ fn names_say_what_is_inside() {
     }
 }
 
+/// All that is asked of a generation of the index from outside. A search engine that runs elsewhere would
+/// have to answer these: see the manual on architecture.
+const ASKED_OF_A_SNAPSHOT: &[&str] = &[
+    "bytes",
+    "catalog",
+    "content",
+    "embedded",
+    "files",
+    "generation",
+    "matches",
+    "near_headings",
+    "near_words",
+    "nearest_pages",
+    "only",
+    "search",
+    "sections",
+    "stamp",
+];
+
+#[test]
+fn another_engine_could_stand_behind_the_index() {
+    for (path, text) in sources("src") {
+        if folder_of(&path).is_none_or(|folder| folder == "index") {
+            continue;
+        }
+        let code = code(&text);
+        for call in ["snapshot.", "snapshot()."] {
+            for (at, _) in code.match_indices(call) {
+                let rest = &code[at + call.len()..];
+                let end = rest.find(|c: char| c != '_' && !c.is_alphanumeric());
+                let (name, rest) = rest.split_at(end.unwrap_or(rest.len()));
+                let is_known = ASKED_OF_A_SNAPSHOT.contains(&name);
+                assert!(!rest.starts_with('(') || is_known, "{path} asks {name} of a snapshot");
+            }
+        }
+    }
+}
+
 #[test]
 fn tests_neither_sleep_nor_hide() {
     // Put together here so that this file does not find itself.
