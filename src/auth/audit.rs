@@ -264,7 +264,7 @@ impl Shared {
 
     /// Writes what comes until the end.
     fn run(&self) {
-        let mut swept = None;
+        let (mut swept, mut failing) = (None, false);
         loop {
             let now = (self.clock)();
             if swept.is_none_or(|swept| swept + SWEEP <= now) {
@@ -277,10 +277,19 @@ impl Shared {
             if lost > 0 {
                 tracing::warn!(lost, "events are missing in the audit log: there were too many");
             }
-            if !rows.is_empty()
-                && let Err(error) = self.store.add_audit(&rows)
-            {
-                tracing::warn!(lost = rows.len(), "events are missing in the audit log: {error:#}");
+            if !rows.is_empty() {
+                let written = self.store.add_audit(&rows);
+                if let (Err(error), false) = (&written, failing) {
+                    tracing::warn!("the audit log cannot be written just now: {error:#}");
+                }
+                failing = written.is_err();
+                match written {
+                    Err(_) if closed => {
+                        tracing::warn!(lost = rows.len(), "events are missing in the audit log");
+                    }
+                    Err(_) => self.pending().take_back(rows),
+                    Ok(()) => {}
+                }
             }
             if closed {
                 return;
@@ -336,6 +345,12 @@ impl Pending {
                 self.push(entry.row(self.minute * 60, times));
             }
         }
+    }
+
+    /// What could not be written waits with what came since, as far as there is room.
+    fn take_back(&mut self, rows: Vec<AuditRow>) {
+        let since = std::mem::replace(&mut self.rows, rows);
+        since.into_iter().for_each(|row| self.push(row));
     }
 
     fn push(&mut self, row: AuditRow) {

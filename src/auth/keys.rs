@@ -60,6 +60,8 @@ pub struct Keys {
     store: Arc<dyn Store>,
     listed: Listed,
     loaded: ArcSwap<Loaded>,
+    /// Held by the one who loads: others wait for what that brings.
+    loading: Mutex<()>,
     /// Keys whose use was given out to be noted, and when: each use is given out once.
     given_out: Mutex<FxHashMap<String, u64>>,
 }
@@ -82,6 +84,7 @@ impl Keys {
             store,
             listed: Listed::default(),
             loaded: ArcSwap::default(),
+            loading: Mutex::default(),
             given_out: Mutex::default(),
         };
         keys.load()?;
@@ -95,21 +98,34 @@ impl Keys {
     }
 
     /// These keys, with others that a deployment brings along than before.
-    ///
-    /// # Errors
-    ///
-    /// The store cannot be read.
-    pub fn anew(&self, listed: Listed) -> anyhow::Result<Keys> {
-        Ok(Keys::open(self.store.clone())?.with(listed))
+    pub fn anew(&self, listed: Listed) -> Keys {
+        Keys {
+            store: self.store.clone(),
+            listed,
+            loaded: ArcSwap::new(self.loaded.load_full()),
+            loading: Mutex::default(),
+            given_out: Mutex::default(),
+        }
     }
 
-    /// Whether what was changed is known already, so that no question has to wait for the store.
-    ///
-    /// # Errors
-    ///
-    /// The store cannot be read.
-    pub fn is_current(&self) -> anyhow::Result<bool> {
-        Ok(self.store.version()? == self.loaded.load().version)
+    /// Who shows this key, if that can be said without a wait for the store: none where somebody has changed
+    /// something, or where the store cannot be read.
+    pub fn check_at_once(&self, key: &str, now: u64) -> Option<Result<Caller, Denied>> {
+        let loaded = self.loaded.load_full();
+        let is_current = self.store.version().is_ok_and(|version| version == loaded.version);
+        is_current.then(|| self.check_in(&loaded, key, now))
+    }
+
+    /// Whether a key that was shown before would still let in, if that can be said without a wait.
+    pub fn is_good_at_once(&self, id: &str, now: u64) -> Option<bool> {
+        let loaded = self.loaded.load_full();
+        let is_current = self.store.version().is_ok_and(|version| version == loaded.version);
+        is_current.then(|| self.is_good_in(&loaded, id, now))
+    }
+
+    /// Whether others share the store, so that an answer of it may take a while.
+    pub fn is_shared(&self) -> bool {
+        self.store.salt().is_some()
     }
 
     /// Who shows this key at this time (seconds since 1970). What anybody changed before is known: a
@@ -119,20 +135,23 @@ impl Keys {
     ///
     /// The store cannot be read.
     pub fn check(&self, key: &str, now: u64) -> anyhow::Result<Result<Caller, Denied>> {
-        let Some(secret) = Secret::parse(key) else { return Ok(Err(Denied::Malformed)) };
-        let loaded = self.current()?;
+        Ok(self.check_in(&*self.current()?, key, now))
+    }
+
+    fn check_in(&self, loaded: &Loaded, key: &str, now: u64) -> Result<Caller, Denied> {
+        let Some(secret) = Secret::parse(key) else { return Err(Denied::Malformed) };
         let hash = secret.hash();
         let in_store = loaded.by_id.get(secret.id());
         let listed = if in_store.is_none() { self.listed.now() } else { Arc::default() };
         let key = in_store.or_else(|| listed.get(secret.id()).map(|(key, _)| key));
-        let Some(key) = key else { return Ok(Err(Denied::Unknown)) };
+        let Some(key) = key else { return Err(Denied::Unknown) };
         if !bool::from(key.hash.ct_eq(&hash)) {
-            return Ok(Err(Denied::Unknown));
+            return Err(Denied::Unknown);
         }
         if let Some(denied) = ended(key, now) {
-            return Ok(Err(denied));
+            return Err(denied);
         }
-        Ok(Ok(Caller {
+        Ok(Caller {
             id: key.id.clone(),
             name: key.name.clone(),
             family: key.family.clone(),
@@ -141,7 +160,7 @@ impl Keys {
             unnoted: in_store.is_some()
                 && key.used.is_none_or(|used| used + COARSE <= now)
                 && self.give_out(key, now),
-        }))
+        })
     }
 
     /// Whether a key that was shown before would still let in at this time.
@@ -150,11 +169,15 @@ impl Keys {
     ///
     /// The store cannot be read.
     pub fn is_good(&self, id: &str, now: u64) -> anyhow::Result<bool> {
+        Ok(self.is_good_in(&*self.current()?, id, now))
+    }
+
+    fn is_good_in(&self, loaded: &Loaded, id: &str, now: u64) -> bool {
         let good = |key: &Key| ended(key, now).is_none();
-        Ok(match self.current()?.by_id.get(id) {
+        match loaded.by_id.get(id) {
             Some(key) => good(key),
             None => self.listed.now().get(id).is_some_and(|(key, _)| good(key)),
-        })
+        }
     }
 
     /// The keys as they are now.
@@ -299,8 +322,13 @@ impl Keys {
     }
 
     fn load(&self) -> anyhow::Result<Arc<Loaded>> {
+        let _loading = self.loading.lock().unwrap_or_else(PoisonError::into_inner);
         // The version first: what is written in between is read again.
         let version = self.store.version()?;
+        let loaded = self.loaded.load_full();
+        if loaded.version == version && version != Loaded::default().version {
+            return Ok(loaded);
+        }
         let keys = self.store.keys()?;
         let by_id = keys.into_iter().map(|key| (key.id.clone(), key)).collect();
         let loaded = Arc::new(Loaded { version, by_id });

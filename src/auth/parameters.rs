@@ -25,6 +25,12 @@ impl Parameters {
         value.filter(|value| more.is_none() && !value.is_empty())
     }
 
+    /// Those of these names alone.
+    pub fn only(&self, names: &[&str]) -> Parameters {
+        let kept = self.0.iter().filter(|(name, _)| names.contains(&name.as_str()));
+        Parameters(kept.cloned().collect())
+    }
+
     /// The name of a parameter that stands twice, if there is one; `resource` may (RFC 8707
     /// section 2).
     pub fn twice(&self) -> Option<&str> {

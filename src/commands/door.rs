@@ -51,7 +51,7 @@ pub(super) fn rules(
     match access {
         Access::Open | Access::Keys => {}
         Access::Google => {
-            rules.sign_in = Some(Arc::new(sign_in(settings, store, state, origin, clock)?));
+            rules.sign_in = Some(Arc::new(sign_in(settings, store, origin, clock)?));
         }
         Access::External => {
             rules.external = Some(Arc::new(external(settings, origin)?));
@@ -107,7 +107,6 @@ fn store(settings: &Settings, state: Option<&State>) -> anyhow::Result<Arc<dyn S
 fn sign_in(
     settings: &Settings,
     store: Arc<dyn Store>,
-    state: Option<&State>,
     origin: String,
     clock: &Clock,
 ) -> anyhow::Result<SignIn> {
@@ -120,8 +119,8 @@ fn sign_in(
     SignIn::new(SignInOptions {
         grants: Grants::new(store.clone(), &origin, &format!("{origin}/mcp"), &apps, time),
         pending: Pending::new(store.clone()),
+        people: state::people(settings, &*store)?,
         clients: Clients::new(store),
-        people: state::people(settings, state)?,
         provider: ProviderOptions {
             issuer: set.issuer.value.clone(),
             client_id: set.client_id.value.clone(),

@@ -132,7 +132,8 @@ impl<'a> Reloading<'a> {
 
     fn set(&self, settings: &Settings) -> anyhow::Result<()> {
         let old = self.server.rules();
-        let keys = old.keys.as_ref().map(|keys| keys.anew(key::listed(settings)?).map(Arc::new));
+        let keys =
+            old.keys.as_ref().map(|keys| anyhow::Ok(Arc::new(keys.anew(key::listed(settings)?))));
         let http::Rules { key, user, address, on_limit, trusted_proxies, .. } =
             serve::limits(settings)?;
         let rules = http::Rules {

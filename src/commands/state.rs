@@ -70,9 +70,9 @@ pub(super) fn shown(settings: &Settings) -> (String, String) {
 /// It cannot be read or written.
 pub(super) fn store(settings: &Settings, state: Option<&State>) -> anyhow::Result<Arc<dyn Store>> {
     Ok(match state {
-        Some(State { line, names }) => {
-            Arc::new(RedisStore::open(line.clone(), names.clone()).context("state")?)
-        }
+        Some(State { line, names }) => Arc::new(
+            RedisStore::open(line.clone(), names.clone(), People::fresh()?).context("state")?,
+        ),
         None => Arc::new(SqliteStore::open(&settings.data_dir.value)?),
     })
 }
@@ -120,10 +120,9 @@ pub(super) fn usage_if_any(settings: &Settings) -> anyhow::Result<Option<Box<dyn
 /// # Errors
 ///
 /// The key cannot be read or made.
-pub(super) fn people(settings: &Settings, state: Option<&State>) -> anyhow::Result<People> {
-    let Some(State { line, names }) = state else {
-        return People::open(&settings.data_dir.value);
-    };
-    let salt = RedisStore::salt(line, names, People::fresh()?)?;
-    People::shared(&salt, &settings.sign_in.secret()?)
+pub(super) fn people(settings: &Settings, store: &dyn Store) -> anyhow::Result<People> {
+    match store.salt() {
+        None => People::open(&settings.data_dir.value),
+        Some(salt) => People::shared(salt, &settings.sign_in.secret()?),
+    }
 }

@@ -6,10 +6,13 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use anyhow::Context;
 use arc_swap::ArcSwap;
 use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use ipnet::IpNet;
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
 
 use super::client::{self, Peer};
 use super::clock::Clock;
@@ -37,6 +40,9 @@ pub(super) const STREAMS: usize = 16;
 const WRONG_KEYS: Limit = Limit { calls: 20, per: Duration::from_secs(60) };
 /// Wrong keys, from wherever, that are a flood of which the operator is told.
 const FLOOD: Limit = Limit { calls: 1000, per: Duration::from_secs(60) };
+/// Look-ups of callers who are not known yet, at a time, and how long one waits for its turn.
+const LOOKUPS: usize = 32;
+const LOOK: Duration = Duration::from_secs(2);
 /// How often that is said.
 const ALARM: Limit = Limit { calls: 1, per: Duration::from_secs(60) };
 
@@ -51,8 +57,10 @@ pub struct Door {
     addresses: Windows<IpNet>,
     wrong_keys: Windows<IpNet>,
     streams: Arc<Places<String>>,
-    /// Wrong keys of all networks, and what was said of them.
+    /// Wrong keys of all networks, and what was said of them and of look-ups that failed.
     floods: Windows<&'static str>,
+    /// Turns to look up who is not known yet.
+    lookups: Semaphore,
 }
 
 /// Who is calling, in the extensions of a request that came through the door.
@@ -128,7 +136,8 @@ impl Door {
             addresses: Windows::new(CALLERS),
             wrong_keys: Windows::new(CALLERS),
             streams: Places::new(STREAMS),
-            floods: Windows::new(2),
+            floods: Windows::new(3),
+            lookups: Semaphore::new(LOOKUPS),
         }
     }
 
@@ -230,8 +239,9 @@ impl Door {
             let grant = match remembered {
                 Some(grant) => Some(grant),
                 None => {
+                    self.attempts_left(network)?;
                     let (sign_in, shown) = (sign_in.clone(), token.clone());
-                    looked_up(move || sign_in.whose(&shown)).await?
+                    self.looked_up(move || sign_in.whose(&shown)).await?
                 }
             };
             if let Some(grant) = grant {
@@ -247,11 +257,12 @@ impl Door {
             return self.guest(external, &token, date, address).await;
         }
         if let Some(keys) = keys {
-            let checked = if keys.is_current()? {
-                keys.check(&token, date)?
-            } else {
-                let (keys, shown) = (keys.clone(), token.clone());
-                looked_up(move || keys.check(&shown, date)).await?
+            let checked = match keys.check_at_once(&token, date) {
+                Some(checked) => checked,
+                None => {
+                    let (keys, shown) = (keys.clone(), token.clone());
+                    self.looked_up(move || keys.check(&shown, date)).await?
+                }
             };
             match checked {
                 Ok(caller) => {
@@ -311,6 +322,37 @@ impl Door {
         }
     }
 
+    /// Asks the store beside the threads that serve: where it is shared, it may take a while, or be away.
+    /// Few ask at a time, so that there are threads left for everything else.
+    async fn looked_up<T: Send + 'static>(
+        &self,
+        look: impl FnOnce() -> anyhow::Result<T> + Send + 'static,
+    ) -> Result<T, Error> {
+        let asked = async {
+            let _turn =
+                timeout(LOOK, self.lookups.acquire()).await.context("too many are asked for")?;
+            aside(look).await
+        };
+        asked.await.map_err(|error| {
+            let now = (self.clock)().ticks;
+            if self.floods.admit("unknown", ALARM, now).admitted {
+                tracing::error!("who is not known yet cannot be let in: {error:#}");
+            }
+            let message = "who calls cannot be looked up just now; try again in a few seconds";
+            let refusal = Refusal::new(StatusCode::SERVICE_UNAVAILABLE, error::TRANSPORT, message);
+            refusal.header(header::RETRY_AFTER, HeaderValue::from(5)).into()
+        })
+    }
+
+    /// Refuses to look anything up for somebody whose attempts are used up.
+    fn attempts_left(&self, network: IpNet) -> Result<(), Error> {
+        let (limit, now) = (self.rules().address, (self.clock)().ticks);
+        match self.addresses.used_up(&network, limit, now) {
+            None => Ok(()),
+            Some(_) => self.attempt(network),
+        }
+    }
+
     /// Counts somebody who did not get in, and did not guess either.
     pub(super) fn attempt(&self, network: IpNet) -> Result<(), Error> {
         let told = self.told(Scope::Address, self.rules().address, &self.addresses, network);
@@ -335,9 +377,27 @@ impl Door {
         }
     }
 
-    /// Whether who came in may still be here: a key may be revoked while a stream of it is open, and
-    /// a token ends. What is wrong with the store the next call tells.
-    pub(super) fn still_lets_in(&self, who: &Who) -> bool {
+    /// Whether who came in may still be here: a key may be revoked while a stream of it is open, and a
+    /// token ends. None where that has to be looked up in a state that is shared, for which no stream
+    /// waits. What is wrong with the store the next call tells.
+    pub(super) fn still_lets_in(&self, who: &Who) -> Option<bool> {
+        let rules = self.rules();
+        let Rules { keys, sign_in, .. } = &*rules;
+        match (who, keys, sign_in) {
+            (Who::Key(caller), Some(keys), _) if keys.is_shared() => {
+                keys.is_good_at_once(&caller.id, (self.clock)().date)
+            }
+            (Who::Person { token, .. }, _, Some(sign_in)) => match sign_in.remembered(token) {
+                Ok(Some(_)) => Some(true),
+                Ok(None) if sign_in.is_shared() => None,
+                _ => Some(self.lets_in(who)),
+            },
+            _ => Some(self.lets_in(who)),
+        }
+    }
+
+    /// The same, which may take a while.
+    pub(super) fn lets_in(&self, who: &Who) -> bool {
         let rules = self.rules();
         let Rules { keys, sign_in, .. } = &*rules;
         match (who, keys, sign_in) {
@@ -345,8 +405,7 @@ impl Door {
                 keys.is_good(&caller.id, (self.clock)().date).unwrap_or(true)
             }
             (Who::Person { token, .. }, _, Some(sign_in)) => {
-                let remembered = sign_in.remembered(token).unwrap_or(None);
-                remembered.is_some() || sign_in.whose(token).map_or(true, |grant| grant.is_some())
+                sign_in.whose(token).map_or(true, |grant| grant.is_some())
             }
             (Who::Guest { until, .. }, _, _) => (self.clock)().date < *until,
             _ => true,
@@ -441,18 +500,6 @@ fn counted_by(by: By) -> Counted {
         By::Alone => Counted::Fallback("local"),
         By::Nobody => Counted::Fallback("deny"),
     }
-}
-
-/// Asks the store beside the threads that serve: where it is shared, it may take a while, or be away.
-async fn looked_up<T: Send + 'static>(
-    look: impl FnOnce() -> anyhow::Result<T> + Send + 'static,
-) -> Result<T, Error> {
-    aside(look).await.map_err(|error| {
-        tracing::error!(error = format!("{error:#}"), "nobody can be let in who is not known yet");
-        let message = "who calls cannot be looked up just now; try again in a few seconds";
-        let refusal = Refusal::new(StatusCode::SERVICE_UNAVAILABLE, error::TRANSPORT, message);
-        refusal.header(header::RETRY_AFTER, HeaderValue::from(5)).into()
-    })
 }
 
 /// Writes down the use of a key, beside the call.

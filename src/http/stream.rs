@@ -8,6 +8,7 @@ use axum::body::{Body, Bytes, HttpBody};
 use axum::http::{HeaderValue, header};
 use axum::response::Response;
 use hyper::body::Frame;
+use tokio::task::JoinHandle;
 
 use super::door::{Door, Who};
 use crate::limits::Place;
@@ -25,7 +26,8 @@ pub(super) fn held_to(
     match who {
         Some(who) if response.headers().get(header::CONTENT_TYPE).is_some_and(streams) => {
             let (door, who) = (door.clone(), who.clone());
-            response.map(|body| Body::new(Held { body, door, who, _place: place }))
+            let looking = None;
+            response.map(|body| Body::new(Held { body, door, who, _place: place, looking }))
         }
         _ => response,
     }
@@ -36,6 +38,8 @@ struct Held {
     door: Arc<Door>,
     who: Who,
     _place: Option<Place<String>>,
+    /// Looks up whether who listens may still do so.
+    looking: Option<JoinHandle<bool>>,
 }
 
 impl HttpBody for Held {
@@ -46,7 +50,24 @@ impl HttpBody for Held {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        if let Some(looking) = &mut self.looking
+            && let Poll::Ready(lets_in) = Pin::new(looking).poll(context)
+        {
+            self.looking = None;
+            if !lets_in.unwrap_or(true) {
+                return Poll::Ready(None);
+            }
+        }
         let frame = ready!(Pin::new(&mut self.body).poll_frame(context));
-        Poll::Ready(frame.filter(|_| self.door.still_lets_in(&self.who)))
+        let lets_in = self.door.still_lets_in(&self.who);
+        if lets_in.is_none() && self.looking.is_none() {
+            let (door, who) = (self.door.clone(), self.who.clone());
+            let mut looking = tokio::task::spawn_blocking(move || door.lets_in(&who));
+            // It wakes this stream when it is known.
+            if Pin::new(&mut looking).poll(context).is_pending() {
+                self.looking = Some(looking);
+            }
+        }
+        Poll::Ready(frame.filter(|_| lets_in.unwrap_or(true)))
     }
 }

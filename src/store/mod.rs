@@ -37,6 +37,11 @@ pub trait Store:
     ///
     /// What the database says.
     fn version(&self) -> anyhow::Result<i64>;
+
+    /// Random bytes that all who share the state have, if it is shared. They are no secret.
+    fn salt(&self) -> Option<&[u8]> {
+        None
+    }
 }
 
 /// How long what one server writes may be unknown to another, which looks this often.

@@ -57,7 +57,7 @@ pub struct FeedbackRow {
 
 /// Keeps what was asked.
 pub trait UsageStore: Send + Sync {
-    /// Adds rows, all or none.
+    /// Adds rows. Where that fails, some of them may be there; who adds them again may have them twice.
     ///
     /// # Errors
     ///

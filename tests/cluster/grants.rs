@@ -33,7 +33,7 @@ impl Pair {
         let redis = Redis::start();
         let seconds = Arc::new(AtomicU64::new(BEGIN));
         let stores: [Arc<dyn Store>; 2] = [(); 2].map(|()| -> Arc<dyn Store> {
-            Arc::new(RedisStore::open(redis.line(), Names::new("docs")).expect("a store"))
+            Arc::new(RedisStore::open(redis.line(), Names::new("docs"), [7; 32]).expect("a store"))
         });
         let grants = stores.clone().map(|store| {
             let hand = seconds.clone();

@@ -18,7 +18,7 @@ struct Shared {
 impl Place for Shared {
     fn open(&self) -> Arc<dyn Store> {
         // As processes do it: each with a connection of its own.
-        Arc::new(RedisStore::open(self.redis.line(), self.names.clone()).expect("a store"))
+        Arc::new(RedisStore::open(self.redis.line(), self.names.clone(), [7; 32]).expect("a store"))
     }
 
     fn usage(&self) -> Box<dyn UsageStore> {

@@ -11,6 +11,17 @@ use super::{Grants, SCOPE, at_once};
 use crate::auth::{Parameters, redirect};
 use crate::store::Client;
 
+/// The parameters of a request that mean something here. Of a sign-in that has begun nothing else is
+/// kept: anybody can begin one.
+const MEANT: [&str; 7] = [
+    "client_id",
+    "redirect_uri",
+    "response_type",
+    "state",
+    "code_challenge",
+    "code_challenge_method",
+    "resource",
+];
 /// Longest `state` that is handed back, in bytes.
 const MAX_STATE: usize = 2048;
 
@@ -118,7 +129,7 @@ impl Grants {
             Ok(mut asked) => {
                 asked.redirect_uri_was_explicit = one("redirect_uri").is_some();
                 asked.redirect_uri = back.to_owned();
-                Ok(Ok(Asked { valid: asked, request: parameters.clone() }))
+                Ok(Ok(Asked { valid: asked, request: parameters.only(&MEANT) }))
             }
             Err(AuthorizationError::Redirect(refused)) => {
                 let why = refused.error.error_description.as_deref().unwrap_or_default();

@@ -56,11 +56,6 @@ impl Grants {
         let Some(token) = token.strip_prefix(ACCESS) else { return Ok(None) };
         // The version first: what is written in between is looked up again.
         let (version, hash) = (self.server.store().store.version()?, seal::hash(token));
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.version != version || known.tokens.len() >= MOST_KNOWN {
-            *known = Known { version, tokens: FxHashMap::default() };
-        }
-        drop(known);
         let found = at_once(self.server.introspect(token))?.map_err(|error| anyhow!("{error}"))?;
         let Some(token) = found.filter(|token| token.resource == [self.resource.as_str()]) else {
             return Ok(None);
@@ -68,6 +63,10 @@ impl Grants {
         let Some(person) = token.subject.clone() else { return Ok(None) };
         let grant = Grant { person, client: token.client_id.to_string() };
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        // Only now: what is remembered is better than nothing while the store cannot be read.
+        if known.version != version || known.tokens.len() >= MOST_KNOWN {
+            *known = Known { version, tokens: FxHashMap::default() };
+        }
         if known.version == version {
             known.tokens.insert(hash, (grant.clone(), token.expires_at));
         }

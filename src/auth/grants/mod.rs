@@ -11,10 +11,10 @@ mod known;
 mod records;
 mod token;
 
+use std::cell::Cell;
 use std::future::Future;
 use std::pin::pin;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context as Task, Poll, Waker};
 use std::time::{Duration, SystemTime};
 
@@ -62,8 +62,6 @@ pub struct Grants {
     /// Tokens are given out one request at a time: of many that show one code at once, one is
     /// first.
     turn: Mutex<()>,
-    /// The library has just found that something was used again.
-    reused: Arc<AtomicBool>,
     /// Tokens that were looked up.
     known: Mutex<Known>,
 }
@@ -85,12 +83,10 @@ impl Grants {
         config.access_token_ttl = ACCESS_TOKEN;
         config.refresh_token_ttl = Some(SIGN_IN);
         config.refresh_retry_window = RETRY;
-        let reused = Arc::new(AtomicBool::new(false));
         let server =
             AuthorizationServer::with_clock(config, Records { store }, Watch(time.clone()));
         Grants {
-            server: server.with_event_sink(Box::new(Reuse(reused.clone()))),
-            reused,
+            server: server.with_event_sink(Box::new(Reuse)),
             known: Mutex::default(),
             time,
             issuer: issuer.to_owned(),
@@ -98,6 +94,17 @@ impl Grants {
             apps: apps.to_vec(),
             turn: Mutex::default(),
         }
+    }
+
+    /// Whether others share the store, so that an answer of it may take a while.
+    pub fn is_shared(&self) -> bool {
+        self.server.store().store.salt().is_some()
+    }
+
+    /// Waits for its turn where nobody else has the store. Where it is shared, the store decides who is
+    /// first, and one answer that takes long holds up no other.
+    fn turn(&self) -> Option<MutexGuard<'_, ()>> {
+        (!self.is_shared()).then(|| self.turn.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Forgets what has ended.
@@ -137,16 +144,37 @@ impl oauth_as::server::Clock for Watch {
 }
 
 /// Hears from the library that something was used again.
-struct Reuse(Arc<AtomicBool>);
+struct Reuse;
+
+/// What was heard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Heard {
+    /// It was used again, and what it gave is revoked.
+    Contained,
+    /// It was used again, and what it gave could not be revoked.
+    Loose,
+}
+
+thread_local! {
+    /// Of the request that this thread answers just now.
+    static HEARD: Cell<Option<Heard>> = const { Cell::new(None) };
+}
+
+impl Reuse {
+    /// What was heard since this was asked last.
+    fn heard() -> Option<Heard> {
+        HEARD.take()
+    }
+}
 
 impl EventSink for Reuse {
     fn on_event(&self, event: Event<'_>) {
-        if matches!(
-            event,
-            Event::RefreshTokenReuseDetected { .. } | Event::AuthorizationCodeReplayDetected { .. }
-        ) {
-            self.0.store(true, Ordering::Relaxed);
-        }
+        let (Event::RefreshTokenReuseDetected { containment_failed, .. }
+        | Event::AuthorizationCodeReplayDetected { containment_failed, .. }) = event
+        else {
+            return;
+        };
+        HEARD.set(Some(if containment_failed { Heard::Loose } else { Heard::Contained }));
     }
 }
 

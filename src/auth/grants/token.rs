@@ -1,12 +1,9 @@
 //! Requests for tokens (OAuth 2.1 section 3.2), and for their end (RFC 7009).
 
-use std::sync::PoisonError;
-use std::sync::atomic::Ordering;
-
 use anyhow::{Context, anyhow};
 use oauth_as::{ClientId, ErrorCode, ErrorResponse, ScopeSet, TokenRequest};
 
-use super::{ACCESS, Grants, REFRESH, at_once, named};
+use super::{ACCESS, Grants, Heard, REFRESH, Reuse, at_once, named};
 use crate::auth::{Parameters, pkce};
 
 /// An answer of the token endpoint: the JSON of RFC 6749 section 5.1, or a refusal.
@@ -36,7 +33,9 @@ impl Grants {
             Ok(request) => request,
             Err(fault) => return Ok(Err(fault)),
         };
-        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let _turn = self.turn();
+        // Nothing of another request.
+        let _ = Reuse::heard();
         match at_once(self.server.token_with_resources(request, &resources))? {
             Ok(answer) => {
                 let mut answer = serde_json::to_value(answer)?;
@@ -48,7 +47,14 @@ impl Grants {
                 Ok(Ok(answer))
             }
             Err(error) => {
-                let reused = self.reused.swap(false, Ordering::Relaxed);
+                let heard = Reuse::heard();
+                if heard == Some(Heard::Loose) {
+                    tracing::error!(
+                        "a token was used again, and what it gave could not be revoked: docent \
+                         sign-in revoke ends it"
+                    );
+                }
+                let reused = heard == Some(Heard::Contained);
                 Ok(Err(Fault { reused, ..self.fault(error)? }))
             }
         }
@@ -70,7 +76,7 @@ impl Grants {
         };
         let client = ClientId::new(client);
         let token = token.strip_prefix(ACCESS).or(token.strip_prefix(REFRESH)).unwrap_or(token);
-        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let _turn = self.turn();
         let theirs = self.server.store().is_of(token, client.as_str())?;
         match at_once(self.server.revoke(&client, None, token, None))? {
             Ok(()) => Ok(Ok(theirs)),

@@ -158,6 +158,11 @@ impl SignIn {
         self.grants.remembered(token)
     }
 
+    /// Whether others share the store, so that an answer of it may take a while.
+    pub(super) fn is_shared(&self) -> bool {
+        self.grants.is_shared()
+    }
+
     /// The same of any token, which may take a while.
     pub(super) fn whose(&self, token: &str) -> anyhow::Result<Option<Grant>> {
         self.grants.whose(token)

@@ -36,6 +36,7 @@ script!(
     PUT,
     queue!(
         r"
+unless_full()
 local now, id, proof, place, sealed, most, most_from_one = unpack(ARGV, 3)
 pass(now)
 local from_one = place_queue(place)

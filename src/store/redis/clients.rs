@@ -7,35 +7,33 @@ use super::RedisStore;
 use super::state::{arguments, script};
 use crate::store::{Client, ClientStore};
 
-/// Of so many that were not used for longest one is looked for that nobody is signed in with. A look at all
-/// would hold up everybody else.
-const LOOKED_AT: usize = 2000;
+/// Clients that registered and are kept at most, whatever is asked for: anybody can register one of several
+/// kilobytes, and unlike a disk, memory is dear.
+const MOST_REGISTERED: u64 = 20_000;
 /// Clients that are looked at in one go when old ones are forgotten.
 const BATCH: usize = 500;
 
 script!(
     PUT,
     r"
-local id, text, created, used, kind, other, most, looked_at = unpack(ARGV)
+unless_full()
+local id, text, created, used, kind, other, most = unpack(ARGV)
 local key, list = P .. 'client:' .. id, P .. 'clients:' .. kind
 if redis.call('EXISTS', key) == 1 then
   redis.call('HSET', key, 'text', text)
   if redis.call('ZREM', P .. 'clients:' .. other, id) == 1 then
     local it = redis.call('HMGET', key, 'created', 'used')
     redis.call('ZADD', list, there(it[2]) and it[2] or it[1], id)
+    settle_client(id)
   end
   return 0
 end
 if redis.call('ZCARD', list) >= tonumber(most) then
-  local oldest = redis.call('ZRANGE', list, 0, looked_at - 1)
-  local goes = oldest[1]
-  for _, one in ipairs(oldest) do
-    if is_idle(one) then goes = one break end
-  end
-  drop_client(goes)
+  drop_client(redis.call('ZRANGE', list .. ':idle', 0, 0)[1] or redis.call('ZRANGE', list, 0, 0)[1])
 end
 redis.call('HSET', key, 'text', text, 'created', created, 'used', used)
 redis.call('ZADD', list, there(used) and used or created, id)
+settle_client(id)
 return 0
 "
 );
@@ -50,6 +48,7 @@ redis.call('HSET', key, 'used', now)
 for _, kind in ipairs({ 'registered', 'documented' }) do
   redis.call('ZADD', P .. 'clients:' .. kind, 'XX', now, id)
 end
+settle_client(id)
 return 0
 "
 );
@@ -57,14 +56,10 @@ return 0
 script!(
     FORGET,
     r"
-local kind, since, from, count = unpack(ARGV)
-local list = P .. 'clients:' .. kind
-local old = redis.call('ZRANGEBYSCORE', list, '-inf', '(' .. since, 'LIMIT', from, count)
-local gone = 0
-for _, id in ipairs(old) do
-  if is_idle(id) then gone = gone + drop_client(id) end
-end
-return { gone, #old }
+local kind, since, count = unpack(ARGV)
+local old = redis.call('ZRANGEBYSCORE', P .. 'clients:' .. kind .. ':idle', '-inf', '(' .. since, 'LIMIT', 0, count)
+for _, id in ipairs(old) do drop_client(id) end
+return #old
 "
 );
 
@@ -89,8 +84,9 @@ impl ClientStore for RedisStore {
             kinds.reverse();
         }
         let [kind, other] = kinds;
+        let most = if kind == "registered" { most.min(MOST_REGISTERED) } else { most };
         let Client { id, created, used, .. } = client;
-        self.run(&PUT, arguments![*id, text, *created, *used, kind, other, most, LOOKED_AT])
+        self.run(&PUT, arguments![*id, text, *created, *used, kind, other, most])
     }
 
     fn use_client(&self, id: &str, now: u64) -> anyhow::Result<()> {
@@ -100,13 +96,10 @@ impl ClientStore for RedisStore {
     fn forget_clients(&self, since: u64) -> anyhow::Result<usize> {
         let mut forgotten = 0;
         for kind in ["registered", "documented"] {
-            let mut from = 0;
             loop {
-                let (gone, seen): (usize, usize) =
-                    self.run(&FORGET, arguments![kind, since, from, BATCH])?;
+                let gone: usize = self.run(&FORGET, arguments![kind, since, BATCH])?;
                 forgotten += gone;
-                from += seen - gone;
-                if seen < BATCH {
+                if gone < BATCH {
                     break;
                 }
             }

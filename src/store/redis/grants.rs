@@ -13,6 +13,7 @@ const BATCH: usize = 500;
 script!(
     PUT,
     r"
+unless_full()
 local is_code = ARGV[1]
 if not there(is_code) and is_revoked(ARGV[3], ARGV[4], ARGV[5], ARGV[6]) then return 0 end
 put_grant(2)
@@ -20,13 +21,14 @@ return 1
 "
 );
 
+// That a code was redeemed ends nothing that anybody remembers.
 script!(
     TAKE,
     r"
 local member = ARGV[1]
 local it = redis.call('HMGET', grant_key(member), 'client', 'family', 'person', 'established', 'expires', 'successor', 'sealed')
 local version = 0
-if drop_grant(member) then version = changed() end
+if drop_grant(member) and string.sub(member, 1, 2) ~= '0:' then version = changed() end
 return { version, it }
 "
 );
@@ -35,6 +37,7 @@ return { version, it }
 script!(
     REPLACE,
     r"
+unless_full()
 local member, is_code, sealed, successor, count = unpack(ARGV, 1, 5)
 local it = redis.call('HMGET', grant_key(member), 'client', 'family', 'person', 'established', 'sealed', 'successor')
 if not it[1] then return 0 end
@@ -48,26 +51,30 @@ return 1
 script!(
     REVOKE,
     r"
+even_if_full()
 local scope, at, untill, kind, name, most = unpack(ARGV)
 local marked = redis.call('HGET', P .. 'revoked', scope)
 if not marked or tonumber(marked) < tonumber(at) then redis.call('HSET', P .. 'revoked', scope, at) end
 marked = redis.call('ZSCORE', P .. 'revoked:until', scope)
 if not marked or tonumber(marked) < tonumber(untill) then redis.call('ZADD', P .. 'revoked:until', untill, scope) end
 local members
+local set = P .. 'of-' .. kind .. ':' .. name
 if kind == 'all' then
   members = redis.call('ZRANGE', P .. 'grants', 0, most - 1)
 elseif kind == 'family' then
   -- A code of a sign-in stays, so that its second use is known for what it is.
   members = {}
-  for _, member in ipairs(redis.call('SMEMBERS', P .. 'of-family:' .. name)) do
+  for _, member in ipairs(redis.call('SMEMBERS', set)) do
     if string.sub(member, 1, 2) ~= '0:' and #members < tonumber(most) then members[#members + 1] = member end
   end
 else
-  members = redis.call('SRANDMEMBER', P .. 'of-' .. kind .. ':' .. name, most)
+  members = redis.call('SRANDMEMBER', set, most)
 end
 local gone, known = 0, 0
 for _, member in ipairs(members) do
   if drop_grant(member) then gone = gone + 1 end
+  -- Also where what it names is gone: else it would be found again and again.
+  if kind ~= 'all' then redis.call('SREM', set, member) end
 end
 if kind == 'client' then known = drop_client(name) end
 return { gone, #members, known, changed() }

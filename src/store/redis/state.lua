@@ -8,8 +8,27 @@ local function there(text)
 end
 
 -- Something ended or a key was changed: whoever remembers must look again.
+--
+-- The number is a time, and never smaller than before: what is counted up begins anew when data are lost, and would come
+-- to a number that somebody remembers with other content.
 local function changed()
-  return redis.call('INCR', P .. 'version')
+  local time = redis.call('TIME')
+  local now = time[1] * 1000000 + time[2]
+  local before = tonumber(redis.call('GET', P .. 'version') or '0')
+  local version = string.format('%.0f', math.max(now, before + 1))
+  redis.call('SET', P .. 'version', version)
+  return tonumber(version)
+end
+
+-- Scripts that take something back begin with this. Redis looks at the first write of a script alone when its memory is
+-- used up: with this one, which needs none, the others are made as well.
+local function even_if_full()
+  redis.call('DEL', P .. 'nothing')
+end
+
+-- And those that give something begin with this one, which is refused then.
+local function unless_full()
+  redis.call('SETNX', P .. 'format', 1)
 end
 
 local function grant_key(member)
@@ -24,6 +43,23 @@ local function belongings(client, family, person)
   return sets
 end
 
+-- Nobody is signed in with a client.
+local function is_idle(client)
+  return redis.call('EXISTS', P .. 'of-client:' .. client) == 0
+end
+
+-- Keeps the lists of idle clients: of too many the one goes that nobody uses.
+local function settle_client(client)
+  for _, kind in ipairs({ 'registered', 'documented' }) do
+    local used = redis.call('ZSCORE', P .. 'clients:' .. kind, client)
+    if used and is_idle(client) then
+      redis.call('ZADD', P .. 'clients:' .. kind .. ':idle', used, client)
+    else
+      redis.call('ZREM', P .. 'clients:' .. kind .. ':idle', client)
+    end
+  end
+end
+
 -- Takes a grant out, named by kind and hash; whether it was there.
 local function drop_grant(member)
   local key = grant_key(member)
@@ -32,6 +68,7 @@ local function drop_grant(member)
   if not it[1] then return false end
   redis.call('DEL', key)
   for _, set in ipairs(belongings(it[1], it[2], it[3])) do redis.call('SREM', set, member) end
+  if is_idle(it[1]) then settle_client(it[1]) end
   return true
 end
 
@@ -44,6 +81,7 @@ local function put_grant(at)
   local ends = there(ARGV[at + 5]) and ARGV[at + 5] or '+inf'
   redis.call('ZADD', P .. 'grants', ends, member)
   for _, set in ipairs(belongings(client, family, person)) do redis.call('SADD', set, member) end
+  if redis.call('SCARD', P .. 'of-client:' .. client) == 1 then settle_client(client) end
 end
 
 -- Whether something that a grant belongs to was revoked after it was established. A sign-in that was revoked comes
@@ -59,13 +97,10 @@ local function is_revoked(client, family, person, established)
     or since('all') >= established
 end
 
--- Nobody is signed in with a client.
-local function is_idle(client)
-  return redis.call('EXISTS', P .. 'of-client:' .. client) == 0
-end
-
 local function drop_client(id)
-  redis.call('ZREM', P .. 'clients:registered', id)
-  redis.call('ZREM', P .. 'clients:documented', id)
+  for _, kind in ipairs({ 'registered', 'documented' }) do
+    redis.call('ZREM', P .. 'clients:' .. kind, id)
+    redis.call('ZREM', P .. 'clients:' .. kind .. ':idle', id)
+  end
   return redis.call('DEL', P .. 'client:' .. id)
 end

@@ -82,46 +82,46 @@ impl<T: Argument> Argument for Option<T> {
     }
 }
 
+// What is there already, or else what is given; and how the state is shaped.
+script!(
+    BEGIN,
+    r"
+even_if_full()
+local salt, format = unpack(ARGV)
+redis.call('SETNX', P .. 'salt', salt)
+redis.call('SETNX', P .. 'format', format)
+return { redis.call('GET', P .. 'salt'), redis.call('GET', P .. 'format') }
+"
+);
+
 /// The state of several servers.
 pub struct RedisStore {
     pub(super) line: Line,
     pub(super) names: Names,
-    /// The count of changes, as far as it is known here.
+    /// The number of the last change, as far as it is known here.
     known: Arc<AtomicI64>,
+    salt: Vec<u8>,
 }
 
 impl RedisStore {
-    /// The state over a connection, under these names. Looks for changes until it is dropped.
+    /// The state over a connection, under these names. Looks for changes until it is dropped. `fresh` are
+    /// random bytes, in case that there are none in common yet.
     ///
     /// # Errors
     ///
     /// What Redis says; a state that a newer version of docent has written; the system gives no thread.
-    pub fn open(line: Line, names: Names) -> anyhow::Result<RedisStore> {
+    pub fn open(line: Line, names: Names, fresh: [u8; 32]) -> anyhow::Result<RedisStore> {
         let known = Arc::new(AtomicI64::new(0));
-        let store = RedisStore { line, names, known };
-        let mut format = redis::cmd("SET");
-        format.arg(store.names.state("format")).arg(FORMAT).arg("NX").arg("GET");
-        let format: Option<i64> = store.ask(format)?;
+        let (salt, format) = begin(&line, &names, fresh.to_vec())?;
         ensure!(
-            format.is_none_or(|format| format <= FORMAT),
+            format <= FORMAT,
             "the state at {} was written by a newer version of docent",
-            store.line.address()
+            line.address()
         );
+        let store = RedisStore { line, names, known, salt };
         store.look()?;
         store.keep_looking()?;
         Ok(store)
-    }
-
-    /// Random bytes that all who share the state have: these, if there are none yet. They are no secret.
-    ///
-    /// # Errors
-    ///
-    /// What Redis says.
-    pub fn salt(line: &Line, names: &Names, fresh: [u8; 32]) -> anyhow::Result<Vec<u8>> {
-        let mut salt = redis::cmd("SET");
-        salt.arg(names.state("salt")).arg(&fresh).arg("NX").arg("GET");
-        let before: Option<Vec<u8>> = line.wait(line.ask(salt))?;
-        Ok(before.unwrap_or_else(|| fresh.to_vec()))
     }
 
     /// Asks a command, and waits.
@@ -141,7 +141,7 @@ impl RedisStore {
         Ok(self.line.wait(self.line.run(script, vec![self.names.state("")], arguments))?)
     }
 
-    /// The same, of one whose answer is the new count of changes.
+    /// The same, of one whose answer is the number of the last change.
     pub(super) fn change(
         &self,
         script: &'static Script,
@@ -152,8 +152,7 @@ impl RedisStore {
         Ok(())
     }
 
-    /// Knows of so many changes. Answers may overtake each other; and after data were lost, the count
-    /// begins anew, which is for the next look to find.
+    /// Knows of a change. Answers may overtake each other.
     pub(super) fn know(&self, version: i64) {
         self.known.fetch_max(version, Ordering::Relaxed);
     }
@@ -173,15 +172,27 @@ impl RedisStore {
     fn keep_looking(&self) -> anyhow::Result<()> {
         const { assert!(LOOK.as_millis() * 2 <= LAG.as_millis()) };
         let (line, known) = (self.line.clone(), Arc::downgrade(&self.known));
+        let (names, salt) = (self.names.clone(), self.salt.clone());
         let command = self.version_command();
         let look = move || {
+            let mut is_other = false;
             loop {
                 std::thread::sleep(LOOK);
                 let asked = line.wait(line.ask::<Option<i64>>(command.clone()));
                 let Some(known) = known.upgrade() else { return };
                 // What is known stays while Redis is away, of which the line tells.
-                if let Ok(version) = asked {
-                    known.store(version.unwrap_or(0), Ordering::Relaxed);
+                let Ok(version) = asked else { continue };
+                known.store(version.unwrap_or(0), Ordering::Relaxed);
+                // Data that were lost took it along; all others have it still.
+                let there = begin(&line, &names, salt.clone());
+                let was_other = is_other;
+                is_other = there.is_ok_and(|(there, _)| there != salt);
+                if is_other && !was_other {
+                    tracing::error!(
+                        "the state at {} was made anew while this server was away from it: start the \
+                         server again, else it takes people for others than its like do",
+                        line.address()
+                    );
                 }
             }
         };
@@ -194,6 +205,15 @@ impl Store for RedisStore {
     fn version(&self) -> anyhow::Result<i64> {
         Ok(self.known.load(Ordering::Relaxed))
     }
+
+    fn salt(&self) -> Option<&[u8]> {
+        Some(&self.salt)
+    }
+}
+
+fn begin(line: &Line, names: &Names, fresh: Vec<u8>) -> anyhow::Result<(Vec<u8>, i64)> {
+    let arguments = arguments![fresh, FORMAT as u64];
+    Ok(line.wait(line.run(&BEGIN, vec![names.state("")], arguments))?)
 }
 
 /// Bytes, as they stand in names of keys.

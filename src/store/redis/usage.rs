@@ -1,6 +1,7 @@
 //! What was asked, in Redis: two streams that are cut off where they become too long.
 
 use anyhow::Context;
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::{Line, Names};
@@ -12,6 +13,8 @@ const MOST_CALLS: u64 = 250_000;
 const MOST_SENTENCES: u64 = 10_000;
 /// Entries that are read in one go.
 const BATCH: usize = 1000;
+/// Entries that are written in one go.
+const AT_ONCE: usize = 200;
 /// The one field of an entry.
 const ROW: &str = "row";
 /// Milliseconds by which an entry may be younger than what it tells of: servers write what they have seen
@@ -60,6 +63,20 @@ impl RedisUsage {
         }
     }
 
+    /// Adds rows, a few at a time: nobody else is answered meanwhile, and callers are counted there.
+    fn append(&self, stream: &str, most: u64, rows: &[impl Serialize]) -> anyhow::Result<()> {
+        for rows in rows.chunks(AT_ONCE) {
+            let mut all = redis::pipe();
+            for row in rows {
+                let command = all.cmd("XADD").arg(self.names.usage(stream));
+                command.arg("MAXLEN").arg("~").arg(most).arg("*");
+                command.arg(ROW).arg(serde_json::to_string(row)?).ignore();
+            }
+            self.line.wait(self.line.ask_all::<()>(all))?;
+        }
+        Ok(())
+    }
+
     /// Deletes the entries at the beginning of a stream that are older than a time, and then the oldest
     /// of too many.
     fn cut<T: DeserializeOwned>(
@@ -90,22 +107,8 @@ impl RedisUsage {
 
 impl UsageStore for RedisUsage {
     fn add(&self, calls: &[CallRow], feedback: &[FeedbackRow]) -> anyhow::Result<()> {
-        let mut all = redis::pipe();
-        all.atomic();
-        let mut add = |stream: &str, most: u64, row: String| {
-            let command = all.cmd("XADD").arg(self.names.usage(stream));
-            command.arg("MAXLEN").arg("~").arg(most).arg("*").arg(ROW).arg(row).ignore();
-        };
-        for row in calls {
-            add("calls", MOST_CALLS, serde_json::to_string(row)?);
-        }
-        for row in feedback {
-            add("feedback", MOST_SENTENCES, serde_json::to_string(row)?);
-        }
-        if calls.is_empty() && feedback.is_empty() {
-            return Ok(());
-        }
-        Ok(self.line.wait(self.line.ask_all(all))?)
+        self.append("calls", MOST_CALLS, calls)?;
+        self.append("feedback", MOST_SENTENCES, feedback)
     }
 
     fn each_call(&self, since: u64, see: &mut dyn FnMut(CallRow)) -> anyhow::Result<()> {
