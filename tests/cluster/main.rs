@@ -8,6 +8,7 @@ mod redis;
 #[path = "../it/store/contract.rs"]
 mod contract;
 mod grants;
+mod harm;
 mod state;
 
 // The connection: how it is made, lost and made again.
