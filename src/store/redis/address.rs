@@ -91,8 +91,12 @@ impl FromStr for Address {
                 format!("the database {number:?} is not a number, such as redis://HOST:PORT/0")
             })?,
         };
-        let hosts =
-            hosts.split(',').map(|text| host(text, port)).collect::<anyhow::Result<Vec<_>>>()?;
+        let parsed = hosts.split(',').map(|text| host(text, port)).collect::<Option<Vec<_>>>();
+        // Where there is no @, what is wrong may be a password.
+        let shown = login.map(|_| format!(" {hosts:?}")).unwrap_or_default();
+        let hosts = parsed.with_context(|| {
+            format!("the servers in the address{shown} are not HOST:PORT; a password ends with @")
+        })?;
         ensure!(
             kind != Kind::Single || hosts.len() == 1,
             "there is more than one server in the address: of a cluster write redis+cluster://, of \
@@ -115,23 +119,17 @@ impl FromStr for Address {
 }
 
 /// One of `HOST`, `HOST:PORT`, `[ADDRESS]:PORT`.
-fn host(text: &str, port: u16) -> anyhow::Result<(String, u16)> {
+fn host(text: &str, port: u16) -> Option<(String, u16)> {
     let (host, rest) = match text.strip_prefix('[').and_then(|inner| inner.split_once(']')) {
         Some((host, rest)) => (host, rest),
         None => text.split_at(text.find(':').unwrap_or(text.len())),
     };
     let port = match rest {
         "" => port,
-        rest => rest
-            .strip_prefix(':')
-            .and_then(|port| port.parse().ok())
-            .with_context(|| format!("{text:?} in the address is not HOST:PORT"))?,
+        rest => rest.strip_prefix(':').and_then(|port| port.parse().ok())?,
     };
-    ensure!(
-        !host.is_empty() && !host.contains(char::is_whitespace),
-        "{text:?} in the address is not HOST:PORT"
-    );
-    Ok((host.to_owned(), port))
+    let fits = !host.is_empty() && !host.contains(char::is_whitespace);
+    fits.then(|| (host.to_owned(), port))
 }
 
 fn decoded(what: &str, text: &str) -> anyhow::Result<String> {
@@ -219,6 +217,11 @@ mod tests {
         }
         let wrong = "redis://app:s3cret@h:x".parse::<Address>().unwrap_err().to_string();
         assert!(!wrong.contains("s3cret"), "{wrong}");
+        // Where the server was forgotten.
+        for text in ["redis://:s3cret", "redis://app:s3cret"] {
+            let wrong = text.parse::<Address>().unwrap_err().to_string();
+            assert!(!wrong.contains("s3cret"), "{wrong}");
+        }
     }
 
     #[test]
@@ -232,8 +235,8 @@ mod tests {
             ("redis://a,b", "write redis+cluster://"),
             ("redis+cluster://a/1", "a cluster has no databases"),
             ("redis+sentinel://a", "ends with the name of the master"),
-            ("redis://", "\"\" in the address is not HOST:PORT"),
-            ("redis://a:x", "\"a:x\" in the address is not HOST:PORT"),
+            ("redis://", "the servers in the address are not HOST:PORT"),
+            ("redis://:p@a:x", "address \"a:x\" are not HOST:PORT"),
             ("redis://app@a", "a name without a password"),
             ("rediss://a#insecure", "nothing can be set that way"),
             ("redis://a?protocol=3", "nothing can be set that way"),

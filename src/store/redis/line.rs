@@ -1,5 +1,6 @@
 //! A connection that stays open: many ask at once through it, and it comes back by itself.
 
+use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -438,6 +439,7 @@ impl Keeper {
         loop {
             number += 1;
             let Some(wire) = self.connect(number, lost).await else { return };
+            let made = Instant::now();
             if let Some(since) = lost {
                 let address = &self.address;
                 tracing::info!("{address} is connected again after {:.1?}", since.elapsed());
@@ -447,6 +449,14 @@ impl Keeper {
             lost = Some(Instant::now());
             tracing::warn!("the connection to {} is lost: {why}", self.address);
             self.told.send_replace(State::Down(Instant::now(), why.into()));
+            // One that is lost at once, such as that to a replica which takes no writes, is not made again
+            // and again.
+            if made.elapsed() < PAUSES.1 {
+                tokio::select! {
+                    () = closed(&mut self.notices) => return,
+                    () = sleep(PAUSES.1.mul_f64(share())) => {}
+                }
+            }
         }
     }
 
@@ -464,11 +474,9 @@ impl Keeper {
             };
             tracing::debug!("cannot connect to {}: {why}", self.address);
             self.told.send_replace(State::Down(since, why.into()));
-            // Not all replicas at the same moment.
-            let share = f64::from(std::process::id() & 0xff) / 512.0 + 0.5;
             tokio::select! {
                 () = closed(&mut self.notices) => return None,
-                () = sleep(pause.mul_f64(share)) => {}
+                () = sleep(pause.mul_f64(share())) => {}
             }
             pause = (2 * pause).min(longest);
         }
@@ -496,6 +504,11 @@ impl Keeper {
             }
         }
     }
+}
+
+/// A half to a whole: not all replicas try at the same moment.
+fn share() -> f64 {
+    f64::from(RandomState::new().hash_one(()) as u16) / f64::from(2 * u32::from(u16::MAX)) + 0.5
 }
 
 /// Until nobody can notice anything any more.

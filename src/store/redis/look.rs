@@ -1,6 +1,7 @@
 //! A look at a server before it is trusted with what must not be lost.
 
 use std::collections::HashMap;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{bail, ensure};
 use redis::{Value, from_redis_value};
@@ -9,6 +10,9 @@ use super::line::{Line, Trouble};
 
 /// The oldest server that does everything that is asked here.
 const OLDEST: (u32, u32) = (6, 2);
+
+/// How far clocks may be apart without a word.
+const SKEW: Duration = Duration::from_secs(5);
 
 /// Looks once.
 ///
@@ -35,6 +39,16 @@ pub(super) async fn at(line: &Line) -> anyhow::Result<()> {
             OLDEST.1
         );
     }
+    if let Ok(time) = line.ask_any(redis::cmd("TIME")).await
+        && let Some(apart) = apart(time)
+        && apart > SKEW
+    {
+        tracing::warn!(
+            "the clock of this machine and that of {address} are {} s apart: sign-ins end by the clocks of \
+             all servers that share the state, so keep them in step",
+            apart.as_secs()
+        );
+    }
     // The times of saving do not stand in what it tells of itself.
     let saves = redis::cmd("CONFIG").arg("GET").arg("save").to_owned();
     let saves = line.ask_any(saves).await.ok().and_then(saves_of);
@@ -42,6 +56,13 @@ pub(super) async fn at(line: &Line) -> anyhow::Result<()> {
         tracing::warn!("{address}: {concern}");
     }
     Ok(())
+}
+
+/// How far the clock of this machine is from a time.
+fn apart(time: Value) -> Option<Duration> {
+    let (seconds, _): (u64, u64) = from_redis_value(time).ok()?;
+    let ours = SystemTime::now().duration_since(UNIX_EPOCH).ok()?;
+    Some(ours.abs_diff(Duration::from_secs(seconds)))
 }
 
 fn text(value: Value) -> Option<String> {

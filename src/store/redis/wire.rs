@@ -5,7 +5,9 @@ use std::time::Duration;
 use redis::aio::{ConnectionLike, MultiplexedConnection};
 use redis::cluster::ClusterClientBuilder;
 use redis::cluster_async::ClusterConnection;
-use redis::cluster_routing::{RoutingInfo, SingleNodeRoutingInfo};
+use redis::cluster_routing::{
+    MultipleNodeRoutingInfo, ResponsePolicy, RoutingInfo, SingleNodeRoutingInfo,
+};
 use redis::sentinel::{SentinelClient, SentinelClientBuilder, SentinelServerType};
 use redis::{
     AsyncConnectionConfig, Client, Cmd, ConnectionAddr, ErrorKind, IntoConnectionInfo, Pipeline,
@@ -47,9 +49,21 @@ impl Wire {
         }
     }
 
-    /// Whether anybody is there.
+    /// Whether everybody is there who has keys.
     pub(super) async fn answers(mut self, patience: Duration) -> bool {
-        matches!(timeout(patience, self.any(&redis::cmd("PING"))).await, Ok(Ok(_)))
+        let ping = redis::cmd("PING");
+        let asked = async {
+            match &mut self {
+                Wire::Single(_) => self.any(&ping).await,
+                // One that is silent is enough to be without its keys.
+                Wire::Cluster(cluster) => {
+                    let all = MultipleNodeRoutingInfo::AllMasters;
+                    let all = RoutingInfo::MultiNode((all, Some(ResponsePolicy::AllSucceeded)));
+                    cluster.route_command(ping, all).await
+                }
+            }
+        };
+        matches!(timeout(patience, asked).await, Ok(Ok(_)))
     }
 }
 
