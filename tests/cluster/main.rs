@@ -17,3 +17,5 @@ mod line;
 mod limits;
 // What callers are told of them.
 mod doors;
+// The program itself.
+mod programs;
