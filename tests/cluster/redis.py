@@ -17,12 +17,14 @@ async def says(house, **expected):
     """Until /readyz of every replica says this of the state."""
 
     async def all_say():
-        return all((await replica.told()).get("state") == expected for replica in house.replicas)
+        said[:] = [(await replica.told()).get("state") for replica in house.replicas]
+        return said == [expected] * len(said)
 
+    said = []
     try:
         await until(10, f"/readyz says {expected}", all_say)
     except AssertionError as error:
-        raise AssertionError(f"{error}; it says {[await replica.told() for replica in house.replicas]}") from None
+        raise AssertionError(f"{error}; it says {said}") from None
 
 
 async def exact_again(house):
@@ -76,19 +78,18 @@ async def local():
 
         await away("Redis hangs", house.engine.freeze, house.engine.thaw)
         await away("Redis is gone", house.engine.kill, house.engine.start)
-        async with report.check("a replica that starts while Redis is gone serves when it is back"):
-            replica = house.replicas[2]
-            house.engine.kill()
-            replica.kill()
-            replica.start()
-            await asyncio.sleep(2)
-            house.engine.start()
+        replica = house.replicas[2]
+        house.engine.kill()
+        replica.kill()
+        replica.start()
+        async with report.check("a replica that is to start while Redis is gone says that this is why it does not"):
+            await until(10, "it ends", replica.ended)
+            assert "state: redis://127.0.0.1" in replica.log().splitlines()[-1], replica.log()[-500:]
+        house.engine.start()
+        replica.start()
+        async with report.check("and serves when Redis is back"):
             await replica.ready()
-
-            async def serves():
-                return await calls.status(replica.port, token) == 200
-
-            await until(10, "it serves", serves)
+            assert await calls.status(replica.port, token) == 200
 
 
 async def deny():

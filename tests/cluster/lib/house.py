@@ -46,6 +46,9 @@ class Replica:
         except AssertionError as error:
             raise AssertionError(f"{error}: {self._process.tail()}") from None
 
+    async def ended(self) -> bool:
+        return not self._process.alive()
+
     async def told(self) -> dict:
         """What /readyz says."""
         return (await wire.ask(self.port, "GET", "/readyz")).json()
@@ -74,7 +77,7 @@ class House:
 
     def __init__(self, access="keys", limits=None, fallback=None, kind="redis", count=3, alone=False, usage=True):
         self.access, self.kind, self.count, self.alone = access, kind, count, alone
-        self.limits = {"key": PLENTY, "user": PLENTY, "registration": "1000/hour"} | (limits or {})
+        self.limits = {"key": PLENTY, "user": PLENTY, "address": PLENTY, "registration": "1000/hour"} | (limits or {})
         if fallback:
             self.limits["fallback"] = fallback
         self.usage = usage
@@ -104,7 +107,7 @@ class House:
 
     async def __aexit__(self, *_):
         self.balancer.stop()
-        codes = [replica.stop() for replica in self.replicas if replica._process.alive()]
+        codes = [replica.stop() for replica in self.replicas if not await replica.ended()]
         assert not any(codes), f"ends of replicas: {codes}"
 
     def _settings(self, docs: bool, follow: bool = False) -> str:
