@@ -435,7 +435,7 @@ impl Keeper {
     /// Until the last line is dropped.
     async fn keep(mut self) {
         let mut number = 0;
-        let mut lost = None;
+        let (mut lost, mut is_short) = (None, false);
         loop {
             number += 1;
             let Some(wire) = self.connect(number, lost).await else { return };
@@ -449,9 +449,10 @@ impl Keeper {
             lost = Some(Instant::now());
             tracing::warn!("the connection to {} is lost: {why}", self.address);
             self.told.send_replace(State::Down(Instant::now(), why.into()));
-            // One that is lost at once, such as that to a replica which takes no writes, is not made again
-            // and again.
-            if made.elapsed() < PAUSES.1 {
+            // One that is lost at once each time, such as that to a replica which takes no writes, is not
+            // made again and again without a pause.
+            let was_short = std::mem::replace(&mut is_short, made.elapsed() < PAUSES.1);
+            if is_short && was_short {
                 tokio::select! {
                     () = closed(&mut self.notices) => return,
                     () = sleep(PAUSES.1.mul_f64(share())) => {}
