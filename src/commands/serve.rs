@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use anyhow::{Context, bail, ensure};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio_util::sync::CancellationToken;
 
 use super::observe::Observed;
@@ -249,8 +249,21 @@ pub(super) fn limits(settings: &Settings) -> anyhow::Result<http::Rules> {
     })
 }
 
+/// Connections that the system takes before docent does: a balancer may open hundreds at once, and one that
+/// is not taken costs its caller a second.
+const BACKLOG: u32 = 4096;
+
 async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
-    TcpListener::bind(address).await.map_err(|error| match error.kind() {
+    let bound = || {
+        let socket =
+            if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+        // A port whose last connections are not forgotten yet is free.
+        #[cfg(unix)]
+        socket.set_reuseaddr(true)?;
+        socket.bind(address)?;
+        socket.listen(BACKLOG)
+    };
+    bound().map_err(|error| match error.kind() {
         std::io::ErrorKind::AddrInUse => anyhow::anyhow!(
             "{address} is taken by another program: choose a port with --listen 127.0.0.1:{}",
             address.port().wrapping_add(1).max(1024)
