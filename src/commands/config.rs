@@ -68,14 +68,7 @@ fn values(settings: &Settings) -> Vec<Row> {
     };
     let (value, source) = text(&settings.data_dir, |dir| dir.display().to_string());
     add("data_dir", value, source);
-    let (value, source) = state::shown(settings);
-    add("state", value.into(), source);
-    let (value, source) = text(&settings.state.file, |path| {
-        path.as_deref().map(|path| path.display().to_string()).unwrap_or_default()
-    });
-    add("state_file", value, source);
-    let (value, source) = text(&settings.state.prefix, Clone::clone);
-    add("state_prefix", value, source);
+    shared(settings, &mut add);
     let (value, source) = text(&settings.listen, ToString::to_string);
     add("listen", value, source);
     let (value, source) = text(&settings.public_url, |url| url.clone().unwrap_or_default());
@@ -145,6 +138,18 @@ fn values(settings: &Settings) -> Vec<Row> {
         add(name, value, source);
     }
     rows
+}
+
+/// Where the state is that servers share.
+fn shared(settings: &Settings, add: &mut impl FnMut(&str, toml::Value, String)) {
+    let (value, source) = state::shown(settings);
+    add("state", value.into(), source);
+    let (value, source) = text(&settings.state.file, |path| {
+        path.as_deref().map(|path| path.display().to_string()).unwrap_or_default()
+    });
+    add("state_file", value, source);
+    let (value, source) = text(&settings.state.prefix, Clone::clone);
+    add("state_prefix", value, source);
 }
 
 /// What the owner of the docs learns.

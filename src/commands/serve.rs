@@ -255,8 +255,7 @@ const BACKLOG: u32 = 4096;
 
 async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
     let bound = || {
-        let socket =
-            if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+        let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
         // A port whose last connections are not forgotten yet is free.
         #[cfg(unix)]
         socket.set_reuseaddr(true)?;

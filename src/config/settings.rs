@@ -244,13 +244,9 @@ impl Settings {
             trusted_proxies: pick.or_default(file.trusted_proxies, Vec::new()),
             log,
             watch,
-            poll_interval: pick
-                .or_default(file.poll_interval_ms, 2000)
-                .try_map("poll_interval_ms", parse_poll_interval)?,
+            poll_interval: pick.interval("poll_interval_ms", file.poll_interval_ms, 2000)?,
             follow,
-            follow_interval: pick
-                .or_default(file.follow_interval_ms, 5000)
-                .try_map("follow_interval_ms", parse_poll_interval)?,
+            follow_interval: pick.interval("follow_interval_ms", file.follow_interval_ms, 5000)?,
             allowed_hosts: pick.or_default(file.allowed_hosts, Vec::new()),
             allowed_origins: pick.or_default(file.allowed_origins, Vec::new()),
             discovery: DiscoverySettings::resolve(file.discovery, &pick)?,
@@ -408,6 +404,16 @@ impl Pick<'_> {
             Some(value) => Setting { value, source: self.file_source() },
             None => Setting { value: default, source: Source::Default },
         }
+    }
+
+    /// Milliseconds between two looks for something new.
+    fn interval(
+        &self,
+        name: &str,
+        in_file: Option<u64>,
+        default: u64,
+    ) -> anyhow::Result<Setting<Duration>> {
+        self.or_default(in_file, default).try_map(name, parse_poll_interval)
     }
 
     pub(super) fn file_source(&self) -> Source {

@@ -346,7 +346,8 @@ pub(crate) fn who_was_too_late_decides_again(place: &dyn Place) {
     let gone = &mut |_: &GrantRecord| panic!("there is nothing to decide on");
     assert!(!stores[0].replace_grant(GrantKind::Refresh, &hash(9), gone).expect("a store"));
     let fails = &mut |_: &GrantRecord| anyhow::bail!("not so");
-    let error = stores[0].replace_grant(GrantKind::Refresh, &hash(1), fails).unwrap_err();
+    let error = stores[0].replace_grant(GrantKind::Refresh, &hash(1), fails);
+    let error = error.expect_err("it fails");
     assert!(error.to_string().contains("not so"), "{error:#}");
     let kept = stores[0].grant(GrantKind::Refresh, &hash(1)).expect("a store");
     assert_eq!(kept, Some(counted));
