@@ -31,13 +31,17 @@ impl Index {
     }
 
     /// Completes a copy of the files: what they are called stands in a file of its own, without which
-    /// Tantivy would look at no checksum.
+    /// Tantivy would look at no checksum. Where that says so already, nothing is written.
     ///
     /// # Errors
     ///
     /// What the disk says.
     pub fn complete_copy(folder: &Path, names: &[&str]) -> anyhow::Result<()> {
-        Ok(std::fs::write(folder.join(".managed.json"), serde_json::to_vec(names)?)?)
+        let (path, text) = (folder.join(".managed.json"), serde_json::to_vec(names)?);
+        if std::fs::read(&path).is_ok_and(|there| there == text) {
+            return Ok(());
+        }
+        Ok(std::fs::write(path, text)?)
     }
 
     /// The folder of the files in that of a copy.
@@ -58,7 +62,9 @@ impl Snapshot {
         let stamp = self.stamp();
         hasher.update(&serde_json::to_vec(&(&stamp.made_by, &stamp.languages, &stamp.commits))?);
         for page in self.catalog()?.pages() {
-            let timeless = PageRecord { size: 0, modified: 0, ..PageRecord::clone(page) };
+            // A checkout gives every file a new time. A date that stands in the page is in its hash.
+            let timeless =
+                PageRecord { size: 0, modified: 0, updated: None, ..PageRecord::clone(page) };
             hasher.update(&postcard::to_stdvec(&timeless)?);
             // The page's own hash says nothing of the files that it pulls in.
             if !page.includes.is_empty() {

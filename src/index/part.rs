@@ -7,6 +7,7 @@
 //! first question waits 24 ms for it; the others take what a search within a collection takes.
 
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
 
 use rustc_hash::{FxHashMap, FxHashSet};
 use tantivy::collector::Collector;
@@ -165,6 +166,27 @@ impl Snapshot {
         }
     }
 
+    /// Counts the parts that were counted in another generation, before anybody has to wait for it; no
+    /// new one is begun after this time.
+    pub(super) fn count_parts_of(self: &Arc<Snapshot>, before: &Snapshot, most: Option<Duration>) {
+        let began = Instant::now();
+        let asked: Vec<Arc<[String]>> = {
+            let parts = before.parts.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let counted = |part: &Snapshot| part.part.as_ref().is_some_and(Part::is_counted);
+            let counted = parts.iter().filter(|(_, part)| counted(part));
+            counted.map(|(names, _)| names.clone()).collect()
+        };
+        for names in asked {
+            if most.is_some_and(|most| began.elapsed() > most) {
+                return;
+            }
+            let counted = self.reading(|| self.only(&names).counts().map(drop));
+            if let Err(error) = counted {
+                tracing::debug!("a part is counted when it is asked for: {error:#}");
+            }
+        }
+    }
+
     fn count_part(&self, part: &Part) -> anyhow::Result<Vec<Arc<Count>>> {
         // Whoever else wants them waits, instead of counting beside.
         let mut known = self.counted.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -182,6 +204,12 @@ impl Snapshot {
             counts.push(count);
         }
         Ok(counts)
+    }
+}
+
+impl Part {
+    fn is_counted(&self) -> bool {
+        self.counts.get().is_some_and(Result::is_ok)
     }
 }
 
@@ -256,4 +284,45 @@ impl Bm25StatisticsProvider for Told<'_> {
 
 fn unreadable(error: anyhow::Error) -> tantivy::TantivyError {
     tantivy::TantivyError::InternalError(format!("{error:#}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::corpus::Collection;
+    use crate::index::{Index, Indexer, Progress, Search};
+
+    use super::*;
+
+    /// An index of two collections with this page.
+    fn made(dir: &std::path::Path, page: &str) -> Arc<Index> {
+        let collections: Vec<Collection> = ["a", "b"]
+            .into_iter()
+            .map(|name| {
+                let root = dir.join(name);
+                std::fs::create_dir_all(&root).unwrap();
+                std::fs::write(root.join("page.md"), page).unwrap();
+                Collection { name: name.into(), root, ..Collection::default() }
+            })
+            .collect();
+        let (mut indexer, _) = Indexer::open(&dir.join("data"), &collections, "test").unwrap();
+        indexer.catch_up(&Progress::default()).unwrap();
+        indexer.index().clone()
+    }
+
+    #[test]
+    fn nobody_counts_again_after_a_move() {
+        let (first, second) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let served = made(first.path(), "# Okapi\n\nIt is here.\n");
+        let part = |index: &Index| index.snapshot().only(&["a".to_owned()]);
+        let is_counted = |index: &Index| part(index).part.as_ref().is_some_and(Part::is_counted);
+        let fresh = made(second.path(), "# Okapi\n\nIt is there.\n");
+        // What nobody asked for is not counted.
+        served.move_to(&fresh).unwrap();
+        assert!(!is_counted(&served));
+        let search = Search { query: "okapi".into(), limit: 1, ..Search::default() };
+        assert_eq!(part(&served).search(&search).unwrap().hits.len(), 1);
+        assert!(is_counted(&served));
+        served.move_to(&fresh).unwrap();
+        assert!(is_counted(&served));
+    }
 }

@@ -5,6 +5,7 @@ use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use anyhow::Context;
 use arc_swap::ArcSwap;
@@ -68,6 +69,9 @@ impl Stamp {
 
 /// The folder of the index, in the folder that it is kept in.
 pub(super) const FOLDER: &str = "search";
+
+/// How long a move waits for parts to be counted again.
+const BEFORE_A_MOVE: Duration = Duration::from_secs(2);
 
 /// Why an index cannot be served as it is.
 #[derive(Debug, thiserror::Error)]
@@ -249,20 +253,29 @@ impl Index {
 
     /// Moves to an index that this process has made in place of its own.
     pub(super) fn become_like(&self, fresh: &Index) -> anyhow::Result<()> {
-        let made = fresh.snapshot();
+        let (made, before) = (fresh.snapshot(), self.snapshot());
+        let catalog = Some(made.catalog()?.clone());
+        let next = self.next(made.searcher.clone(), made.stamp.clone(), catalog);
+        // All segments may be others. What is not counted now is counted after the move, or by who asks.
+        next.count_parts_of(&before, Some(BEFORE_A_MOVE));
         self.files.store(fresh.files.load_full());
-        self.show(made.searcher.clone(), made.stamp.clone(), Some(made.catalog()?.clone()));
+        self.current.store(next.clone());
+        next.count_parts_of(&before, None);
         Ok(())
     }
 
     fn show(&self, searcher: Searcher, stamp: Stamp, catalog: Option<Catalog>) {
+        self.current.store(self.next(searcher, stamp, catalog));
+    }
+
+    fn next(&self, searcher: Searcher, stamp: Stamp, catalog: Option<Catalog>) -> Arc<Snapshot> {
         let generation = self.snapshot().generation + 1;
         let shared = (self.suspicion.clone(), self.meaning.clone(), self.counted.clone());
         let next = Snapshot::new(searcher, self.fields, stamp, generation, shared);
         if let Some(catalog) = catalog {
             let _ = next.catalog.set(Ok(catalog));
         }
-        self.current.store(Arc::new(next));
+        Arc::new(next)
     }
 }
 
