@@ -1,13 +1,15 @@
 //! `docent serve --follow`: snapshots that somebody else publishes, in place of docs.
 
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, anyhow, ensure};
 
 use super::observe::Observed;
 use crate::config::{Setting, Settings, Source};
-use crate::index::{Held, Unwritable};
+use crate::index::{Held, Index, Unwritable};
 use crate::mcp::{Docs, Followed, Links, Shelf};
 use crate::snapshots::{self, Cause, Described, Follower, Manifest, News, Taken, Trouble};
 use crate::usage::Metrics;
@@ -21,7 +23,7 @@ pub(super) fn check(settings: &Settings) -> anyhow::Result<bool> {
         Source::File(file) => format!("{}: follow", file.display()),
         other => other.to_string(),
     };
-    snapshots::check(address).with_context(named)?;
+    snapshots::check_apart(address, &settings.data_dir.value).with_context(named)?;
     ensure!(
         settings.docs.is_none(),
         "{}: who follows snapshots serves no docs folder: name the one or the other",
@@ -30,7 +32,11 @@ pub(super) fn check(settings: &Settings) -> anyhow::Result<bool> {
     Ok(true)
 }
 
-/// Brings the first snapshot here and starts to follow.
+/// How often one who waits for another process looks.
+const TICK: Duration = Duration::from_millis(250);
+
+/// Brings the first snapshot here and starts to follow; `waits` is set as long as there is none. Of
+/// several sessions of assistants the first one follows, and the others read what that brings.
 ///
 /// # Errors
 ///
@@ -40,6 +46,7 @@ pub(super) fn start(
     command: &'static str,
     web: Option<String>,
     observed: &Arc<Observed>,
+    waits: &AtomicBool,
 ) -> anyhow::Result<Docs> {
     let address = settings.follow.value.as_deref().context("no snapshots are followed")?;
     let webhooks = settings.git.webhook_secret_file.value.is_some();
@@ -50,12 +57,39 @@ pub(super) fn start(
     }
     let data_dir = &settings.data_dir.value;
     let interval = settings.follow_interval.value;
-    let mut follower = Follower::new(address, interval, data_dir, command).map_err(refused)?;
-    let (taken, trouble) =
-        follower.first(&|trouble: &Trouble| tracing::warn!("waiting: {trouble}"))?;
-    let Taken { manifest, index } = taken;
+    let first = |follower: &mut Follower| {
+        let taken = follower.first(&|trouble: &Trouble| {
+            tracing::warn!("waiting: {trouble}");
+            waits.store(true, Ordering::Relaxed);
+        });
+        waits.store(false, Ordering::Relaxed);
+        taken
+    };
+    // With a follower of its own, or beside that of another process.
+    let mut follower = None;
+    let mut told_of = false;
+    let (Taken { manifest, index }, trouble) = loop {
+        match Follower::new(address, interval, data_dir, command) {
+            Ok(own) => break first(follower.insert(own))?,
+            Err(error) if command == "stdio" && error.is::<Held>() => {
+                if let Ok(Some(taken)) = snapshots::newest_here(data_dir, address) {
+                    tracing::info!("{error}: serving what that brings");
+                    break (taken, None);
+                }
+                if !std::mem::replace(&mut told_of, true) {
+                    tracing::warn!("waiting: {error}, and brought no snapshot yet");
+                }
+                waits.store(true, Ordering::Relaxed);
+                std::thread::sleep(TICK);
+            }
+            Err(error) => return Err(refused(error)),
+        }
+    };
+    waits.store(false, Ordering::Relaxed);
     let index = Arc::new(index);
-    follower.bring_vectors(&manifest, &index);
+    if let Some(follower) = &follower {
+        follower.bring_vectors(&manifest, &index);
+    }
     index.embed_in_background()?;
     let links = Links::new(shelves(&manifest.collections), web);
     let docs = Docs::of(index.clone(), links, observed.owner(settings));
@@ -70,9 +104,48 @@ pub(super) fn start(
     } else {
         told.hear(News::Current);
     }
-    let follow = move || follower.run(&index, &|news| told.hear(news));
+    let beside = Beside { address: address.to_owned(), data_dir: data_dir.clone(), interval };
+    let follow = move || {
+        let follower = follower.unwrap_or_else(|| beside.read(&index, &told, manifest.id));
+        follower.run(&index, &|news| told.hear(news))
+    };
     std::thread::Builder::new().name("follow".into()).spawn(follow)?;
     Ok(docs)
+}
+
+/// One who reads what the follower of another process brings.
+struct Beside {
+    address: String,
+    data_dir: PathBuf,
+    interval: Duration,
+}
+
+impl Beside {
+    /// Reads until that process ends, and follows then.
+    fn read(&self, served: &Arc<Index>, told: &Told, mut id: String) -> Follower {
+        loop {
+            std::thread::sleep(self.interval);
+            let (address, data_dir) = (&self.address, &self.data_dir);
+            if let Ok(follower) = Follower::new(address, self.interval, data_dir, "stdio") {
+                return follower;
+            }
+            match snapshots::newest_here(data_dir, address) {
+                Ok(Some(Taken { manifest, index })) if manifest.id != id => {
+                    match served.move_to(&index) {
+                        Ok(changes) => {
+                            id.clone_from(&manifest.id);
+                            told.hear(News::Moved(Box::new(manifest), changes));
+                        }
+                        Err(error) => tracing::debug!("{} cannot be read: {error:#}", manifest.id),
+                    }
+                }
+                Ok(Some(_)) => told.hear(News::Current),
+                Ok(None) => {}
+                // It may be deleted just now.
+                Err(error) => tracing::debug!("the snapshots cannot be read just now: {error:#}"),
+            }
+        }
+    }
 }
 
 /// The docs of the snapshot that is in the data folder, for commands that only ask; none where no
@@ -92,8 +165,10 @@ pub(super) fn shelves_here(settings: &Settings) -> anyhow::Result<Option<Vec<She
 }
 
 fn newest(settings: &Settings) -> anyhow::Result<Option<Taken>> {
-    match settings.follow.value {
-        Some(_) if settings.docs.is_none() => snapshots::newest_here(&settings.data_dir.value),
+    match &settings.follow.value {
+        Some(address) if settings.docs.is_none() => {
+            snapshots::newest_here(&settings.data_dir.value, address)
+        }
         _ => Ok(None),
     }
 }
@@ -102,7 +177,7 @@ fn newest(settings: &Settings) -> anyhow::Result<Option<Taken>> {
 fn refused(error: anyhow::Error) -> anyhow::Error {
     match error.downcast::<Held>() {
         Ok(Held { dir, holder }) => anyhow!(
-            "the snapshots in {dir} are in use by {holder}: give this one its own --data-dir"
+            "the snapshots or the index in {dir} are in use by {holder}: give this one its own --data-dir"
         ),
         Err(error) if error.is::<Unwritable>() => {
             anyhow!("{error}: who follows snapshots keeps them there; name another with --data-dir")

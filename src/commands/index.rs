@@ -27,7 +27,8 @@ pub(super) fn run(settings: &Settings, asked: &IndexArguments) -> anyhow::Result
     let _log = log::start(settings)?;
     let to = asked.publish.as_deref();
     // A mistake in it is told before the docs are read.
-    to.map(snapshots::check).transpose().context("--publish")?;
+    let apart = |to| snapshots::check_apart(to, &settings.data_dir.value);
+    to.map(apart).transpose().context("--publish")?;
     let collections = collections::collections(settings)?;
     let opened = Indexer::open(&settings.data_dir.value, &collections, "index");
     let (mut indexer, reason) = opened.map_err(|error| match error.is::<Unwritable>() {

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use anyhow::{Context, bail, ensure};
 use tokio::net::{TcpListener, TcpSocket};
@@ -82,7 +83,7 @@ async fn serve(settings: &Settings, read: &reload::Read<'_>) -> anyhow::Result<(
     let early = tokio::spawn(end_when_told(http::stopped()?));
     let docs = tokio::task::block_in_place(|| {
         if settings.follow.value.is_some() {
-            following::start(settings, "serve", shown, &observed)
+            following::start(settings, "serve", shown, &observed, &AtomicBool::default())
         } else {
             live::start(settings, "serve", shown, live::Second::Refuse, &observed)
         }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::kept::hash_of;
 use super::manifest::{MOST_OF_MANIFEST, Manifest, object};
 use super::place::{Listed, Place};
 use super::trouble::Trouble;
@@ -78,14 +79,40 @@ impl Stock {
         manifest.objects().all(|it| there.contains(&it))
     }
 
-    /// Deletes what does not stay beside a new snapshot; how many objects that were.
-    pub(super) async fn clean(&self, place: &Place, new: &Manifest) -> Result<usize, Trouble> {
+    /// Takes objects for missing that are not what their names say, where looking at them costs no
+    /// more than reading a file of this machine.
+    pub(super) fn distrust(&mut self, place: &Place, needed: &BTreeSet<&str>) {
+        let Some(folder) = place.folder() else { return };
+        self.objects.retain(|listed| {
+            if !needed.contains(listed.name.as_str()) {
+                return true;
+            }
+            let path = folder.join("files").join(&listed.name);
+            let is_whole = hash_of(&path).is_ok_and(|hash| hash == listed.name);
+            if !is_whole {
+                tracing::warn!("{} is damaged: it is written again", path.display());
+            }
+            is_whole
+        });
+    }
+
+    /// Deletes what does not stay beside a new snapshot, as long as nobody else may publish; how many
+    /// objects that were.
+    pub(super) async fn clean(
+        &self,
+        place: &Place,
+        new: &Manifest,
+        is_held: &dyn Fn() -> bool,
+    ) -> Result<usize, Trouble> {
         let mut deleted = 0;
         // One fewer stays, as there is one more.
         let oldest = self.staying.iter().skip(NEWEST - 1);
         let oldest = oldest.filter(|it| it.published + YOUNG < new.published).map(|it| &it.id);
         let leaving: BTreeSet<&String> = self.leaving.iter().chain(oldest).collect();
         for id in &leaving {
+            if !is_held() {
+                return Ok(deleted);
+            }
             place.delete(&Manifest::name(id)).await?;
             deleted += 1;
         }
@@ -96,10 +123,19 @@ impl Stock {
         let kept: BTreeSet<&str> =
             staying.flat_map(Manifest::objects).map(|(hash, _)| hash).collect();
         for listed in &self.objects {
-            if !kept.contains(listed.name.as_str()) && listed.written + ORPHANED < self.time {
-                place.delete(&object(&listed.name)).await?;
-                deleted += 1;
+            if kept.contains(listed.name.as_str()) || listed.written + ORPHANED >= self.time {
+                continue;
             }
+            let name = object(&listed.name);
+            // Somebody whose lease ended may have written it again since the list was made.
+            if place.written(&name).await? != Some(listed.written) {
+                continue;
+            }
+            if !is_held() {
+                return Ok(deleted);
+            }
+            place.delete(&name).await?;
+            deleted += 1;
         }
         Ok(deleted)
     }
@@ -166,7 +202,9 @@ mod tests {
         let stock = Stock::take(&place, start + 3 * DAY, current).await.unwrap();
         // Those that the newest five need not be written again, all others may go at any moment.
         assert_eq!(stock.present().len(), 6);
-        assert_eq!(stock.clean(&place, &new).await.unwrap(), 4 + 4);
+        // Who may not publish any more deletes nothing.
+        assert_eq!(stock.clean(&place, &new, &|| false).await.unwrap(), 0);
+        assert_eq!(stock.clean(&place, &new, &|| true).await.unwrap(), 4 + 4);
         // Five with the new one, which is not listed here, and a file of each and that of all.
         assert_eq!(left(&place).await, (4, 6));
     }
@@ -178,10 +216,16 @@ mod tests {
         place.put("snapshots/20990101T000000Z-00000000.json", b"{".to_vec()).await.unwrap();
         place.put(&object(&hash(b"orphan")), b"orphan".to_vec()).await.unwrap();
         let stock = Stock::take(&place, now() + 3 * DAY, Some(&pointer.id)).await.unwrap();
-        assert_eq!(stock.clean(&place, &manifest).await.unwrap(), 0);
+        assert_eq!(stock.clean(&place, &manifest, &|| true).await.unwrap(), 0);
         place.delete("snapshots/20990101T000000Z-00000000.json").await.unwrap();
+        let mut stock = Stock::take(&place, now() + 3 * DAY, Some(&pointer.id)).await.unwrap();
+        // One that was written again since the list was made is somebody's.
+        let orphan = hash(b"orphan");
+        let listed = stock.objects.iter_mut().find(|it| it.name == orphan).unwrap();
+        listed.written -= 1;
+        assert_eq!(stock.clean(&place, &manifest, &|| true).await.unwrap(), 0);
         let stock = Stock::take(&place, now() + 3 * DAY, Some(&pointer.id)).await.unwrap();
-        assert_eq!(stock.clean(&place, &manifest).await.unwrap(), 1);
+        assert_eq!(stock.clean(&place, &manifest, &|| true).await.unwrap(), 1);
         assert_eq!(left(&place).await, (1, 2));
     }
 

@@ -10,7 +10,7 @@ use anyhow::Context;
 use tokio::task::JoinSet;
 
 use super::kept::{self, Kept};
-use super::manifest::{self, Manifest, PIECE, object};
+use super::manifest::{self, File, Manifest, PIECE, object};
 use super::place::Place;
 use super::trouble::{Cause, Trouble, local};
 
@@ -25,56 +25,45 @@ struct Piece {
     hash: String,
 }
 
-/// What is here already.
+/// What is here already, with all the places of it: one may be harmed, and the other one whole.
 #[derive(Default)]
 struct Here {
-    files: HashMap<String, PathBuf>,
-    pieces: HashMap<String, (PathBuf, u64)>,
+    files: HashMap<String, Vec<PathBuf>>,
+    pieces: HashMap<String, Vec<(PathBuf, u64)>>,
 }
 
-/// Brings a snapshot into its folder; bytes that were fetched.
+/// What a folder was laid out as.
+struct Plan<'a> {
+    missing: Vec<Piece>,
+    /// Files that are put together of pieces; all others are known to be whole.
+    made: Vec<(PathBuf, &'a File)>,
+}
+
+/// Brings a snapshot into its folder; bytes that were fetched. Where that fails, what was fetched stays
+/// for the next try.
 pub(super) async fn fetch(place: &Place, manifest: &Manifest, kept: &Kept) -> Result<u64, Trouble> {
-    let part = kept.part_of(&manifest.id);
-    let fetched = into(place, manifest, kept, &part).await;
-    if fetched.is_err() {
-        // What is left of it would only take room.
-        let _ = fs::remove_dir_all(&part);
-    }
-    fetched
-}
-
-async fn into(
-    place: &Place,
-    manifest: &Manifest,
-    kept: &Kept,
-    part: &Path,
-) -> Result<u64, Trouble> {
-    let missing = lay_out(manifest, kept, part).map_err(local)?;
+    let part = kept.begin(manifest).map_err(local)?;
+    let Plan { missing, made } = lay_out(manifest, kept, &part).map_err(local)?;
+    kept.tidy_parts(Some(&part));
     let bytes = missing.iter().map(|piece| piece.size).sum();
     bring(place, missing).await?;
     // Every piece had its hash when it came; this is what the disk makes of them.
-    kept::check(manifest, part).map_err(|error| Trouble::new(Cause::Damaged, error))?;
+    for (path, file) in made {
+        kept::check_file(&path, file).map_err(|error| Trouble::new(Cause::Damaged, error))?;
+    }
     kept.finish(manifest).map_err(local)?;
     Ok(bytes)
 }
 
-/// Makes the folder with all that is here already; what is missing.
-fn lay_out(manifest: &Manifest, kept: &Kept, part: &Path) -> anyhow::Result<Vec<Piece>> {
-    if part.exists() {
-        fs::remove_dir_all(part)?;
-    }
+/// Fills the folder with all that is here already.
+fn lay_out<'a>(manifest: &'a Manifest, kept: &Kept, part: &Path) -> anyhow::Result<Plan<'a>> {
     let here = Here::of(kept);
-    let mut missing = Vec::new();
+    let mut plan = Plan { missing: Vec::new(), made: Vec::new() };
     for (path, file) in kept::places(manifest, part) {
         let above = path.parent().context("a file without a folder")?;
         fs::create_dir_all(above)?;
-        if let Some(known) = here.files.get(&file.blake3) {
-            let linked = fs::hard_link(known, &path).or_else(|_| fs::copy(known, &path).map(drop));
-            if linked.is_ok() && kept::check_file(&path, file).is_ok() {
-                continue;
-            }
-            // A link to a file that is damaged must not be written to.
-            let _ = fs::remove_file(&path);
+        if here.links(&path, file) {
+            continue;
         }
         let mut open = OpenFile::create_new(&path)?;
         open.set_len(file.size)?;
@@ -87,37 +76,53 @@ fn lay_out(manifest: &Manifest, kept: &Kept, part: &Path) -> anyhow::Result<Vec<
                 }
                 None => {
                     let hash = hash.to_owned();
-                    missing.push(Piece { path: path.clone(), from, size, hash });
+                    plan.missing.push(Piece { path: path.clone(), from, size, hash });
                 }
             }
         }
+        plan.made.push((path, file));
     }
-    Ok(missing)
+    Ok(plan)
 }
 
 impl Here {
     fn of(kept: &Kept) -> Here {
         let mut here = Here::default();
-        for id in kept.ids() {
-            let Ok(manifest) = kept.manifest(&id) else { continue };
-            for (path, file) in kept::places(&manifest, &kept.of(&id)) {
-                here.files.insert(file.blake3.clone(), path.clone());
+        for (manifest, dir) in kept.sources() {
+            for (path, file) in kept::places(&manifest, &dir) {
+                here.files.entry(file.blake3.clone()).or_default().push(path.clone());
                 for (at, (hash, _)) in (0..).zip(file.objects()) {
-                    here.pieces.insert(hash.to_owned(), (path.clone(), at * PIECE));
+                    let pieces = here.pieces.entry(hash.to_owned()).or_default();
+                    pieces.push((path.clone(), at * PIECE));
                 }
             }
         }
         here
     }
 
+    /// Links a file that is here and whole; whether there is one.
+    fn links(&self, path: &Path, file: &File) -> bool {
+        self.files.get(&file.blake3).into_iter().flatten().any(|known| {
+            let linked = fs::hard_link(known, path).or_else(|_| fs::copy(known, path).map(drop));
+            if linked.is_ok() && kept::check_file(path, file).is_ok() {
+                return true;
+            }
+            // A link to a file that is damaged must not be written to.
+            let _ = fs::remove_file(path);
+            false
+        })
+    }
+
     /// A piece of a file that is here, if it is what its hash says.
     fn piece(&self, hash: &str, size: u64) -> Option<Vec<u8>> {
-        let (path, from) = self.pieces.get(hash)?;
-        let mut file = OpenFile::open(path).ok()?;
-        file.seek(SeekFrom::Start(*from)).ok()?;
-        let mut bytes = Vec::new();
-        file.take(size).read_to_end(&mut bytes).ok()?;
-        (manifest::hash(&bytes) == hash).then_some(bytes)
+        let read = |(path, from): &(PathBuf, u64)| {
+            let mut file = OpenFile::open(path).ok()?;
+            file.seek(SeekFrom::Start(*from)).ok()?;
+            let mut bytes = Vec::new();
+            file.take(size).read_to_end(&mut bytes).ok()?;
+            (manifest::hash(&bytes) == hash).then_some(bytes)
+        };
+        self.pieces.get(hash).into_iter().flatten().find_map(read)
     }
 }
 
@@ -199,7 +204,7 @@ mod tests {
     #[tokio::test]
     async fn of_a_file_that_is_appended_to_the_last_piece_travels() {
         let (place, data) = (Place::in_memory(), tempfile::tempdir().unwrap());
-        let kept = Kept::open(data.path(), "test").unwrap();
+        let kept = Kept::open(data.path(), "memory://", "test").unwrap();
         let now = super::super::now();
         let bytes = large(2, 5);
         let (first, uploaded) = publish(&place, &[("meta.json", b"1"), ("v", &bytes)], now).await;
@@ -227,9 +232,9 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_has_not_its_hash_leaves_nothing_behind() {
+    async fn what_has_not_its_hash_is_never_there_and_what_has_it_is_fetched_once() {
         let (place, data) = (Place::in_memory(), tempfile::tempdir().unwrap());
-        let kept = Kept::open(data.path(), "test").unwrap();
+        let kept = Kept::open(data.path(), "memory://", "test").unwrap();
         let (manifest, _) =
             publish(&place, &[("meta.json", b"1"), ("a.store", b"okapi")], super::super::now())
                 .await;
@@ -244,12 +249,57 @@ mod tests {
             let trouble = fetch(&place, &manifest, &kept).await.unwrap_err();
             assert_eq!(trouble.cause, Cause::Damaged);
             assert!(trouble.to_string().contains(expected), "{trouble}");
-            assert!(kept.ids().is_empty() && !kept.part_of(&manifest.id).exists());
+            assert!(kept.ids().is_empty());
         }
         place.delete(&name).await.unwrap();
         let trouble = fetch(&place, &manifest, &kept).await.unwrap_err();
         assert!(trouble.to_string().contains("is missing"), "{trouble}");
         place.put(&name, b"okapi".to_vec()).await.unwrap();
-        assert_eq!(fetch(&place, &manifest, &kept).await.unwrap(), 6);
+        // The other file came with an earlier try.
+        assert_eq!(fetch(&place, &manifest, &kept).await.unwrap(), 5);
+        kept.whole(&manifest.id).unwrap();
+        assert!(!kept.part_of(&manifest.id).exists());
+        assert_eq!(kept.sources().len(), 1);
+        // What has no hash is written anew.
+        let names = Index::folder_of_copy(&kept.of(&manifest.id)).join(".managed.json");
+        fs::write(&names, "[").unwrap();
+        kept.whole(&manifest.id).unwrap();
+        assert_eq!(fs::read_to_string(&names).unwrap(), r#"["meta.json","a.store"]"#);
+    }
+
+    #[tokio::test]
+    async fn what_was_fetched_before_the_store_went_away_is_not_fetched_again() {
+        let (place, data) = (Place::in_memory(), tempfile::tempdir().unwrap());
+        let kept = Kept::open(data.path(), "memory://", "test").unwrap();
+        let (now, bytes) = (super::super::now(), large(6, 5));
+        let (first, _) = publish(&place, &[("meta.json", b"1"), ("v", &bytes)], now).await;
+        let last = first.objects().last().unwrap().0.to_owned();
+        let text = place.get(&object(&last), PIECE).await.unwrap().unwrap();
+        place.delete(&object(&last)).await.unwrap();
+        assert!(fetch(&place, &first, &kept).await.is_err());
+        place.put(&object(&last), text).await.unwrap();
+        // At the most what travelled beside the one that failed comes again; also of another snapshot.
+        let (second, _) = publish(&place, &[("meta.json", b"2"), ("v", &bytes)], now + 1).await;
+        let fetched = fetch(&place, &second, &kept).await.unwrap();
+        assert!(fetched < PIECE * AT_A_TIME as u64, "{fetched}");
+        kept.whole(&second.id).unwrap();
+    }
+
+    #[tokio::test]
+    async fn one_that_was_harmed_is_brought_beside_itself() {
+        let (place, data) = (Place::in_memory(), tempfile::tempdir().unwrap());
+        let kept = Kept::open(data.path(), "memory://", "test").unwrap();
+        let files: [(&str, &[u8]); 2] = [("meta.json", b"1"), ("a.store", b"okapi")];
+        let (manifest, _) = publish(&place, &files, super::super::now()).await;
+        for times in 0..3 {
+            // The smaller file is linked.
+            let fetched = fetch(&place, &manifest, &kept).await.unwrap();
+            assert_eq!(fetched, if times == 0 { 6 } else { 5 });
+            kept.tidy(&[&manifest.id]);
+            kept.whole(&manifest.id).unwrap();
+            let store = Index::folder_of_copy(&kept.of(&manifest.id)).join("a.store");
+            fs::write(store, b"okapj").unwrap();
+        }
+        assert_eq!(kept.sources().len(), 1);
     }
 }

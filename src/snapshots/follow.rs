@@ -17,6 +17,17 @@ use crate::index::{Changes, Index, Marks};
 
 /// The longest wait after failures.
 const LONGEST: Duration = Duration::from_secs(60);
+/// The wait after the first one: it may have been nothing.
+const SOON: Duration = Duration::from_secs(1);
+/// The longest wait before a snapshot that is of no use is tried again; another one is taken at once.
+const STUCK_LONGEST: Duration = Duration::from_secs(600);
+/// How long a look may take, with all tries of it, and how long the manifest. Two looks, one of which
+/// fails, and the waits before them take less than ten seconds with the usual interval.
+const LOOK: Duration = Duration::from_secs(3);
+const BRING_MANIFEST: Duration = Duration::from_secs(5);
+/// How long the first look may take where there is nothing here to serve instead: credentials of the
+/// machine are asked for, too, and what is wrong with them is told.
+const FIRST_LOOK: Duration = Duration::from_secs(60);
 /// How often one who waits for the first snapshot says so.
 const REMIND: Duration = Duration::from_secs(60);
 
@@ -47,6 +58,7 @@ pub struct Follower {
     address: String,
     interval: Duration,
     data_dir: PathBuf,
+    patience: Duration,
     kept: Kept,
     runtime: Runtime,
     place: Option<Place>,
@@ -55,6 +67,8 @@ pub struct Follower {
     /// The snapshot that is served, and the one before.
     served: Option<String>,
     before: Option<String>,
+    /// What is served, if it was harmed and is not here again yet.
+    harmed: Option<Harmed>,
     /// What the pointer leads to is of no use.
     stuck: Option<Stuck>,
 }
@@ -63,6 +77,14 @@ pub struct Follower {
 struct Stuck {
     /// When to try again, if that may help.
     again: Option<Instant>,
+    times: u32,
+}
+
+/// A snapshot that is served, and whose files are not what they were.
+struct Harmed {
+    id: String,
+    /// When to bring it again.
+    again: Instant,
     times: u32,
 }
 
@@ -85,18 +107,20 @@ impl Follower {
         data_dir: &Path,
         command: &str,
     ) -> anyhow::Result<Follower> {
-        super::check(address)?;
-        let kept = Kept::open(data_dir, &format!("{command} --follow"))?;
+        super::check_apart(address, data_dir)?;
+        let kept = Kept::open(data_dir, address, &format!("{command} --follow"))?;
         Ok(Follower {
             address: address.to_owned(),
             interval,
             data_dir: data_dir.to_owned(),
+            patience: if kept.ids().is_empty() { FIRST_LOOK } else { LOOK },
             kept,
             runtime: tokio::runtime::Builder::new_current_thread().enable_all().build()?,
             place: None,
             seen: None,
             served: None,
             before: None,
+            harmed: None,
             stuck: None,
         })
     }
@@ -115,12 +139,15 @@ impl Follower {
         loop {
             match self.step() {
                 Ok(Step::Taken(taken)) => {
+                    self.patience = LOOK;
                     self.serve(&taken.manifest.id);
+                    self.kept.tidy_parts(None);
                     return Ok((*taken, None));
                 }
                 Ok(Step::Same | Step::Stuck) => failures = 0,
                 Err(trouble) => {
                     if let Some(taken) = self.newest_kept() {
+                        self.patience = LOOK;
                         self.serve(&taken.manifest.id);
                         return Ok((taken, Some(trouble)));
                     }
@@ -153,27 +180,7 @@ impl Follower {
         let mut failures = 0;
         loop {
             self.wait(failures);
-            let harm = marks.differ(served).map_err(local);
-            let step = harm.and_then(|harm| {
-                if let Some(reason) = harm {
-                    // What is here is looked at anew, file by file, and as often as it takes.
-                    (self.seen, self.stuck) = (None, None);
-                    if self.served.take().is_some() {
-                        tell(News::Harmed(reason));
-                    }
-                }
-                match self.step()? {
-                    Step::Taken(taken) => {
-                        let Taken { manifest, index } = *taken;
-                        let changes = self.show(&manifest, &index, served)?;
-                        marks = Marks::of(served);
-                        Ok(News::Moved(Box::new(manifest), changes))
-                    }
-                    Step::Same => Ok(News::Current),
-                    Step::Stuck => Ok(News::Looked),
-                }
-            });
-            match step {
+            match guarded(|| self.round(served, &mut marks, tell)) {
                 Ok(news) => {
                     failures = 0;
                     tell(news);
@@ -181,12 +188,71 @@ impl Follower {
                 Err(trouble) => {
                     // A snapshot that is of no use is tried again in its own time: the next one may
                     // come at any moment.
-                    let away = !matches!(trouble.cause, Cause::Damaged | Cause::Foreign);
+                    let away =
+                        !matches!(trouble.cause, Cause::Damaged | Cause::Foreign | Cause::Local);
                     failures = if away { failures + 1 } else { 0 };
                     tell(News::Trouble(trouble));
                 }
             }
         }
+    }
+
+    /// Looks once at what is served, and once at the pointer.
+    fn round(
+        &mut self,
+        served: &Arc<Index>,
+        marks: &mut Marks,
+        tell: &dyn Fn(News),
+    ) -> Result<News, Trouble> {
+        if let Some(reason) = marks.differ(served).map_err(local)? {
+            if let Some(id) = self.served.take() {
+                // What is here is looked at anew, file by file.
+                (self.seen, self.stuck) = (None, None);
+                self.harmed = Some(Harmed { id, again: Instant::now(), times: 0 });
+                tell(News::Harmed(reason));
+            }
+        }
+        // First what is served, which is known to be of use: what the pointer leads to may not be.
+        if let Some(Harmed { id, times, .. }) =
+            self.harmed.take_if(|harmed| harmed.again <= Instant::now())
+        {
+            let wait = about(longer(self.interval, times, STUCK_LONGEST));
+            match self.again(&id) {
+                Ok(Taken { manifest, index }) => {
+                    let changes = self.show(&manifest, &index, served, marks)?;
+                    tell(News::Moved(Box::new(manifest), changes));
+                }
+                Err(trouble) => {
+                    tracing::debug!("{id} is not brought again: {trouble}");
+                    let again = Instant::now() + wait;
+                    self.harmed = Some(Harmed { id, again, times: times + 1 });
+                }
+            }
+        }
+        match self.step()? {
+            Step::Taken(taken) => {
+                let Taken { manifest, index } = *taken;
+                let changes = self.show(&manifest, &index, served, marks)?;
+                self.kept.tidy_parts(None);
+                Ok(News::Moved(Box::new(manifest), changes))
+            }
+            Step::Same => Ok(News::Current),
+            Step::Stuck => Ok(News::Looked),
+        }
+    }
+
+    /// Brings a snapshot again whose manifest is here.
+    fn again(&mut self, id: &str) -> Result<Taken, Trouble> {
+        let manifest = match self.kept.whole(id) {
+            Ok(manifest) => manifest,
+            Err(_) => {
+                let manifest = self.kept.manifest(id).map_err(local)?;
+                let place = self.place()?;
+                self.runtime.block_on(fetch::fetch(&place, &manifest, &self.kept))?;
+                manifest
+            }
+        };
+        self.open(manifest)
     }
 
     /// Moves what is served; the pages that differ.
@@ -195,9 +261,11 @@ impl Follower {
         manifest: &Manifest,
         index: &Index,
         served: &Arc<Index>,
+        marks: &mut Marks,
     ) -> Result<Changes, Trouble> {
         let moved = served.move_to(index);
         let changes = moved.inspect_err(|_| self.seen = None).map_err(local)?;
+        *marks = Marks::of(served);
         self.bring_vectors(manifest, served);
         self.serve(&manifest.id);
         Ok(changes)
@@ -215,28 +283,42 @@ impl Follower {
             let other = || self.kept.ids().into_iter().find(|it| it != id);
             self.before = self.served.take().or_else(other);
         }
-        self.served = Some(id.to_owned());
+        (self.served, self.harmed) = (Some(id.to_owned()), None);
         let stay: Vec<&str> = self.served.iter().chain(&self.before).map(String::as_str).collect();
         self.kept.tidy(&stay);
     }
 
-    /// Waits for the next look: longer after failures, and never just as long as others do.
+    /// Waits for the next look, and never just as long as others do.
     fn wait(&self, failures: u32) {
-        std::thread::sleep(about(longer(self.interval, failures)));
+        std::thread::sleep(about(waits(self.interval, failures)));
+    }
+
+    fn place(&mut self) -> Result<Place, Trouble> {
+        Ok(match self.place.clone() {
+            Some(place) => place,
+            None => self.place.insert(Place::open(&self.address, false)?).clone(),
+        })
     }
 
     /// Looks at the pointer once, and takes what it leads to.
     fn step(&mut self) -> Result<Step, Trouble> {
-        let place = match self.place.clone() {
-            Some(place) => place,
-            None => self.place.insert(Place::open(&self.address, false)?).clone(),
-        };
+        let step = self.look();
+        if step.as_ref().is_err_and(|trouble| trouble.cause == Cause::Denied) {
+            // Credentials in files are read when a place is opened: there may be others next time.
+            self.place = None;
+        }
+        step
+    }
+
+    fn look(&mut self) -> Result<Step, Trouble> {
+        let place = self.place()?;
         let is_due = self
             .stuck
             .as_ref()
             .is_some_and(|stuck| stuck.again.is_some_and(|again| again <= Instant::now()));
         let known = if is_due { None } else { self.seen.clone() };
         let look = place.look(POINTER, known.as_ref(), MOST_OF_POINTER);
+        let look = async { place.within(self.patience, look).await };
         let (text, version) = match self.runtime.block_on(look)? {
             Seen::Nothing => {
                 self.seen = None;
@@ -266,7 +348,7 @@ impl Follower {
                 if matches!(trouble.cause, Cause::Damaged | Cause::Foreign | Cause::Local) {
                     let before = self.stuck.take().filter(|_| !is_another);
                     let times = before.map_or(0, |stuck| stuck.times + 1);
-                    let wait = about(longer(self.interval, times + 1));
+                    let wait = about(longer(self.interval, times, STUCK_LONGEST));
                     let again = (trouble.cause != Cause::Foreign).then(|| Instant::now() + wait);
                     self.stuck = Some(Stuck { again, times });
                     self.seen = Some(version);
@@ -288,7 +370,8 @@ impl Follower {
         }
         let manifest = self.runtime.block_on(async {
             let name = Manifest::name(&pointer.id);
-            let text = place.get(&name, MOST_OF_MANIFEST).await?.ok_or_else(|| {
+            let text = place.within(BRING_MANIFEST, place.get(&name, MOST_OF_MANIFEST));
+            let text = text.await?.ok_or_else(|| {
                 Trouble::say(Cause::Damaged, format!("{}: {name} is missing", self.address))
             })?;
             let manifest =
@@ -328,37 +411,103 @@ impl Follower {
     }
 }
 
-/// The newest snapshot that a data folder holds, for commands that only read it. What it is made of is
-/// taken on trust, as with any index.
+/// The newest snapshot of an address that a data folder holds, for commands that only read it. What it
+/// is made of is taken on trust, as with any index.
 ///
 /// # Errors
 ///
 /// Why it cannot be read.
-pub fn newest_here(data_dir: &Path) -> anyhow::Result<Option<Taken>> {
-    let kept = Kept::beside(data_dir);
+pub fn newest_here(data_dir: &Path, address: &str) -> anyhow::Result<Option<Taken>> {
+    let kept = Kept::beside(data_dir, address);
     let Some(id) = kept.ids().into_iter().next() else { return Ok(None) };
     let manifest = kept.manifest(&id)?;
     let index = Index::open_copy(&kept.of(&id), data_dir)?;
     Ok(Some(Taken { manifest, index }))
 }
 
+/// Does something in which Tantivy may panic at files that are not what they were; then it failed.
+fn guarded<T>(doing: impl FnOnce() -> Result<T, Trouble>) -> Result<T, Trouble> {
+    catch_unwind(AssertUnwindSafe(doing)).unwrap_or_else(|_| {
+        Err(Trouble::say(Cause::Local, "following failed in the middle: the log says where"))
+    })
+}
+
+/// The wait before the next look: soon after the first failure, later after more of them.
+fn waits(interval: Duration, failures: u32) -> Duration {
+    match failures {
+        0 => interval,
+        1 => interval.min(SOON),
+        more => longer(interval, more - 2, LONGEST),
+    }
+}
+
 /// A time that doubles with each failure, up to the longest.
-fn longer(time: Duration, failures: u32) -> Duration {
-    time.saturating_mul(2_u32.saturating_pow(failures.min(16))).min(LONGEST.max(time))
+fn longer(time: Duration, failures: u32, longest: Duration) -> Duration {
+    time.saturating_mul(2_u32.saturating_pow(failures.min(16))).min(longest.max(time))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::Ordering;
+
     use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
 
     #[test]
     fn waits_grow_and_are_never_the_same() {
-        let second = Duration::from_secs(1);
-        let waits: Vec<u64> = (0..8).map(|failures| longer(second, failures).as_secs()).collect();
-        assert_eq!(waits, [1, 2, 4, 8, 16, 32, 60, 60]);
-        assert_eq!(longer(Duration::from_secs(300), u32::MAX), Duration::from_secs(300));
-        let some: std::collections::BTreeSet<Duration> = (0..20).map(|_| about(second)).collect();
+        let seconds = |failures| waits(SECOND * 5, failures).as_secs();
+        let all: Vec<u64> = (0..8).map(seconds).collect();
+        assert_eq!(all, [5, 1, 5, 10, 20, 40, 60, 60]);
+        assert_eq!(longer(SECOND, 20, STUCK_LONGEST), STUCK_LONGEST);
+        assert_eq!(longer(SECOND * 900, u32::MAX, LONGEST), SECOND * 900);
+        let some: std::collections::BTreeSet<Duration> = (0..20).map(|_| about(SECOND)).collect();
         assert!(some.len() > 10);
-        assert!(some.iter().all(|it| (800..=1200).contains(&it.as_millis())));
+        assert!(some.iter().all(|it| (600..=1000).contains(&it.as_millis())));
+        // One look that fails does not keep a replica from being there in ten seconds.
+        let interval = SECOND * 5;
+        assert!(waits(interval, 0) + LOOK + waits(interval, 1) < SECOND * 10);
+    }
+
+    #[test]
+    fn a_panic_is_trouble_like_any_other() {
+        let trouble = guarded(|| -> Result<(), Trouble> { panic!("a file is cut off") });
+        assert_eq!(trouble.unwrap_err().cause, Cause::Local);
+    }
+
+    fn follower(data: &Path, place: Place) -> Follower {
+        let address = "s3://bucket/prefix";
+        let mut follower = Follower::new(address, SECOND, data, "test").unwrap();
+        assert_eq!(follower.patience, FIRST_LOOK);
+        (follower.place, follower.patience) = (Some(place), SECOND);
+        follower
+    }
+
+    #[test]
+    fn a_place_that_hangs_does_not_answer_in_time() {
+        let (place, data) = (Place::in_memory(), tempfile::tempdir().unwrap());
+        place.faults.hangs.store(true, Ordering::Relaxed);
+        let trouble = follower(data.path(), place).step().err().unwrap();
+        assert_eq!(trouble.cause, Cause::Unreachable);
+        assert_eq!(trouble.to_string(), "memory:// does not answer within 1 s");
+    }
+
+    #[test]
+    fn a_place_that_refuses_is_opened_anew() {
+        let (place, data) = (Place::in_memory(), tempfile::tempdir().unwrap());
+        place.faults.denies.store(true, Ordering::Relaxed);
+        let mut follower = follower(data.path(), place);
+        assert_eq!(follower.step().err().unwrap().cause, Cause::Denied);
+        assert!(follower.place.is_none());
+    }
+
+    #[test]
+    fn whoever_makes_an_index_there_is_kept_out() {
+        let (place, data) = (Place::in_memory(), tempfile::tempdir().unwrap());
+        let follower = follower(data.path(), place);
+        let refused = crate::index::Lock::take(data.path(), "index").unwrap_err().to_string();
+        assert!(refused.contains("test --follow"), "{refused}");
+        drop(follower);
+        crate::index::Lock::take(data.path(), "index").unwrap();
     }
 }

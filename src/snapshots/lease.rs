@@ -5,12 +5,12 @@
 //! It keeps two publishers from doing the same work, and from deleting what the other one needs. What
 //! keeps the pointer right is that it is only ever moved from the version that was read.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
 use super::place::{Place, Seen, Version};
 use super::trouble::{Cause, Trouble, local};
@@ -24,6 +24,8 @@ const MOST: u64 = 4 << 10;
 /// How long it holds after the last renewal, and how often it is renewed.
 const HOLDS: u64 = 90;
 const RENEW: Duration = Duration::from_secs(20);
+/// How long a renewal may take, so that one that hangs leaves time for others.
+const AT_MOST: Duration = Duration::from_secs(10);
 /// Clocks differ by less than this; two that differ more are kept apart by the pointer.
 const SLACK: u64 = 30;
 
@@ -46,15 +48,16 @@ pub(super) struct Lease {
 
 enum Grip {
     /// The system's lock of a folder, which is let go of when it is dropped.
-    Folder {
-        _lock: Lock,
-    },
+    Folder { _lock: Lock },
     Bucket {
         holder: Holder,
-        lost: Arc<AtomicBool>,
+        /// Until when it holds, by a clock that nobody sets; none if another one has it.
+        until: Until,
         renewing: JoinHandle<()>,
     },
 }
+
+type Until = Arc<Mutex<Option<Instant>>>;
 
 impl Lease {
     /// Takes the lease, or says who has it.
@@ -74,6 +77,7 @@ impl Lease {
                         Err(error) => local(error),
                     }
                 })?;
+                place.sweep();
                 Grip::Folder { _lock: lock }
             }
             None => Lease::take_object(&place).await?,
@@ -84,17 +88,21 @@ impl Lease {
     async fn take_object(place: &Place) -> Result<Grip, Trouble> {
         let since = now();
         let mut holder = Holder { who: who(), number: number(), since, until: since + HOLDS };
+        let mut sent = Instant::now();
         // Somebody may take or give back what ended between two looks; not for ever.
         for _ in 0..5 {
             if let Some(version) = place.create(LEASE, holder.text()).await? {
-                return Ok(keep_renewing(place, holder, version));
+                return Ok(keep_renewing(place, holder, version, sent));
             }
             let (other, version) = match place.look(LEASE, None, MOST).await? {
                 Seen::Object(text, version) => (Holder::read(&text), version),
                 Seen::Same | Seen::Nothing => continue,
             };
-            holder.until = now() + HOLDS;
             match other {
+                // A write that the library repeated: the first time it took effect.
+                Some(other) if other.number == holder.number => {
+                    return Ok(keep_renewing(place, holder, version, sent));
+                }
                 Some(other) if other.until + SLACK > now() => {
                     let since = said(other.since);
                     let ends = said(other.until + SLACK);
@@ -106,8 +114,9 @@ impl Lease {
                 }
                 // Nobody renews it, or it is none.
                 _ => {
+                    (holder.until, sent) = (now() + HOLDS, Instant::now());
                     if let Some(version) = place.replace(LEASE, holder.text(), &version).await? {
-                        return Ok(keep_renewing(place, holder, version));
+                        return Ok(keep_renewing(place, holder, version, sent));
                     }
                 }
             }
@@ -115,11 +124,11 @@ impl Lease {
         Err(taken(place, "another docent"))
     }
 
-    /// Whether it is still held, as far as is known.
+    /// Whether it is still held. One that could not be renewed in time counts as lost.
     pub(super) fn is_held(&self) -> bool {
         match &self.grip {
             Grip::Folder { .. } => true,
-            Grip::Bucket { lost, .. } => !lost.load(Ordering::Relaxed),
+            Grip::Bucket { until, .. } => holds(until),
         }
     }
 
@@ -127,44 +136,84 @@ impl Lease {
     pub(super) async fn time_there(&self) -> Result<u64, Trouble> {
         match &self.grip {
             Grip::Folder { .. } => Ok(now()),
-            Grip::Bucket { .. } => self.place.written(LEASE).await,
+            Grip::Bucket { .. } => Ok(self.place.written(LEASE).await?.unwrap_or_else(now)),
         }
     }
 
     /// Gives it back.
     pub(super) async fn give_back(self) {
-        let Grip::Bucket { holder, renewing, .. } = self.grip else { return };
+        let Grip::Bucket { holder, until, renewing } = self.grip else { return };
         renewing.abort();
         let _ = renewing.await;
-        // One that somebody else took over meanwhile is theirs.
-        let there = self.place.get(LEASE, MOST).await;
-        let other = there.ok().flatten().and_then(|text| Holder::read(&text));
-        if other.is_some_and(|other| other.number == holder.number)
-            && let Err(error) = self.place.delete(LEASE).await
-        {
+        let place = &self.place;
+        let given = place.within(AT_MOST, async {
+            // One that somebody else took over meanwhile is theirs. While ours holds nobody does so, and
+            // the slack is longer than this takes.
+            let is_ours = own(place, &holder).await?.is_some() && holds(&until);
+            if is_ours { place.delete(LEASE).await } else { Ok(()) }
+        });
+        if let Err(error) = given.await {
             tracing::debug!("the lease ends by itself: {error}");
         }
     }
 }
 
-/// Keeps renewing a lease.
-fn keep_renewing(place: &Place, holder: Holder, mut version: Version) -> Grip {
-    let lost = Arc::new(AtomicBool::new(false));
-    let (place, told, mut renewed) = (place.clone(), lost.clone(), holder.clone());
+fn holds(until: &Until) -> bool {
+    let until = until.lock().unwrap_or_else(PoisonError::into_inner);
+    until.is_some_and(|until| Instant::now() < until)
+}
+
+/// Keeps renewing a lease that was written at this time.
+fn keep_renewing(place: &Place, holder: Holder, mut version: Version, sent: Instant) -> Grip {
+    let holds = Duration::from_secs(HOLDS);
+    let until: Until = Arc::new(Mutex::new(Some(sent + holds)));
+    let (place, told, mut renewed) = (place.clone(), until.clone(), holder.clone());
     let renewing = tokio::spawn(async move {
-        while !told.load(Ordering::Relaxed) {
+        let tell = |until| *told.lock().unwrap_or_else(PoisonError::into_inner) = until;
+        loop {
             tokio::time::sleep(RENEW).await;
+            let sent = Instant::now();
             renewed.until = now() + HOLDS;
-            match place.replace(LEASE, renewed.text(), &version).await {
-                Ok(Some(next)) => version = next,
+            match place.within(AT_MOST, renew(&place, &renewed, &version)).await {
+                Ok(Some(next)) => {
+                    version = next;
+                    tell(Some(sent + holds));
+                }
                 // Another one has it.
-                Ok(None) => told.store(true, Ordering::Relaxed),
+                Ok(None) => return tell(None),
                 // The next try may come in time.
                 Err(error) => tracing::debug!("the lease could not be renewed: {error}"),
             }
         }
     });
-    Grip::Bucket { holder, lost, renewing }
+    Grip::Bucket { holder, until, renewing }
+}
+
+/// Writes a lease anew; its version, or none if another one has it.
+async fn renew(
+    place: &Place,
+    holder: &Holder,
+    version: &Version,
+) -> Result<Option<Version>, Trouble> {
+    if let Some(next) = place.replace(LEASE, holder.text(), version).await? {
+        return Ok(Some(next));
+    }
+    // A write that the library repeated, or that nobody waited for: it took effect.
+    match own(place, holder).await? {
+        Some(version) => place.replace(LEASE, holder.text(), &version).await,
+        None => Ok(None),
+    }
+}
+
+/// The version of the lease that is there, if it is this one.
+async fn own(place: &Place, holder: &Holder) -> Result<Option<Version>, Trouble> {
+    Ok(match place.look(LEASE, None, MOST).await? {
+        Seen::Object(text, version) => {
+            let other = Holder::read(&text);
+            other.is_some_and(|other| other.number == holder.number).then_some(version)
+        }
+        Seen::Same | Seen::Nothing => None,
+    })
 }
 
 impl Holder {
@@ -203,6 +252,8 @@ fn said(seconds: u64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::Ordering;
+
     use super::*;
 
     fn holder(until: u64) -> Holder {
@@ -249,6 +300,40 @@ mod tests {
         tokio::time::sleep(RENEW * 2).await;
         assert!(!lease.is_held());
         // What is another's is not taken away.
+        lease.give_back().await;
+        assert!(place.get(LEASE, MOST).await.unwrap().is_some());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_write_that_was_repeated_is_its_own() {
+        let place = Place::in_memory();
+        place.faults.repeats.store(true, Ordering::Relaxed);
+        let lease = Lease::take(&place).await.unwrap();
+        place.faults.repeats.store(true, Ordering::Relaxed);
+        tokio::time::sleep(RENEW * 2).await;
+        assert!(!place.faults.repeats.load(Ordering::Relaxed));
+        tokio::time::sleep(RENEW * 10).await;
+        assert!(lease.is_held());
+        lease.give_back().await;
+        assert!(place.get(LEASE, MOST).await.unwrap().is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn where_the_store_hangs_it_is_lost_in_time() {
+        let place = Place::in_memory();
+        let lease = Lease::take(&place).await.unwrap();
+        place.faults.hangs.store(true, Ordering::Relaxed);
+        tokio::time::sleep(RENEW + AT_MOST * 2).await;
+        assert!(lease.is_held());
+        // One renewal that hung is no loss.
+        place.faults.hangs.store(false, Ordering::Relaxed);
+        tokio::time::sleep(Duration::from_secs(HOLDS)).await;
+        assert!(lease.is_held());
+        place.faults.hangs.store(true, Ordering::Relaxed);
+        tokio::time::sleep(Duration::from_secs(HOLDS + 1)).await;
+        assert!(!lease.is_held());
+        // What is there may be another's by now.
+        place.faults.hangs.store(false, Ordering::Relaxed);
         lease.give_back().await;
         assert!(place.get(LEASE, MOST).await.unwrap().is_some());
     }

@@ -22,7 +22,7 @@ mod trouble;
 
 pub use follow::{Follower, News, Taken, newest_here};
 pub use manifest::{Described, Manifest};
-pub use place::check;
+pub use place::{check, check_apart};
 pub use publish::{Done, publish};
 pub use trouble::{Cause, Trouble};
 
@@ -39,8 +39,8 @@ fn number() -> u64 {
     RandomState::new().build_hasher().finish()
 }
 
-/// About that time, so that many who wait do not come together: from four to six fifths of it.
+/// That time or somewhat less, so that many who wait do not come together: from three fifths on.
 fn about(time: Duration) -> Duration {
     let share = (number() % 1000) as f64 / 1000.0;
-    time.mul_f64(0.8 + 0.4 * share)
+    time.mul_f64(0.6 + 0.4 * share)
 }

@@ -24,8 +24,10 @@ use super::trouble::{Cause, Trouble};
 /// Times a request is tried, and how long at the most: whoever waits for it tries again later.
 const RETRIES: usize = 3;
 const RETRY_FOR: Duration = Duration::from_secs(15);
-/// How long a request may take: the slowest that brings a piece has a few Mbit/s.
+/// How long a request may take: the slowest that brings a piece has a few Mbit/s. One that brings
+/// nothing at all ends sooner; of one that sends a piece the library cannot tell.
 const TIMEOUT: &str = "120 seconds";
+const SILENT: &str = "15 seconds";
 
 /// The clouds, by the schemes of their addresses, with what their credentials are called.
 const CLOUDS: [(&str, &str); 3] = [
@@ -46,18 +48,61 @@ pub fn check(address: &str) -> anyhow::Result<()> {
     parse(address).map(drop)
 }
 
-/// What an address says.
+/// The same, and refuses a folder in which the data folder is, or that is in the data folder: what is
+/// tidied up in the one is needed in the other.
+///
+/// # Errors
+///
+/// One sentence that says what is wrong with it.
+pub fn check_apart(address: &str, data_dir: &FilePath) -> anyhow::Result<()> {
+    let url = parse(address)?;
+    let Some(folder) = (url.scheme() == "file").then(|| url.to_file_path().ok()).flatten() else {
+        return Ok(());
+    };
+    let (place, data) = (real(&folder), real(data_dir));
+    let relation = match (place.starts_with(&data), data.starts_with(&place)) {
+        (true, true) => "is the data folder",
+        (true, false) => "is in the data folder",
+        (false, true) => "has in it the data folder",
+        (false, false) => return Ok(()),
+    };
+    bail!(
+        "{address:?} {relation} {}, where docent deletes what it does not need any more: snapshots have a \
+         folder of their own, apart from it",
+        data.display()
+    )
+}
+
+/// A path without links, as far as it is there.
+fn real(path: &FilePath) -> PathBuf {
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    for above in path.ancestors() {
+        if let (Ok(real), Ok(rest)) = (above.canonicalize(), path.strip_prefix(above)) {
+            // Nothing is appended where it is all there: that would be another path.
+            return if rest.as_os_str().is_empty() { real } else { real.join(rest) };
+        }
+    }
+    path
+}
+
+/// What an address says. Of one that is no address, or that may hold a secret, nothing is repeated.
 fn parse(address: &str) -> anyhow::Result<Url> {
     let form = "an address such as s3://bucket/prefix, gs://bucket/prefix, az://container/prefix or \
                 file:///folder";
-    let url = Url::parse(address).ok().with_context(|| format!("{address:?} is not {form}"))?;
     ensure!(
-        url.username().is_empty() && url.password().is_none() && url.port().is_none(),
-        "the address must be plain, such as s3://bucket/prefix: credentials come from the environment"
+        !address.contains('@'),
+        "the address must be plain, such as s3://bucket/prefix, without @: credentials come from the \
+         environment"
+    );
+    let url = Url::parse(address).ok().with_context(|| format!("this is not {form}"))?;
+    ensure!(
+        url.port().is_none(),
+        "the address must be plain, such as s3://bucket/prefix, without a port: credentials and endpoints \
+         come from the environment"
     );
     ensure!(
         url.query().is_none() && url.fragment().is_none(),
-        "{address:?} must be plain, without ? and #"
+        "the address must be plain, such as s3://bucket/prefix, without ? and #"
     );
     match (url.scheme(), url.host_str()) {
         ("s3" | "gs" | "az", Some(_)) => {}
@@ -109,10 +154,33 @@ pub(super) struct Place {
     prefix: Path,
     /// The folder, where it is one of this machine.
     folder: Option<PathBuf>,
+    #[cfg(test)]
+    pub(super) faults: Arc<Faults>,
+}
+
+/// What goes wrong in a place of a test.
+#[cfg(test)]
+#[derive(Debug, Default)]
+pub(super) struct Faults {
+    /// The next conditional write takes effect, is repeated, and is refused then.
+    pub(super) repeats: std::sync::atomic::AtomicBool,
+    /// Nothing is answered.
+    pub(super) hangs: std::sync::atomic::AtomicBool,
+    /// Nothing may be read.
+    pub(super) denies: std::sync::atomic::AtomicBool,
+}
+
+#[cfg(test)]
+impl Faults {
+    async fn answer(&self) {
+        if self.hangs.load(std::sync::atomic::Ordering::Relaxed) {
+            std::future::pending::<()>().await;
+        }
+    }
 }
 
 impl Place {
-    /// Opens a place; nobody is asked yet. A folder of this machine is made if that is wanted.
+    /// Opens a place; nobody is asked yet. Whoever publishes makes a folder of this machine.
     pub(super) fn open(address: &str, make: bool) -> Result<Place, Trouble> {
         let wrong = |error: anyhow::Error| Trouble::new(Cause::NoPlace, error);
         let url = parse(address).map_err(wrong)?;
@@ -126,13 +194,15 @@ impl Place {
             retry_timeout: RETRY_FOR,
             ..RetryConfig::default()
         };
-        let timeout = ClientConfigKey::Timeout;
+        let (timeout, quiet) = (ClientConfigKey::Timeout, ClientConfigKey::ReadTimeout);
+        let silent = if make { TIMEOUT } else { SILENT };
         let (scheme, _) = cloud(url.scheme());
         let mut folder = None;
         let store: Arc<dyn ObjectStore> = match scheme {
             "s3" => Arc::new(
                 AmazonS3Builder::from_env()
                     .with_config(AmazonS3ConfigKey::Client(timeout), TIMEOUT)
+                    .with_config(AmazonS3ConfigKey::Client(quiet), silent)
                     .with_retry(retry)
                     .with_url(url.as_str())
                     .build()
@@ -141,6 +211,7 @@ impl Place {
             "gs" => Arc::new(
                 GoogleCloudStorageBuilder::from_env()
                     .with_config(GoogleConfigKey::Client(timeout), TIMEOUT)
+                    .with_config(GoogleConfigKey::Client(quiet), silent)
                     .with_retry(retry)
                     .with_url(url.as_str())
                     .build()
@@ -149,6 +220,7 @@ impl Place {
             "az" => Arc::new(
                 MicrosoftAzureBuilder::from_env()
                     .with_config(AzureConfigKey::Client(timeout), TIMEOUT)
+                    .with_config(AzureConfigKey::Client(quiet), silent)
                     .with_retry(retry)
                     .with_url(url.as_str())
                     .build()
@@ -170,7 +242,16 @@ impl Place {
         };
         let prefix = prefix.map_err(|error| wrong(anyhow::anyhow!("{address}: {error}")))?;
         let bucket = url.host_str().unwrap_or_default().to_owned();
-        Ok(Place { address: address.to_owned(), scheme, bucket, store, prefix, folder })
+        Ok(Place {
+            address: address.to_owned(),
+            scheme,
+            bucket,
+            store,
+            prefix,
+            folder,
+            #[cfg(test)]
+            faults: Arc::default(),
+        })
     }
 
     /// A place in memory.
@@ -183,6 +264,7 @@ impl Place {
             store: Arc::new(object_store::memory::InMemory::new()),
             prefix: Path::from("a/prefix"),
             folder: None,
+            faults: Arc::default(),
         }
     }
 
@@ -211,6 +293,13 @@ impl Place {
             if_none_match: known.and_then(|version| version.tag.clone()),
             ..GetOptions::default()
         };
+        #[cfg(test)]
+        {
+            self.faults.answer().await;
+            if self.faults.denies.load(std::sync::atomic::Ordering::Relaxed) {
+                return Err(Trouble::say(Cause::Denied, "it is a test"));
+            }
+        }
         match self.store.get_opts(&self.at(name), options).await {
             Ok(found) => {
                 let version =
@@ -220,6 +309,22 @@ impl Place {
             Err(Error::NotModified { .. }) => Ok(Seen::Same),
             Err(error) => self.missing(error).map(|()| Seen::Nothing),
         }
+    }
+
+    /// Does something in this time, with all tries of it, or says that there is no answer.
+    pub(super) async fn within<T>(
+        &self,
+        time: Duration,
+        doing: impl Future<Output = Result<T, Trouble>>,
+    ) -> Result<T, Trouble> {
+        let done = tokio::time::timeout(time, doing).await;
+        done.unwrap_or_else(|_| {
+            let (address, seconds) = (&self.address, time.as_secs());
+            Err(Trouble::say(
+                Cause::Unreachable,
+                format!("{address} does not answer within {seconds} s"),
+            ))
+        })
     }
 
     /// An object of at most so many bytes, if it is there.
@@ -281,7 +386,14 @@ impl Place {
         mode: PutMode,
     ) -> Result<Option<Version>, Trouble> {
         let options = PutOptions::from(mode);
-        match self.store.put_opts(&self.at(name), PutPayload::from(bytes), options).await {
+        #[cfg(test)]
+        self.faults.answer().await;
+        let put = self.store.put_opts(&self.at(name), PutPayload::from(bytes), options).await;
+        #[cfg(test)]
+        if self.faults.repeats.swap(false, std::sync::atomic::Ordering::Relaxed) {
+            return put.map(|_| None).map_err(|error| self.explain(error));
+        }
+        match put {
             Ok(put) => Ok(Some(Version { tag: put.e_tag, version: put.version })),
             Err(Error::AlreadyExists { .. } | Error::Precondition { .. }) => Ok(None),
             Err(error) => Err(self.explain(error)),
@@ -303,10 +415,31 @@ impl Place {
         Ok(listed.objects.into_iter().map(object).collect())
     }
 
-    /// When an object was written, in seconds since 1970 by the clock of the store.
-    pub(super) async fn written(&self, name: &str) -> Result<u64, Trouble> {
-        let meta = self.store.head(&self.at(name)).await.map_err(|error| self.explain(error))?;
-        Ok(u64::try_from(meta.last_modified.timestamp()).unwrap_or_default())
+    /// When an object was written, in seconds since 1970 by the clock of the store; none if it is not
+    /// there.
+    pub(super) async fn written(&self, name: &str) -> Result<Option<u64>, Trouble> {
+        match self.store.head(&self.at(name)).await {
+            Ok(meta) => Ok(u64::try_from(meta.last_modified.timestamp()).ok()),
+            Err(error) => self.missing(error).map(|()| None),
+        }
+    }
+
+    /// Deletes what a writer left in a folder of this machine when it was ended in the middle: the
+    /// library writes beside, under the name with # and a number. Nobody else writes now.
+    pub(super) fn sweep(&self) {
+        let Some(folder) = &self.folder else { return };
+        for dir in [folder.clone(), folder.join("files"), folder.join("snapshots")] {
+            for entry in std::fs::read_dir(dir).into_iter().flatten().flatten() {
+                let name = entry.file_name();
+                let name = name.to_string_lossy();
+                let is_left = name.rsplit_once('#').is_some_and(|(_, number)| {
+                    !number.is_empty() && number.chars().all(|c| c.is_ascii_digit())
+                });
+                if is_left && let Err(error) = std::fs::remove_file(entry.path()) {
+                    tracing::debug!("{} stays: {error}", entry.path().display());
+                }
+            }
+        }
     }
 
     /// Deletes an object; one that is not there is no failure.
@@ -390,7 +523,8 @@ fn local(path: &FilePath, make: bool) -> anyhow::Result<LocalFileSystem> {
             .with_context(|| format!("cannot make the folder {}", path.display()))?;
     }
     ensure!(path.is_dir(), "there is no folder {}", path.display());
-    Ok(LocalFileSystem::new_with_prefix(path)?)
+    // A pointer must not outlive what it leads to when the machine goes down.
+    Ok(LocalFileSystem::new_with_prefix(path)?.with_fsync(true))
 }
 
 /// Whether a store says that it is the bucket that is missing.
@@ -475,18 +609,60 @@ mod tests {
             assert!(check(good).is_ok(), "{good}");
         }
         for (bad, expected) in [
-            ("bucket/prefix", "is not an address such as s3://bucket/prefix"),
+            ("bucket/prefix", "this is not an address such as s3://bucket/prefix"),
+            ("s3://secret:key/bucket", "this is not an address such as s3://bucket/prefix"),
+            ("secret/x@bucket", "credentials come from the environment"),
+            ("s3://bucket:80/a", "without a port"),
             ("http://a.example/b", "is not an address such as"),
             ("memory:///a", "is not an address such as"),
             ("s3:///prefix", "is not an address such as"),
             ("file:///", "names no folder"),
             ("file://srv/x", "names no folder"),
             ("s3://key:secret@bucket/a", "credentials come from the environment"),
-            ("s3://bucket/a?x=y", "without ? and #"),
+            ("s3://bucket/a?secret=y", "without ? and #"),
         ] {
             let said = check(bad).unwrap_err().to_string();
             assert!(said.contains(expected), "{bad}: {said}");
+            assert!(!said.contains("secret"), "{said}");
         }
+    }
+
+    #[test]
+    fn a_place_is_apart_from_the_data_folder() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |path: &str| Url::from_file_path(dir.path().join(path)).unwrap().to_string();
+        let data = dir.path().join("data");
+        for (place, expected) in [
+            ("data", "is the data folder"),
+            ("data/snapshots", "is in the data folder"),
+            ("data/../data/snapshots/x", "is in the data folder"),
+            (".", "has in it the data folder"),
+        ] {
+            let said = check_apart(&at(place), &data).unwrap_err().to_string();
+            assert!(said.contains(expected), "{place}: {said}");
+        }
+        check_apart(&at("data-2"), &data).unwrap();
+        check_apart("s3://data/snapshots", &data).unwrap();
+        #[cfg(unix)]
+        {
+            std::fs::create_dir(&data).unwrap();
+            std::os::unix::fs::symlink(&data, dir.path().join("link")).unwrap();
+            assert!(check_apart(&at("link/snapshots"), &data).is_err());
+        }
+    }
+
+    #[test]
+    fn what_a_writer_left_is_swept_and_nothing_else() {
+        let dir = tempfile::tempdir().unwrap();
+        let address = Url::from_file_path(dir.path()).unwrap().to_string();
+        std::fs::create_dir(dir.path().join("files")).unwrap();
+        for name in ["current.json#1", "files/ab#12", "files/ab", "files/#x", "current.json"] {
+            std::fs::write(dir.path().join(name), "1").unwrap();
+        }
+        Place::open(&address, false).unwrap().sweep();
+        let there = |name: &str| dir.path().join(name).exists();
+        assert!(!there("current.json#1") && !there("files/ab#12"));
+        assert!(there("files/ab") && there("files/#x") && there("current.json"));
     }
 
     #[tokio::test]

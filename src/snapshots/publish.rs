@@ -73,14 +73,18 @@ pub fn publish(
     collections: Vec<Described>,
     tell: Tell<'_>,
 ) -> anyhow::Result<Done> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(async {
+    runtime()?.block_on(async {
         let place = Place::open(address, true)?;
         let lease = Lease::take(&place).await?;
         let done = under(&lease, &place, index, collections, tell).await;
         lease.give_back().await;
         Ok(done?)
     })
+}
+
+/// With a thread beside the one that hashes and reads files: the lease is renewed meanwhile.
+fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()
 }
 
 async fn under(
@@ -96,13 +100,21 @@ async fn under(
         None => (None, None),
     };
     let time = lease.time_there().await?;
-    let stock = Stock::take(place, time, pointer.map(|pointer| pointer.id.as_str())).await?;
+    let mut stock = Stock::take(place, time, pointer.map(|pointer| pointer.id.as_str())).await?;
     let (contents, sources) = describe(index, collections).map_err(local)?;
     let manifest = Manifest::new(contents, pointer, now(), number());
-    if let Some(pointer) = pointer
-        && let Some(done) = is_published(place, pointer, &manifest, &stock).await?
+    let published = match pointer {
+        Some(pointer) => published(place, pointer).await?,
+        None => None,
+    };
+    let needed = manifest.objects().chain(published.iter().flat_map(Manifest::objects));
+    stock.distrust(place, &needed.map(|(hash, _)| hash).collect());
+    // What is published says the same, and is whole.
+    if let Some(published) = published
+        && published.says_the_same(&manifest)
+        && stock.holds(&published)
     {
-        return Ok(done);
+        return Ok(Done { unchanged: true, ..Done::of(&published) });
     }
     let (uploaded, bytes_uploaded) = upload(place, &sources, &stock, tell).await?;
     let text = serde_json::to_vec_pretty(&manifest).map_err(local)?;
@@ -111,19 +123,12 @@ async fn under(
     }
     let new = Pointer::to(&manifest, &text);
     place.put(&Manifest::name(&manifest.id), text).await?;
-    if !lease.is_held() {
-        return Err(overtaken(place));
-    }
-    let text = serde_json::to_vec_pretty(&new).map_err(local)?;
-    let moved = match version {
-        Some(version) => place.replace(POINTER, text, version).await?,
-        None => place.create(POINTER, text).await?,
-    };
-    if moved.is_none() {
+    if !lease.is_held() || !moves(place, &new, version).await? {
         return Err(overtaken(place));
     }
     // What is published is published: a store that lets nobody delete is no failure.
-    let deleted = stock.clean(place, &manifest).await.unwrap_or_else(|trouble| {
+    let is_held = || lease.is_held();
+    let deleted = stock.clean(place, &manifest, &is_held).await.unwrap_or_else(|trouble| {
         tracing::warn!("old snapshots could not be deleted: {trouble}");
         0
     });
@@ -171,17 +176,25 @@ async fn current(place: &Place) -> Result<Option<(Option<Pointer>, Version)>, Tr
     }
 }
 
-/// Whether what is published says the same, and is whole.
-async fn is_published(
-    place: &Place,
-    pointer: &Pointer,
-    manifest: &Manifest,
-    stock: &Stock,
-) -> Result<Option<Done>, Trouble> {
+/// What is published now, if that can be read.
+async fn published(place: &Place, pointer: &Pointer) -> Result<Option<Manifest>, Trouble> {
     let text = place.get(&Manifest::name(&pointer.id), MOST_OF_MANIFEST).await?;
-    let published = text.and_then(|text| Manifest::read(pointer, &text).ok());
-    let same = published.filter(|it| it.says_the_same(manifest) && stock.holds(it));
-    Ok(same.map(|it| Done { unchanged: true, ..Done::of(&it) }))
+    Ok(text.and_then(|text| Manifest::read(pointer, &text).ok()))
+}
+
+/// Moves the pointer from this version, or makes it; whether it leads here now.
+async fn moves(place: &Place, new: &Pointer, from: Option<&Version>) -> Result<bool, Trouble> {
+    let text = serde_json::to_vec_pretty(new).map_err(local)?;
+    let moved = match from {
+        Some(version) => place.replace(POINTER, text, version).await?,
+        None => place.create(POINTER, text).await?,
+    };
+    if moved.is_some() {
+        return Ok(true);
+    }
+    // A write whose answer got lost is repeated by the library, and is refused the second time.
+    let there = place.get(POINTER, MOST_OF_POINTER).await?;
+    Ok(there.and_then(|text| Pointer::read(&text).ok()).as_ref() == Some(new))
 }
 
 /// What the index consists of.
@@ -303,4 +316,49 @@ fn read_piece(path: &Path, from: u64, size: u64) -> anyhow::Result<Vec<u8>> {
     let mut bytes = vec![0; usize::try_from(size)?];
     file.read_exact(&mut bytes)?;
     Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::time::{Duration, Instant};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_pointer_whose_move_was_repeated_was_moved() {
+        let place = Place::in_memory();
+        let pointer = |number| {
+            let text = format!(
+                "{{\"format\":1,\"id\":\"a-{number}\",\"blake3\":\"{}\",\"published\":1}}",
+                "0".repeat(64)
+            );
+            Pointer::read(text.as_bytes()).unwrap()
+        };
+        let repeat = || place.faults.repeats.store(true, Ordering::Relaxed);
+        repeat();
+        assert!(moves(&place, &pointer(1), None).await.unwrap());
+        assert!(!moves(&place, &pointer(2), None).await.unwrap());
+        let (_, version) = current(&place).await.unwrap().unwrap();
+        repeat();
+        assert!(moves(&place, &pointer(2), Some(&version)).await.unwrap());
+        assert!(!moves(&place, &pointer(3), Some(&version)).await.unwrap());
+        assert_eq!(current(&place).await.unwrap().unwrap().0, Some(pointer(2)));
+    }
+
+    #[test]
+    fn the_lease_is_renewed_while_files_are_hashed() {
+        static RENEWED: AtomicBool = AtomicBool::new(false);
+        runtime().unwrap().block_on(async {
+            tokio::spawn(async {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+                RENEWED.store(true, Ordering::Relaxed);
+            });
+            let end = Instant::now() + Duration::from_secs(30);
+            while !RENEWED.load(Ordering::Relaxed) {
+                assert!(Instant::now() < end, "nobody renews");
+                std::thread::sleep(Duration::from_millis(5));
+            }
+        });
+    }
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::{Site, copy, search, served_id};
+use super::{Site, address_of, copy, folders, search, served_id};
 use crate::commands::served::Served;
 
 /// A publisher with a replica, and a second place that publishes first: there snapshots are broken
@@ -35,7 +35,7 @@ impl Bench {
         copy(&site.bucket(), &staging);
         let next = format!("number {}", *at + 1);
         site.write("docs/new.md", &format!("# New\n\nThe okapi {next} is here.\n"));
-        site.publish_to(&format!("file://{}", staging.display()));
+        site.publish_to(&address_of(&staging));
         let whole = site.dir.join("whole");
         let _ = fs::remove_dir_all(&whole);
         copy(&staging, &whole);
@@ -53,12 +53,12 @@ impl Bench {
         let problem = problem.as_str().unwrap_or_default();
         assert!(problem.contains("Newer docs cannot be had just now ("), "{problem}");
         assert!(!problem.contains("file:") && !problem.contains('/'), "{problem}");
-        // Nothing of it is left here.
-        let kept = fs::read_dir(site.dir.join("replica/snapshots")).expect("a folder").flatten();
-        assert!(kept.into_iter().all(|it| !it.file_name().to_string_lossy().ends_with(".part")));
         put(&whole, &site.bucket());
         served.hears("moved to a newer snapshot");
         served.hears("snapshots can be followed again");
+        // Nothing of it is left here.
+        let kept = folders(&site.kept("replica"));
+        assert!(kept.len() <= 2 && kept.iter().all(|it| !it.ends_with(".part")), "{kept:?}");
         assert!(search(served, "okapi").contains(&next));
         assert!(served.ready()["problem"].is_null());
         self.at += 1;
@@ -176,9 +176,12 @@ fn what_is_damaged_on_the_machine_of_a_replica_is_brought_again() {
     site.publish();
     let served = site.replica();
     let id = served_id(&served);
-    let search_of = site.dir.join("replica/snapshots").join(&id).join("search");
+    // It is brought beside the one that is harmed, which goes when nobody serves it any more.
     let store = || {
-        let entries = fs::read_dir(&search_of).expect("a folder").flatten();
+        let kept = site.kept("replica");
+        let folders = folders(&kept);
+        assert!(folders.len() == 1 && folders[0].starts_with(&id), "{folders:?}");
+        let entries = fs::read_dir(kept.join(&folders[0]).join("search")).expect("it").flatten();
         let mut files = entries.map(|entry| entry.path());
         files.find(|path| path.extension().is_some_and(|end| end == "store")).expect("a store")
     };
@@ -196,4 +199,12 @@ fn what_is_damaged_on_the_machine_of_a_replica_is_brought_again() {
     assert_eq!(fs::read(store()).expect("a file"), good);
     assert_eq!(served_id(&served), id);
     assert!(served.ready()["problem"].is_null());
+    // Also while the pointer leads nowhere.
+    fs::write(site.bucket().join("current.json"), "{\"form").expect("it is written");
+    served.hears("current.json is damaged");
+    fs::write(store(), &bad).expect("it is written");
+    served.hears("bringing the snapshot again");
+    served.hears("moved to a newer snapshot");
+    assert_eq!(fs::read(store()).expect("a file"), good);
+    assert!(search(&served, "port").contains("guide/ports.md#ports"));
 }

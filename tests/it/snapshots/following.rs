@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use serde_json::json;
 
-use super::{Site, search, served_id};
+use super::{Site, address_of, folders, search, served_id};
 use crate::commands::fails;
 use crate::commands::served::Served;
 
@@ -50,8 +50,7 @@ fn newer_snapshots_are_served_and_no_request_fails() {
     });
     assert!(asked.load(Ordering::Relaxed) > 10);
     // The one that is served stays here, and the one before.
-    let kept = fs::read_dir(site.dir.join("replica/snapshots")).expect("a folder").flatten();
-    assert_eq!(kept.filter(|entry| entry.path().is_dir()).count(), 2);
+    assert_eq!(folders(&site.kept("replica")).len(), 2);
 }
 
 #[test]
@@ -59,10 +58,17 @@ fn a_restart_fetches_nothing_that_is_here_and_leaves_nothing_half() {
     let site = Site::new();
     site.publish();
     drop(site.replica());
-    let kept = site.dir.join("replica/snapshots");
+    let kept = site.kept("replica");
     let id = site.pointer()["id"].as_str().expect("an id").to_owned();
     fs::create_dir_all(kept.join("20990101T000000Z-0.part/search")).expect("a folder");
-    fs::create_dir_all(kept.join("19990101T000000Z-0")).expect("a folder");
+    let (old, alien) = ("19990101T000000Z-0", "19990102T000000Z-0");
+    for other in [old, alien] {
+        fs::create_dir_all(kept.join(other)).expect("a folder");
+        let text = fs::read_to_string(kept.join(&id).join("manifest.json")).expect("a manifest");
+        let text = text.replace(&id, old);
+        fs::write(kept.join(other).join("manifest.json"), text).expect("it is written");
+    }
+    fs::create_dir_all(kept.join("files")).expect("a folder");
     // Were a single file fetched, it would be missed.
     for entry in fs::read_dir(site.bucket().join("files")).expect("files").flatten() {
         fs::remove_file(entry.path()).expect("it was there");
@@ -70,9 +76,53 @@ fn a_restart_fetches_nothing_that_is_here_and_leaves_nothing_half() {
     let served = site.replica();
     assert_eq!(served_id(&served), id);
     assert!(search(&served, "port").contains("guide/ports.md#ports"));
-    let mut left: Vec<_> = fs::read_dir(&kept).expect("a folder").flatten().collect();
-    left.retain(|entry| entry.path().is_dir());
-    assert_eq!(left.iter().map(|it| it.file_name()).collect::<Vec<_>>(), [id.as_str()]);
+    // What docent did not bring is not its own to delete.
+    let mut left = folders(&kept);
+    left.sort();
+    assert_eq!(left, [alien, &id, "files"]);
+}
+
+#[test]
+fn another_address_never_brings_the_docs_of_the_one_before() {
+    let (site, other) = (Site::new(), Site::new());
+    site.publish();
+    other.write("docs/new.md", "# New\n\nThe okapi is here.\n");
+    other.publish();
+    drop(site.replica());
+    let at = |address: &str| {
+        let mut command = site.replica_in("replica");
+        command.args(["--follow", address]);
+        command
+    };
+    let nowhere = address_of(&site.dir.join("nowhere"));
+    let said = fails(&mut at(&nowhere));
+    assert!(said.contains("there is no folder"), "{said}");
+    fs::rename(site.dir.join("docs"), site.dir.join("away")).expect("it was there");
+    let mut asked =
+        site.command(&["search", "port", "--data-dir", "replica", "--follow", &nowhere]);
+    let asked = asked.output().expect("docent runs");
+    let found = String::from_utf8_lossy(&asked.stdout).into_owned();
+    assert!(!found.contains("guide/ports.md"), "{found}");
+    let served = Served::run(at(&other.address()));
+    assert!(search(&served, "okapi").contains("new.md#new"));
+    // What nobody follows any more takes no room.
+    assert_eq!(folders(&site.kept("replica")).len(), 1);
+}
+
+#[test]
+fn a_place_in_the_data_folder_is_refused() {
+    let site = Site::new();
+    for (place, relation) in
+        [("data/snapshots", "is in the data folder"), ("data", "is the data folder")]
+    {
+        let address = address_of(&site.dir.join(place));
+        for words in [["index", "--publish"], ["serve", "--follow"]] {
+            let said = fails(site.command(&words).arg(&address));
+            assert!(said.starts_with(&format!("docent: {}: ", words[1])), "{said}");
+            assert!(said.contains(relation), "{said}");
+        }
+    }
+    assert!(!site.dir.join("data").exists());
 }
 
 #[test]
@@ -228,7 +278,8 @@ fn wrong_settings_are_refused_in_words() {
     let mut variable = site.command(&["config", "--check"]);
     variable.env("DOCENT_FOLLOW", "nowhere");
     assert!(
-        fails(&mut variable).starts_with("docent: DOCENT_FOLLOW: \"nowhere\" is not an address")
+        fails(&mut variable)
+            .starts_with("docent: DOCENT_FOLLOW: this is not an address such as s3://")
     );
     let shown = site.command(&["config"]).output().expect("docent runs");
     let shown = String::from_utf8(shown.stdout).expect("text");

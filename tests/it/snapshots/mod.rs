@@ -53,7 +53,7 @@ impl Site {
     }
 
     pub(crate) fn address(&self) -> String {
-        format!("file://{}", self.bucket().display())
+        address_of(&self.bucket())
     }
 
     pub(crate) fn command(&self, words: &[&str]) -> Command {
@@ -85,11 +85,32 @@ impl Site {
         Served::run(self.replica_in("replica"))
     }
 
+    /// Where a replica keeps snapshots: in a folder of the address.
+    pub(crate) fn kept(&self, data: &str) -> PathBuf {
+        let all = fs::read_dir(self.dir.join(data).join("snapshots")).expect("a folder").flatten();
+        let mut folders: Vec<PathBuf> =
+            all.map(|entry| entry.path()).filter(|path| path.is_dir()).collect();
+        assert_eq!(folders.len(), 1, "{folders:?}");
+        folders.remove(0)
+    }
+
     /// The pointer.
     pub(crate) fn pointer(&self) -> Value {
         let text = fs::read(self.bucket().join("current.json")).expect("a pointer");
         serde_json::from_slice(&text).expect("JSON")
     }
+}
+
+/// The address of a folder.
+pub(crate) fn address_of(folder: &Path) -> String {
+    url::Url::from_file_path(folder).expect("a whole path").to_string()
+}
+
+/// The names of the folders in a folder.
+pub(crate) fn folders(dir: &Path) -> Vec<String> {
+    let entries = fs::read_dir(dir).expect("a folder").flatten();
+    let folders = entries.filter(|entry| entry.path().is_dir());
+    folders.map(|entry| entry.file_name().into_string().expect("a name")).collect()
 }
 
 /// Copies all of a folder.

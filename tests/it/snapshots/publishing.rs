@@ -27,6 +27,15 @@ fn only_what_is_not_there_travels_and_nothing_at_all_if_nothing_changed() {
     fs::remove_dir_all(site.dir.join("data")).expect("it was there");
     assert_eq!(site.publish()["unchanged"], true);
     assert_eq!(site.pointer(), pointer);
+    // And where a checkout gave the files another time.
+    fs::remove_dir_all(site.dir.join("data")).expect("it was there");
+    let old = SystemTime::now() - Duration::from_secs(100 * 24 * 3600);
+    for page in ["docs/guide/ports.md", "docs/install.md"] {
+        let file = File::options().append(true).open(site.dir.join(page)).expect("a page");
+        file.set_modified(old).expect("a time");
+    }
+    assert_eq!(site.publish()["unchanged"], true);
+    assert_eq!(site.pointer(), pointer);
 
     site.write("docs/new.md", "# New\n\nThe okapi is here.\n");
     let second = site.publish();
@@ -50,6 +59,13 @@ fn a_snapshot_that_lacks_a_file_is_published_again() {
     let second = site.publish();
     assert_eq!((&second["unchanged"], &second["uploaded"]), (&json!(false), &json!(1)), "{second}");
     assert!(file.exists() && second["id"] != first["id"]);
+    // So is one of which a file has other bytes, as many as it should have.
+    let mut bytes = fs::read(&file).expect("a file");
+    bytes[0] ^= 1;
+    fs::write(&file, bytes).expect("it is written");
+    let third = site.publish();
+    assert_eq!((&third["unchanged"], &third["uploaded"]), (&json!(false), &json!(1)), "{third}");
+    assert_eq!(site.publish()["unchanged"], true);
     // A pointer that was torn is written anew.
     fs::write(site.bucket().join("current.json"), "{\"form").expect("it is written");
     assert_eq!(site.publish()["unchanged"], false);
@@ -139,9 +155,10 @@ fn old_snapshots_go_and_what_replicas_may_need_stays() {
 fn wrong_addresses_are_told_before_the_docs_are_read() {
     let site = Site::new();
     for (address, expected) in [
-        ("bucket", "\"bucket\" is not an address such as s3://bucket/prefix"),
+        ("bucket", "this is not an address such as s3://bucket/prefix"),
+        ("s3://key:secret/bucket", "this is not an address such as s3://bucket/prefix"),
         ("http://a.example/x", "is not an address such as s3://bucket/prefix"),
-        ("s3://bucket/x?y=z", "must be plain, without ? and #"),
+        ("s3://bucket/x?y=z", "such as s3://bucket/prefix, without ? and #"),
         ("s3://key:secret@bucket", "credentials come from the environment"),
     ] {
         let said = fails(&mut site.command(&["index", "--publish", address]));

@@ -141,6 +141,89 @@ fn an_assistant_may_start_one_itself() {
     assert_eq!(child.wait().expect("it ends").code(), Some(0));
 }
 
+/// A session that an assistant started; what it says on standard error goes to a file.
+struct Session {
+    child: std::process::Child,
+    input: std::process::ChildStdin,
+    lines: std::io::Lines<BufReader<std::process::ChildStdout>>,
+}
+
+impl Session {
+    fn start(site: &Site) -> Session {
+        let mut command = site.command(&["stdio", "--data-dir", "own"]);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut child = command.spawn().expect("docent runs");
+        let mut input = child.stdin.take().expect("its input");
+        let hello = json!({"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": {
+            "protocolVersion": "2025-11-25", "capabilities": {},
+            "clientInfo": {"name": "test", "version": "1"}}});
+        let ready = json!({"jsonrpc": "2.0", "method": "notifications/initialized"});
+        writeln!(input, "{hello}\n{ready}").expect("it reads");
+        let lines = BufReader::new(child.stdout.take().expect("its output")).lines();
+        Session { child, input, lines }
+    }
+
+    /// Searches until something is found.
+    fn finds(&mut self, query: &str, expected: &str) {
+        let end = std::time::Instant::now() + std::time::Duration::from_secs(30);
+        loop {
+            let ask = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {
+                "name": "search", "arguments": {"query": query}}});
+            writeln!(self.input, "{ask}").expect("it reads");
+            let answer = self.lines.by_ref().map_while(Result::ok);
+            let answer = answer.into_iter().find(|line| line.contains("\"id\":1"));
+            let answer = answer.expect("an answer");
+            if answer.contains(expected) {
+                return;
+            }
+            assert!(std::time::Instant::now() < end, "{answer}");
+            std::thread::sleep(std::time::Duration::from_millis(50));
+        }
+    }
+
+    fn ends(mut self) {
+        drop(self.input);
+        assert_eq!(self.child.wait().expect("it ends").code(), Some(0));
+    }
+}
+
+#[test]
+fn of_two_sessions_one_follows_and_the_other_reads_what_that_brings() {
+    let site = Site::new();
+    site.publish();
+    let mut first = Session::start(&site);
+    first.finds("port", "guide/ports.md#ports");
+    let mut second = Session::start(&site);
+    second.finds("port", "guide/ports.md#ports");
+    for (number, session) in [(1, &mut second), (2, &mut first)] {
+        site.write("docs/new.md", &format!("# New\n\nThe okapi number {number} is here.\n"));
+        site.publish();
+        session.finds("okapi", &format!("number {number}"));
+    }
+    // When the one that follows ends, the other one does.
+    first.ends();
+    site.write("docs/new.md", "# New\n\nThe okapi number 3 is here.\n");
+    site.publish();
+    second.finds("okapi", "number 3");
+    second.ends();
+}
+
+#[test]
+fn a_session_that_waits_for_the_first_snapshot_ends_with_its_client() {
+    let site = Site::new();
+    fs::create_dir(site.bucket()).expect("a folder");
+    Session::start(&site).ends();
+}
+
+#[test]
+fn who_makes_an_index_in_the_data_folder_of_a_replica_is_refused() {
+    let site = Site::new();
+    site.publish();
+    let _served = site.replica();
+    let said = fails(&mut site.command(&["index", "--data-dir", "replica"]));
+    assert!(said.contains("is in use by docent serve --follow (process"), "{said}");
+}
+
 #[test]
 fn vectors_come_with_the_snapshot() {
     let site = Site::new();
