@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import sys
-import time
 import traceback
 
 LIMIT_SECONDS = 240
@@ -36,12 +35,18 @@ def figure(text: str):
 
 
 async def until(seconds: float, what: str, ask):
-    """Asks again until `ask` answers with something true, or the time is over; gives the answer."""
-    end = time.monotonic() + seconds
-    while not (answer := await ask()):
-        assert time.monotonic() < end, f"{what}: not within {seconds} s"
-        await asyncio.sleep(0.05)
-    return answer
+    """Asks again until `ask` answers with something true, or the time is over; gives the answer. A question that hangs
+    ends with the time, too."""
+
+    async def asks():
+        while not (answer := await ask()):
+            await asyncio.sleep(0.05)
+        return answer
+
+    try:
+        return await asyncio.wait_for(asks(), seconds)
+    except TimeoutError:
+        raise AssertionError(f"{what}: not within {seconds} s") from None
 
 
 def run(main):
