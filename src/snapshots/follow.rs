@@ -204,13 +204,13 @@ impl Follower {
         marks: &mut Marks,
         tell: &dyn Fn(News),
     ) -> Result<News, Trouble> {
-        if let Some(reason) = marks.differ(served).map_err(local)? {
-            if let Some(id) = self.served.take() {
-                // What is here is looked at anew, file by file.
-                (self.seen, self.stuck) = (None, None);
-                self.harmed = Some(Harmed { id, again: Instant::now(), times: 0 });
-                tell(News::Harmed(reason));
-            }
+        if let Some(reason) = marks.differ(served).map_err(local)?
+            && let Some(id) = self.served.take()
+        {
+            // What is here is looked at anew, file by file.
+            (self.seen, self.stuck) = (None, None);
+            self.harmed = Some(Harmed { id, again: Instant::now(), times: 0 });
+            tell(News::Harmed(reason));
         }
         // First what is served, which is known to be of use: what the pointer leads to may not be.
         if let Some(Harmed { id, times, .. }) =
