@@ -3,6 +3,7 @@
 import csv
 import pathlib
 import socket
+import time
 
 from . import process
 
@@ -20,6 +21,11 @@ class Balancer:
         (self.home / "haproxy.cfg").write_text(text)
         self._process = process.Process(["haproxy", "-db", "-f", self.home / "haproxy.cfg"], self.home / "log")
         process.wait_until_listening(self._process, port)
+        # It gets its name when all else is done.
+        end = time.monotonic() + 10
+        while not self._socket.exists():
+            assert time.monotonic() < end, self._process.tail()
+            time.sleep(0.02)
 
     def stop(self):
         self._process.kill()
