@@ -73,10 +73,6 @@ async def main():
             for number, code in enumerate(codes):
                 found = await answers(*(app.exchange(*code, port) for port in ports[number % 3]))
                 given.append(sum(isinstance(it, dict) for it in found))
-                # A code that is shown twice ends what was given for it.
-                for token in found:
-                    if isinstance(token, dict):
-                        await refused_everywhere(house, token["access_token"])
             figure(f"for {given.count(1)} codes one gave tokens, for {given.count(0)} none did")
             assert set(given) <= {0, 1} and 1 in given, f"{given}"
 
