@@ -15,6 +15,8 @@ CLIENTS = 12
 SOON = 10
 #: Seconds in which a follower, which has found out that it must not take something, would take it all the same.
 LONG_ENOUGH = 8
+#: Seconds that a replica may wait for a bucket that says nothing before it serves what it has.
+PATIENCE = 30
 
 
 class Pages:
@@ -187,11 +189,12 @@ async def main():
                 await asyncio.sleep(5)
             assert await house.snapshots() == before
             assert not load.failed(), f"{load.failed()[:3]}"
+        async with report.check(f"a replica that starts then serves what it has kept within {PATIENCE} s"):
             assert await asyncio.to_thread(replica.stop) == 0
             replica.start()
-            await replica.ready()
+            await replica.ready(PATIENCE)
             assert await calls.status(replica.port, token) == 200
-            house.bucket.thaw()
+        house.bucket.thaw()
 
 
 async def found(port, word, token) -> bool:

@@ -36,13 +36,14 @@ class Replica:
     async def is_ready(self) -> bool:
         assert self._process.alive(), f"{self.name} ended: {self._process.tail()}"
         try:
-            return (await wire.ask(self.port, "GET", "/readyz")).status == 200
-        except wire.Broken:
+            # While it starts the port is taken, and nobody answers there.
+            return (await asyncio.wait_for(wire.ask(self.port, "GET", "/readyz"), 2)).status == 200
+        except (wire.Broken, TimeoutError):
             return False
 
-    async def ready(self):
+    async def ready(self, seconds: float = 60):
         try:
-            await until(60, f"{self.name} is ready", self.is_ready)
+            await until(seconds, f"{self.name} is ready", self.is_ready)
         except AssertionError as error:
             raise AssertionError(f"{error}: {self._process.tail()}") from None
 
