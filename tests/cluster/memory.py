@@ -12,6 +12,7 @@ from lib.report import Report, figure, run
 MANY = 1000
 #: At a time; the provider has one core, too.
 AT_ONCE = 8
+WORD = re.compile(r"[a-z-]{1,12}|\{state\}")
 LIMITS = {"user": "40/hour", "key": "60/minute"}
 
 
@@ -38,9 +39,7 @@ class Memory:
             cursor, names = engine.ask("SCAN", cursor, "COUNT", 1000)
             for name in names:
                 # Ids and hashes are what differs between keys of a kind.
-                kind = ":".join(
-                    "…" if len(part) > 12 or re.search(r"\d", part) else part for part in re.split("[:/]", name)
-                )
+                kind = ":".join(part if WORD.fullmatch(part) else "…" for part in name.split(":"))
                 self.kinds[kind] += engine.ask("MEMORY", "USAGE", name, "SAMPLES", 0) or 0
                 self.counts[kind] += 1
             if cursor == "0":
@@ -64,10 +63,15 @@ async def main():
         await calls.status(house.port, (await app.sign_in("first"))["access_token"])
 
         async def window(token, calls_each):
+            made = 0
             async with wire.Connection(house.port) as connection:
-                for _ in range(calls_each):
+                while made < calls_each:
                     answer = await connection.ask("POST", "/mcp", *calls.request("berth", token))
-                    assert calls.outcome(answer) == "ok", calls.outcome(answer)
+                    found = calls.outcome(answer)
+                    assert found in ("ok", "limited"), found
+                    made += found == "ok"
+                    # A replica that is too busy for Redis admits a share, for a moment.
+                    await asyncio.sleep(found == "limited")
 
         async with report.check(f"{MANY} keys, people and windows were measured"):
             memory = Memory(house.engine)
