@@ -123,6 +123,10 @@ fn a_code_is_redeemed_by_one_server_alone() {
         let answers = both(|at| pair.exchange(at, &code));
         let redeemed = answers.iter().filter(|answer| answer.is_ok()).count();
         assert!(redeemed <= 1, "round {round}: both gave tokens");
+        // Whoever was first, that a code is shown twice ends the sign-in, also at the same moment.
+        for tokens in answers.iter().flatten() {
+            assert!(!pair.lets_in(0, tokens) && !pair.lets_in(1, tokens), "round {round}");
+        }
         for answer in answers {
             let refused = answer.err().map(|fault| fault.code);
             assert!(refused.is_none_or(|code| code == "invalid_grant"), "{refused:?}");

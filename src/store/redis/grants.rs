@@ -1,12 +1,18 @@
 //! What was granted, in Redis: each by its kind and hash, with lists by client, by sign-in, by person and by
 //! when it ends. Nothing ends by the clock of Redis: what is over is swept, as everywhere.
 
+use std::time::Duration;
+
 use anyhow::{Context, ensure};
 
 use super::RedisStore;
 use super::state::{arguments, hex, script};
 use crate::store::{Decide, GrantKind, GrantRecord, GrantStore, Revocation, Standing};
 
+/// Milliseconds for which somebody who took a code may need until it is written down that it was used.
+const REDEEMING: u64 = 2000;
+/// How often it is looked whether that is done.
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
 /// Records that one script takes out. More would hold up everybody else.
 const BATCH: usize = 500;
 
@@ -21,14 +27,19 @@ return 1
 "
 );
 
-// That a code was redeemed ends nothing that anybody remembers.
+// That a code was redeemed ends nothing that anybody remembers. Who comes while it is being redeemed is told to
+// wait (-1): whoever took it writes down that it was used, and a second use must be known for what it is.
 script!(
     TAKE,
     r"
 local member = ARGV[1]
 local it = redis.call('HMGET', grant_key(member), 'client', 'family', 'person', 'established', 'expires', 'successor', 'sealed')
-local version = 0
-if drop_grant(member) and string.sub(member, 1, 2) ~= '0:' then version = changed() end
+local is_code, version = string.sub(member, 1, 2) == '0:', 0
+if drop_grant(member) then
+  if is_code then redis.call('SET', P .. 'taken:' .. member, 1, 'PX', ARGV[2]) else version = changed() end
+elseif is_code and redis.call('EXISTS', P .. 'taken:' .. member) == 1 then
+  version = -1
+end
 return { version, it }
 "
 );
@@ -134,9 +145,17 @@ impl GrantStore for RedisStore {
     }
 
     fn take_grant(&self, kind: GrantKind, hash: &[u8; 32]) -> anyhow::Result<Option<GrantRecord>> {
-        let (version, fields): (i64, Fields) = self.run(&TAKE, arguments![member(kind, hash)])?;
-        self.know(version);
-        read(kind, hash, fields)
+        loop {
+            let arguments = arguments![member(kind, hash), REDEEMING];
+            let (version, fields): (i64, Fields) = self.run(&TAKE, arguments)?;
+            if version < 0 {
+                // No longer than the mark that somebody has it lasts.
+                std::thread::sleep(LOOK_AGAIN);
+                continue;
+            }
+            self.know(version);
+            return read(kind, hash, fields);
+        }
     }
 
     fn replace_grant(

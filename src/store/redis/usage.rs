@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 use super::{Line, Names};
 use crate::store::{CallRow, FeedbackRow, UsageStore};
 
-/// Most calls that are kept, some 90 MB: unlike a disk, memory is dear.
+/// Most calls that are kept, some 120 MB: unlike a disk, memory is dear.
 const MOST_CALLS: u64 = 250_000;
 /// Most sentences that are kept.
 const MOST_SENTENCES: u64 = 10_000;

@@ -62,11 +62,13 @@ fn a_restart_fetches_nothing_that_is_here_and_leaves_nothing_half() {
     let kept = site.kept("replica");
     let id = site.pointer()["id"].as_str().expect("an id").to_owned();
     fs::create_dir_all(kept.join("20990101T000000Z-0.part/search")).expect("a folder");
-    let (old, alien) = ("19990101T000000Z-0", "19990102T000000Z-0");
-    for other in [old, alien] {
+    // The one before, an older one, and one whose manifest is that of another.
+    let before = "20000101T000000Z-0";
+    let (old, alien) = ("19990101T000000Z-0", "19980101T000000Z-0");
+    for (other, named) in [(before, before), (old, old), (alien, old)] {
         fs::create_dir_all(kept.join(other)).expect("a folder");
         let text = fs::read_to_string(kept.join(&id).join("manifest.json")).expect("a manifest");
-        let text = text.replace(&id, old);
+        let text = text.replace(&id, named);
         fs::write(kept.join(other).join("manifest.json"), text).expect("it is written");
     }
     fs::create_dir_all(kept.join("files")).expect("a folder");
@@ -80,7 +82,7 @@ fn a_restart_fetches_nothing_that_is_here_and_leaves_nothing_half() {
     // What docent did not bring is not its own to delete.
     let mut left = folders(&kept);
     left.sort();
-    assert_eq!(left, [alien, &id, "files"]);
+    assert_eq!(left, [alien, before, &id, "files"]);
 }
 
 #[test]
