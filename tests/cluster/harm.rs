@@ -1,13 +1,12 @@
 //! What happens to a state whose Redis loses its data, is full, or was changed by hand.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use docent::auth::Keys;
 use docent::store::redis::{Names, RedisStore};
 use docent::store::{Client, GrantKind, GrantRecord, Revocation, Store};
 
-use crate::redis::{PATIENCE, Redis};
+use crate::redis::{Redis, until};
 
 fn open(redis: &Redis, salt: u8) -> Arc<dyn Store> {
     Arc::new(RedisStore::open(redis.line(), Names::new("docs"), [salt; 32]).expect("a store"))
@@ -35,15 +34,6 @@ fn client(id: &str) -> Client {
         created: 1,
         used: None,
         fresh_until: None,
-    }
-}
-
-/// Waits until something is so.
-fn until(what: &str, mut is_so: impl FnMut() -> bool) {
-    let begun = Instant::now();
-    while !is_so() {
-        assert!(begun.elapsed() < PATIENCE, "{what} does not happen");
-        std::thread::yield_now();
     }
 }
 

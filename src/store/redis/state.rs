@@ -175,14 +175,21 @@ impl RedisStore {
         let (names, salt) = (self.names.clone(), self.salt.clone());
         let command = self.version_command();
         let look = move || {
-            let mut is_other = false;
+            let (mut is_other, mut was_smaller) = (false, false);
             loop {
                 std::thread::sleep(LOOK);
                 let asked = line.wait(line.ask::<Option<i64>>(command.clone()));
                 let Some(known) = known.upgrade() else { return };
                 // What is known stays while Redis is away, of which the line tells.
                 let Ok(version) = asked else { continue };
-                known.store(version.unwrap_or(0), Ordering::Relaxed);
+                let version = version.unwrap_or(0);
+                // A smaller one is of before a change that was made here meanwhile, or of after data were
+                // lost, which the next look finds, too.
+                let is_smaller = known.fetch_max(version, Ordering::Relaxed) > version;
+                if is_smaller && was_smaller {
+                    known.store(version, Ordering::Relaxed);
+                }
+                was_smaller = is_smaller;
                 // Data that were lost took it along; all others have it still.
                 let there = begin(&line, &names, salt.clone());
                 let was_other = is_other;

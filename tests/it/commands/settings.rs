@@ -89,7 +89,7 @@ fn wrong_settings_are_named() {
         ),
         (
             format!("state = \"redis://app:s3cret@a:x\"\n{collections}"),
-            "docent.toml: state: \"a:x\" in the address is not HOST:PORT",
+            "docent.toml: state: the servers in the address \"a:x\" are not HOST:PORT",
         ),
         (
             format!("state = \"redis://a\"\nstate_file = \"b\"\n{collections}"),
