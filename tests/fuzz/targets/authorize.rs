@@ -7,7 +7,7 @@ use std::sync::{Arc, LazyLock};
 use std::time::{Duration, UNIX_EPOCH};
 
 use docent::auth::{APPS, Client, Grants, Parameters, Unfit};
-use docent::store::SqliteStore;
+use docent::store::{ClientStore, SqliteStore};
 use libfuzzer_sys::fuzz_target;
 use tempfile::TempDir;
 use url::{Position, Url};

@@ -62,7 +62,8 @@ impl Server {
         indexer.catch_up(&Progress::default()).expect("it is built");
         let shelf = Shelf { name: "docs".into(), ..Shelf::default() };
         let docs = Docs::new(indexer.index().clone(), Links::new(vec![shelf], None));
-        let keys = Keys::open(Arc::new(SqliteStore::open(data.path()).expect("a store"))).expect("keys");
+        let keys =
+            Keys::open(Arc::new(SqliteStore::open(data.path()).expect("a store"))).expect("keys");
         keys.create("fuzz", None, None, 0).expect("a key");
         let options = |keys: Option<Keys>| Options {
             docs: docs.clone(),
