@@ -11,6 +11,7 @@ use serde::Deserialize;
 use super::secret;
 use super::watched::Watched;
 use crate::limits::Limit;
+pub use crate::store::hex;
 use crate::store::{Key, KeyScope};
 
 /// Where a key is kept.
@@ -162,11 +163,6 @@ impl Entry {
         key.expires = expires;
         Ok(key)
     }
-}
-
-/// The hash of a key as it is written beside its id.
-pub fn hex(hash: &[u8; 32]) -> String {
-    hash.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// A key of which only this is known.

@@ -235,8 +235,7 @@ impl Door {
         if let Some(sign_in) = sign_in
             && token.starts_with(ACCESS)
         {
-            let remembered = sign_in.remembered(&token)?;
-            let grant = match remembered {
+            let grant = match sign_in.remembered(&token)? {
                 Some(grant) => Some(grant),
                 None => {
                     self.attempts_left(network)?;

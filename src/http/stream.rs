@@ -62,11 +62,9 @@ impl HttpBody for Held {
         let lets_in = self.door.still_lets_in(&self.who);
         if lets_in.is_none() && self.looking.is_none() {
             let (door, who) = (self.door.clone(), self.who.clone());
-            let mut looking = tokio::task::spawn_blocking(move || door.lets_in(&who));
-            // It wakes this stream when it is known.
-            if Pin::new(&mut looking).poll(context).is_pending() {
-                self.looking = Some(looking);
-            }
+            self.looking = Some(tokio::task::spawn_blocking(move || door.lets_in(&who)));
+            // It is polled from the next time on, and then wakes this stream when it is known.
+            context.waker().wake_by_ref();
         }
         Poll::Ready(frame.filter(|_| lets_in.unwrap_or(true)))
     }

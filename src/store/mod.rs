@@ -44,5 +44,10 @@ pub trait Store:
     }
 }
 
+/// A hash as people and names of keys have it: 64 hexadecimal digits.
+pub fn hex(hash: &[u8; 32]) -> String {
+    hash.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 /// How long what one server writes may be unknown to another, which looks this often.
 pub const LAG: std::time::Duration = std::time::Duration::from_secs(1);

@@ -26,12 +26,12 @@ fn grant(n: u8, client: &str) -> GrantRecord {
     }
 }
 
-fn client(id: &str) -> Client {
+fn client(id: &str, created: u64) -> Client {
     Client {
         id: id.into(),
         name: id.into(),
         redirect_uris: vec!["https://app.example/callback".into()],
-        created: 1,
+        created,
         used: None,
         fresh_until: None,
     }
@@ -59,7 +59,7 @@ fn after_everything_was_lost_no_lost_key_lets_in() {
 fn a_sign_in_makes_nobody_forget_what_they_know() {
     let redis = Redis::start();
     let store = open(&redis, 1);
-    store.put_client(&client("app"), 10).expect("a store");
+    store.put_client(&client("app", 1), 10).expect("a store");
     let before = store.version().expect("a store");
     let code = GrantRecord { kind: GrantKind::Code, family: None, ..grant(1, "app") };
     assert!(store.put_grant(&code).expect("a store"));
@@ -96,11 +96,11 @@ fn a_flood_of_registrations_throws_out_nobody_who_is_signed_in() {
     let store = open(&redis, 1);
     for n in 0..50 {
         let id = format!("in use {n}");
-        store.put_client(&client(&id), 60).expect("a store");
+        store.put_client(&client(&id, 1), 60).expect("a store");
         assert!(store.put_grant(&grant(n, &id)).expect("a store"));
     }
     for n in 0..100 {
-        store.put_client(&client(&format!("flood {n}")), 60).expect("a store");
+        store.put_client(&client(&format!("flood {n}"), 2 + n), 60).expect("a store");
     }
     for n in 0..50 {
         assert!(store.client(&format!("in use {n}")).expect("a store").is_some(), "{n}");
@@ -113,7 +113,7 @@ fn a_flood_of_registrations_throws_out_nobody_who_is_signed_in() {
 fn what_was_taken_out_by_hand_holds_nothing_up() {
     let redis = Redis::start();
     let store = open(&redis, 1);
-    store.put_client(&client("app"), 10).expect("a store");
+    store.put_client(&client("app", 1), 10).expect("a store");
     for n in 0..3 {
         assert!(store.put_grant(&grant(n, "app")).expect("a store"));
     }

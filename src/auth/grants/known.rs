@@ -67,9 +67,7 @@ impl Grants {
         if known.version != version || known.tokens.len() >= MOST_KNOWN {
             *known = Known { version, tokens: FxHashMap::default() };
         }
-        if known.version == version {
-            known.tokens.insert(hash, (grant.clone(), token.expires_at));
-        }
+        known.tokens.insert(hash, (grant.clone(), token.expires_at));
         Ok(Some(grant))
     }
 }

@@ -1,9 +1,9 @@
 //! Sign-ins that have begun, in Redis, so that each step may be made at another server.
 
 use super::RedisStore;
-use super::state::{arguments, hex, script};
+use super::state::{arguments, script};
 use crate::store::begun::{MOST, MOST_FROM_ONE, PATIENCE};
-use crate::store::{Begun, BegunStore, Phase, Taken};
+use crate::store::{Begun, BegunStore, Phase, Taken, hex};
 
 /// What the scripts of this topic share: a queue by turn, one of each place, and what is kept of each.
 macro_rules! queue {

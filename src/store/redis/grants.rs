@@ -6,8 +6,8 @@ use std::time::Duration;
 use anyhow::{Context, ensure};
 
 use super::RedisStore;
-use super::state::{arguments, hex, script};
-use crate::store::{Decide, GrantKind, GrantRecord, GrantStore, Revocation, Standing};
+use super::state::{arguments, script};
+use crate::store::{Decide, GrantKind, GrantRecord, GrantStore, Revocation, Standing, hex};
 
 /// Milliseconds for which somebody who took a code may need until it is written down that it was used.
 const REDEEMING: u64 = 2000;

@@ -75,7 +75,7 @@ impl Argument for bool {
     }
 }
 
-/// What is not there is empty.
+/// What is not there is empty. The library would leave it out, and all that follow would move up.
 impl<T: Argument> Argument for Option<T> {
     fn bytes(&self) -> Vec<u8> {
         self.as_ref().map(T::bytes).unwrap_or_default()
@@ -221,13 +221,4 @@ impl Store for RedisStore {
 fn begin(line: &Line, names: &Names, fresh: Vec<u8>) -> anyhow::Result<(Vec<u8>, i64)> {
     let arguments = arguments![fresh, FORMAT as u64];
     Ok(line.wait(line.run(&BEGIN, vec![names.state("")], arguments))?)
-}
-
-/// Bytes, as they stand in names of keys.
-pub(super) fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }

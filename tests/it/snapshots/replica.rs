@@ -122,23 +122,9 @@ fn commands_beside_a_replica_read_its_snapshot() {
 fn an_assistant_may_start_one_itself() {
     let site = Site::new();
     site.publish();
-    let mut command = site.command(&["stdio", "--data-dir", "own"]);
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command.spawn().expect("docent runs");
-    let mut input = child.stdin.take().expect("its input");
-    let hello = json!({"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": {
-        "protocolVersion": "2025-11-25", "capabilities": {},
-        "clientInfo": {"name": "test", "version": "1"}}});
-    let ready = json!({"jsonrpc": "2.0", "method": "notifications/initialized"});
-    let ask = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {
-        "name": "search", "arguments": {"query": "port"}}});
-    writeln!(input, "{hello}\n{ready}\n{ask}").expect("it reads");
-    let lines = BufReader::new(child.stdout.take().expect("its output")).lines();
-    let answer =
-        lines.map_while(Result::ok).find(|line| line.contains("\"id\":1")).expect("an answer");
-    assert!(answer.contains("guide/ports.md#ports"), "{answer}");
-    drop(input);
-    assert_eq!(child.wait().expect("it ends").code(), Some(0));
+    let mut session = Session::start(&site);
+    session.finds("port", "guide/ports.md#ports");
+    session.ends();
 }
 
 /// A session that an assistant started; what it says on standard error goes to a file.
