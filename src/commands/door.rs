@@ -22,6 +22,12 @@ const DOCUMENT: Duration = Duration::from_secs(5);
 /// How often what has ended is forgotten.
 const SWEEP: Duration = Duration::from_secs(10 * 60);
 
+/// Whether the server shows pages to people. Behind a closed door it does not, and hits name the
+/// resource instead.
+pub(super) fn shows_pages(settings: &Settings) -> bool {
+    settings.access.value == Access::Open
+}
+
 /// Who may call, with these limits.
 pub(super) fn rules(
     settings: &Settings,

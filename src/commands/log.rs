@@ -10,8 +10,9 @@ use super::telemetry::Telemetry;
 use crate::config::{LogFormat, Settings};
 
 /// What is said unless `RUST_LOG` says otherwise. The SDK warns of each mistake of a caller, and
-/// repeats what was sent: that is between the two of them.
-const DEFAULT: &str = "warn,docent=info,rmcp=error,tantivy=error";
+/// repeats what was sent: that is between the two of them. It also calls it an error when a client
+/// that listened hangs up.
+const DEFAULT: &str = "warn,docent=info,rmcp=off,tantivy=error";
 
 /// The HTTP client dumps the bytes that it receives, and in them are the tokens that the identity
 /// provider gives out. No setting turns that on.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use anyhow::bail;
 
 use super::repositories::{self, Pull};
-use super::{collections, following, index};
+use super::{collections, door, following, index};
 use crate::config::Settings;
 use crate::http;
 use crate::index::meaning::Embedded;
@@ -14,12 +14,13 @@ use crate::mcp::{Docs, Links};
 
 /// The index as it is; brought up to date first, unless another process does that.
 pub(super) fn open(settings: &Settings, command: &'static str) -> anyhow::Result<Docs> {
-    let web = http::address(settings.public_url.value.as_deref(), settings.listen.value);
-    if let Some(docs) = following::here(settings, Some(web.clone()))? {
+    let web = door::shows_pages(settings)
+        .then(|| http::address(settings.public_url.value.as_deref(), settings.listen.value));
+    if let Some(docs) = following::here(settings, web.clone())? {
         return Ok(docs);
     }
     let collections = collections::collections(settings)?;
-    let links = Links::new(collections::shelves(&collections), Some(web));
+    let links = Links::new(collections::shelves(&collections), web);
     let data_dir = &settings.data_dir.value;
     let index = match Indexer::open(data_dir, &collections, command) {
         Ok((mut indexer, reason)) => {

@@ -78,8 +78,7 @@ async fn serve(settings: &Settings, read: &reload::Read<'_>) -> anyhow::Result<(
         tokio::task::block_in_place(|| door::rules(settings, limits(settings)?, state, &clock))?;
     let sign_in = rules.sign_in.clone();
     let observed = observe::start(settings, state, rules.metrics.clone())?;
-    // Behind a closed door there are no pages for people: hits then name the resource.
-    let shown = (settings.access.value == Access::Open).then(|| web.clone());
+    let shown = door::shows_pages(settings).then(|| web.clone());
     let early = tokio::spawn(end_when_told(http::stopped()?));
     let docs = tokio::task::block_in_place(|| {
         if settings.follow.value.is_some() {

@@ -208,6 +208,29 @@ fn a_library_has_one_home() {
     }
 }
 
+/// A library that nothing names costs whoever builds docent time, and whoever watches it a look.
+#[test]
+fn each_library_is_used() {
+    let manifest = std::fs::read_to_string(root().join("Cargo.toml")).expect("Cargo.toml");
+    let manifest: toml::Table = manifest.parse().expect("TOML");
+    let names = |table: &toml::Table, of: &str| -> Vec<String> {
+        let table = table.get(of).and_then(toml::Value::as_table);
+        table.into_iter().flat_map(|it| it.keys()).map(|name| name.replace('-', "_")).collect()
+    };
+    let all = |folders: &[&str]| -> String {
+        folders.iter().flat_map(|it| sources(it).into_values()).map(|text| code(&text)).collect()
+    };
+    let (shipped, tried) = (all(&["src"]), all(&["src", "tests", "benches"]));
+    let platforms = manifest["target"].as_table().expect("platforms").values();
+    let of_platforms = platforms.flat_map(|it| names(it.as_table().expect("one"), "dependencies"));
+    for name in names(&manifest, "dependencies").into_iter().chain(of_platforms) {
+        assert!(uses(&shipped, &name), "nothing in src/ uses {name}; take it out of Cargo.toml");
+    }
+    for name in names(&manifest, "dev-dependencies") {
+        assert!(uses(&tried, &name), "no test and no bench uses {name}; take it out of Cargo.toml");
+    }
+}
+
 #[test]
 fn the_map_names_every_folder_and_every_folder_is_there() {
     let map = std::fs::read_to_string(root().join("src/lib.rs")).expect("src/lib.rs");

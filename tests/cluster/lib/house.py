@@ -20,9 +20,9 @@ PLENTY = "100000/minute"
 class Replica:
     """One `docent serve`; started again it keeps its port and data folder."""
 
-    def __init__(self, name: str, settings: str, env: dict[str, str]):
+    def __init__(self, name: str, settings: str, env: dict[str, str], port: int | None = None):
         self.name, self.env = name, env
-        self.port = process.free_port()
+        self.port = port or process.free_port()
         self.home = process.temporary()
         self.file = self.home / "docent.toml"
         self.file.write_text(settings)
@@ -62,6 +62,10 @@ class Replica:
 
     def stop(self) -> int:
         return self._process.stop()
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
 
     def cpu_seconds(self) -> float:
         return self._process.cpu_seconds()

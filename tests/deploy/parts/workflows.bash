@@ -31,7 +31,7 @@ reading() {
 check "workflows begin without rights" reading
 
 check "workflows scripts" silent shellcheck --external-sources --shell=bash \
-  "$root/.ci/run" "$root/.ci/package" "$root/.ci/sbom" "$root/tests/clients/run" "$here/run"
+  "$root/.ci/run" "$root/.ci/dist" "$root/.ci/package" "$root/.ci/reproduce" "$root/.ci/sbom" "$root/tests/clients/run" "$here/run"
 
 # The notes of a release are what the changelog says of its version.
 notes() {

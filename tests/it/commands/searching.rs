@@ -135,3 +135,17 @@ fn each_filter_that_hides_everything_is_tried_alone() {
         "{said}"
     );
 }
+
+#[test]
+fn behind_a_closed_door_urls_are_those_that_the_server_gives() {
+    let dir = tempfile::tempdir().expect("a folder");
+    write(dir.path(), "docs/a.md", "# Okapi\n\nThe okapi is here.\n");
+    let url = |access: &str| {
+        let words = ["okapi", "--json", "--docs", "docs", "--data-dir", "data", "--access", access];
+        let answer: Value = serde_json::from_str(&search(dir.path(), &words)).expect("JSON");
+        answer["results"][0]["url"].as_str().expect("a URL").to_owned()
+    };
+    assert!(url("open").starts_with("http://"));
+    // Nobody is shown pages there, so an address of one would lead nowhere.
+    assert_eq!(url("keys"), "docs:///docs/a.md#okapi");
+}
