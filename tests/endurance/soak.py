@@ -93,7 +93,7 @@ class Soak:
 
     async def command(self, *words, config=None) -> str:
         child = await asyncio.create_subprocess_exec(
-            *map(str, [BINARY, *words, "--config", config or self.replica.file]),
+            *map(str, [BINARY, words[0], "--config", config or self.replica.file, *words[1:]]),
             env=process.environment(),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
@@ -132,7 +132,7 @@ class Soak:
         )
         await self.command("index", "--data-dir", data)
         for question in questions:
-            fresh = json.loads(await self.command("search", question, "--json", "--data-dir", data))
+            fresh = json.loads(await self.command("search", "--json", "--data-dir", data, "--", question))
             answer = await calls.search(self.replica.port, question, self.traffic.key)
             served = answer.json()["result"]["structuredContent"]
             if served == fresh:

@@ -122,9 +122,10 @@ class Traffic:
     async def _search_live(self, connection, asked):
         page = self._random.randrange(LIVE)
         query = {"query": f"unique{page}word harbour{self._random.randrange(13)}"}
-        results = (await self._call(connection, "search", query))["results"]
+        answer = await self._call(connection, "search", query)
+        results = answer["results"]
         if not any(hit["id"].startswith(self.docs.id(page)) for hit in results):
-            assert self.docs.may_be_missing(page, asked), self._lost(page, [hit["id"] for hit in results])
+            assert self.docs.may_be_missing(page, asked), self._lost(page, f"{query['query']} found {[hit['id'] for hit in results]} ({answer.get('notice')})")
         self._consistent(results, asked)
 
     def _consistent(self, results: list[dict], asked: float):
