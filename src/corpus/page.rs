@@ -79,6 +79,8 @@ pub struct Page {
     pub sections: Vec<Section>,
     /// Files, relative to the root, whose text this page pulled in.
     pub includes: Vec<String>,
+    /// Files, relative to the root, whose text it would have pulled in, were they there.
+    pub sought: Vec<String>,
 }
 
 /// What stands under one heading; sub-headings' text is in sections of its own.

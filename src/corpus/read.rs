@@ -182,6 +182,7 @@ impl Reader {
                 survey.titled = titled;
             }
             page.includes = cleaned.includes;
+            page.sought = cleaned.sought;
             page
         } else {
             markdown::plain(split.body)

@@ -63,8 +63,13 @@ impl Snapshot {
         hasher.update(&serde_json::to_vec(&(&stamp.made_by, &stamp.languages, &stamp.commits))?);
         for page in self.catalog()?.pages() {
             // A checkout gives every file a new time. A date that stands in the page is in its hash.
-            let timeless =
-                PageRecord { size: 0, modified: 0, updated: None, ..PageRecord::clone(page) };
+            let timeless = PageRecord {
+                size: 0,
+                modified: 0,
+                included: 0,
+                updated: None,
+                ..PageRecord::clone(page)
+            };
             hasher.update(&postcard::to_stdvec(&timeless)?);
             // The page's own hash says nothing of the files that it pulls in.
             if !page.includes.is_empty() {

@@ -1,5 +1,6 @@
 //! From a page to what Tantivy is given: one document a section, one for the page itself.
 
+use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use tantivy::TantivyDocument;
@@ -34,6 +35,7 @@ pub(super) fn documents(
         stemmed,
         sections: sections.len(),
     };
+    let includes = [&*page.includes, &*page.sought].concat();
     let key = maker.key();
     let mut documents = Vec::with_capacity(sections.len() + 1);
     let mut entries = Vec::with_capacity(sections.len());
@@ -64,7 +66,8 @@ pub(super) fn documents(
         size: source.size,
         modified: nanoseconds(source.modified),
         hash: source.hash,
-        includes: page.includes,
+        included: included(&collection.root, &includes),
+        includes,
         links,
         sections: entries,
     };
@@ -192,6 +195,20 @@ pub(super) fn page_key(collection: &str, path: &str) -> u64 {
 pub(super) fn hash(text: &str) -> u64 {
     let hash = blake3::hash(text.as_bytes());
     hash.as_bytes().first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes))
+}
+
+/// Stands for the names, sizes and times of the files that a page pulls in; 0 for none. One that comes,
+/// goes, or is replaced by an older one makes another number.
+pub(super) fn included(root: &Path, includes: &[String]) -> u64 {
+    if includes.is_empty() {
+        return 0;
+    }
+    let look = |include: &String| {
+        let meta = std::fs::metadata(root.join(include)).ok();
+        let size = meta.as_ref().map(std::fs::Metadata::len);
+        (include.clone(), size, nanoseconds(meta.and_then(|meta| meta.modified().ok())))
+    };
+    hash(&format!("{:?}", includes.iter().map(look).collect::<Vec<_>>()))
 }
 
 /// A file time as it is stored.

@@ -10,7 +10,7 @@ use super::anchors::OutLink;
 
 /// Raised with every change of the fields or of a stored record: an index of another format is
 /// rebuilt.
-pub(crate) const FORMAT: u32 = 6;
+pub(crate) const FORMAT: u32 = 7;
 
 /// Handles of the fields.
 #[derive(Clone, Copy, Debug)]
@@ -135,8 +135,10 @@ pub struct PageRecord {
     pub modified: u128,
     /// First half of the file's BLAKE3 hash.
     pub hash: [u8; 16],
-    /// Files the page pulled in.
+    /// Files the page pulled in, and those it would have, were they there.
     pub includes: Vec<String>,
+    /// What these looked like then; see [`included`](super::documents::included).
+    pub(super) included: u64,
     /// Its links to other pages.
     pub(super) links: Vec<OutLink>,
     /// Its sections, in order.

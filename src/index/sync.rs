@@ -16,7 +16,7 @@ use super::anchors;
 use super::catalog::Catalog;
 use super::damage::Marks;
 use super::directory::UnsyncedDirectory;
-use super::documents::{documents, nanoseconds};
+use super::documents::{documents, included, nanoseconds};
 use super::lock::Lock;
 use super::report::{Changes, Progress, Report, is_renamed};
 use super::schema::{self, PageRecord};
@@ -273,16 +273,16 @@ impl Indexer {
             if reader.accepts(path) {
                 wanted.insert((*folder, path.clone()));
             }
-            // Pages that pull the file in; and when a folder went, the pages that were in it.
-            let inside = |page: &PageRecord| {
-                page.path.strip_prefix(path.as_str()).is_some_and(|rest| rest.starts_with('/'))
+            // When a folder went, all that was in it; and pages that pull the file in.
+            let inside = |other: &str| {
+                other.strip_prefix(path.as_str()).is_some_and(|rest| rest.starts_with('/'))
+            };
+            let pulls_in = |page: &PageRecord| {
+                page.includes.iter().any(|include| include == path || inside(include))
             };
             let pages = catalog.collection(&collection.name).iter();
-            wanted.extend(
-                pages
-                    .filter(|page| page.includes.contains(path) || inside(page))
-                    .map(|page| (*folder, page.path.clone())),
-            );
+            let touched = pages.filter(|page| inside(&page.path) || pulls_in(page));
+            wanted.extend(touched.map(|page| (*folder, page.path.clone())));
         }
         let jobs = wanted.into_iter().map(|(folder, path)| Job { folder, path }).collect();
         self.apply(jobs, Vec::new(), &Progress::default(), started)
@@ -325,14 +325,18 @@ impl Indexer {
         Ok(())
     }
 
-    /// Whether a file that the page pulls in is newer than the last commit.
+    /// Whether a file that the page pulls in is another one than it was, or was written since the last
+    /// commit.
     fn includes_changed(&self, folder: usize, page: &PageRecord) -> bool {
         let committed = u128::from(self.index.snapshot().stamp().committed) * 1_000_000_000;
         let root = &self.folders[folder].collection.root;
-        page.includes.iter().any(|include| {
-            let modified = std::fs::metadata(root.join(include)).and_then(|m| m.modified()).ok();
-            nanoseconds(modified) >= committed
-        })
+        let differs = page.included != included(root, &page.includes);
+        differs
+            || page.includes.iter().any(|include| {
+                let modified =
+                    std::fs::metadata(root.join(include)).and_then(|m| m.modified()).ok();
+                nanoseconds(modified) >= committed
+            })
     }
 
     /// Reads the files of the jobs, removes pages, commits once.

@@ -21,6 +21,8 @@ pub(in crate::corpus) struct Includes {
     version: Option<String>,
     params: BTreeMap<String, String>,
     files: Vec<String>,
+    /// Paths at which a file was looked for in vain.
+    sought: Vec<String>,
     /// The page and the includes around the current text: none of them comes in once more.
     around: Vec<String>,
     /// The file that was read last.
@@ -55,6 +57,10 @@ impl Includes {
         &self.files
     }
 
+    pub(super) fn sought(&self) -> &[String] {
+        &self.sought
+    }
+
     pub(super) fn version(&self) -> Option<&str> {
         self.version.as_deref()
     }
@@ -70,13 +76,22 @@ impl Includes {
     }
 
     fn read_one(&mut self, candidate: &str) -> Option<String> {
-        let ground = self.ground.as_ref()?;
+        self.ground.as_ref()?;
         if self.tries >= 4 * MAX_FILES || self.files.len() >= MAX_FILES || self.bytes >= MAX_BYTES {
             return None;
         }
         self.tries += 1;
         let path = resolve(&self.folder, candidate)?;
-        let whole = ground.root.join(&path);
+        let text = self.read_at(&path);
+        if text.is_none() && !self.sought.contains(&path) {
+            self.sought.push(path);
+        }
+        text
+    }
+
+    fn read_at(&mut self, path: &str) -> Option<String> {
+        let ground = self.ground.as_ref()?;
+        let whole = ground.root.join(path);
         // A link's target counts: neither hidden files nor ignored folders come in through one.
         let real = whole.canonicalize().ok()?;
         let relative = real.strip_prefix(&ground.root).ok()?.to_str()?.replace('\\', "/");

@@ -72,6 +72,8 @@ pub(super) struct Cleaned {
     pub(super) notes: Vec<(usize, String)>,
     /// Files whose text was pulled in, relative to the root.
     pub(super) includes: Vec<String>,
+    /// Files that would have been, and are not there.
+    pub(super) sought: Vec<String>,
     /// If it was asked for.
     pub(super) trace: Option<Box<Trace>>,
 }

@@ -132,8 +132,9 @@ impl<'a> Scanner<'a> {
             self.out.push_str(&self.definitions);
         }
         let includes = self.includes.files().to_vec();
+        let sought = self.includes.sought().to_vec();
         let (text, anchors, notes) = (self.out, self.anchors, self.notes);
-        (Cleaned { text, anchors, notes, includes, trace: self.trace }, self.includes)
+        (Cleaned { text, anchors, notes, includes, sought, trace: self.trace }, self.includes)
     }
 
     /// Remembers what is odd at the current position.
