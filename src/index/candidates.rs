@@ -18,6 +18,9 @@ pub(super) struct Candidate {
     pub(super) address: DocAddress,
     /// Its page, as a position in [`Candidates::pages`].
     pub(super) page: usize,
+    /// Where it stands among others that answer as well: its page, and its place there. Where it is in
+    /// the index is another thing after each change.
+    pub(super) rank: (u64, DocId),
     /// Length in terms.
     pub(super) length: f32,
     /// Whether its page begins with it: links without an anchor lead there.
@@ -101,6 +104,7 @@ impl Snapshot {
                 found.sections.push(Candidate {
                     address: DocAddress::new(u32::try_from(ord)?, *doc),
                     page: first_page + page,
+                    rank: (pages.get_val(span.start), *doc - span.start),
                     length: length(&lengths, *doc),
                     leads: *doc == span.start,
                     traits: Traits::from_bits(traits.get_val(*doc)),

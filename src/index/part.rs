@@ -12,12 +12,12 @@ use std::time::{Duration, Instant};
 use rustc_hash::{FxHashMap, FxHashSet};
 use tantivy::collector::Collector;
 use tantivy::index::SegmentId;
-use tantivy::postings::Postings;
+use tantivy::postings::TermInfo;
 use tantivy::query::{
     Bm25StatisticsProvider, BooleanQuery, ConstScoreQuery, EmptyQuery, Query, TermQuery,
 };
 use tantivy::schema::{Field, IndexRecordOption};
-use tantivy::{DocSet, SegmentReader, TERMINATED, Term};
+use tantivy::{DocId, DocSet, SegmentReader, TERMINATED, Term};
 
 use super::catalog::Catalog;
 use super::schema::Fields;
@@ -32,15 +32,26 @@ pub(super) struct Part {
 }
 
 /// What a segment holds of a part. Documents that were deleted since are among it, as they are in
-/// Tantivy's own counts.
+/// Tantivy's own counts: [`Living`] tells them apart.
 #[derive(Default)]
 pub(super) struct Count {
+    /// Its documents, by their numbers.
+    seen: Vec<bool>,
     sections: u64,
-    /// Terms of their texts, with repetitions.
-    tokens: u64,
     /// Sections that hold each term of the segment, by its position in the dictionary; empty where
     /// there are no sections.
     holding: Vec<u32>,
+}
+
+/// What of a segment is there yet. Its dictionary goes on counting what was deleted until it is merged
+/// with others; an answer must not: a word that stands nowhere any more would be taken for one that the
+/// docs know, and the same docs would be ranked otherwise by an index that is built fresh.
+#[derive(Default)]
+pub(super) struct Living {
+    /// Sections that are gone, in order.
+    gone: Vec<DocId>,
+    /// Terms of the others, as near as their lengths are stored.
+    terms: u64,
 }
 
 /// The counts of an index by segment and part, shared by its generations.
@@ -127,15 +138,67 @@ impl Snapshot {
     /// Number of sections that hold a term.
     pub(super) fn frequency(&self, term: &str) -> anyhow::Result<u64> {
         let term = Term::from_field_text(self.fields.text, term);
-        let Some(counts) = self.counts()? else { return Ok(self.searcher.doc_freq(&term)?) };
         let mut sum = 0;
-        for (segment, count) in self.searcher.segment_readers().iter().zip(counts) {
+        for (at, segment) in self.searcher.segment_readers().iter().enumerate() {
             let text = segment.inverted_index(self.fields.text)?;
-            if let Some(ord) = text.terms().term_ord(term.serialized_value_bytes())? {
-                sum += u64::from(count.holding(ord));
+            let terms = text.terms();
+            let key = term.serialized_value_bytes();
+            if let (Some(ord), Some(term)) = (terms.term_ord(key)?, terms.get(key)?) {
+                sum += u64::from(self.holding(at, ord, &term)?);
             }
         }
         Ok(sum)
+    }
+
+    /// Number of sections of a segment that hold the term at this position in its dictionary.
+    pub(super) fn holding(&self, at: usize, ord: u64, term: &TermInfo) -> anyhow::Result<u32> {
+        let counts = self.counts()?;
+        let mut holding = counts.map_or(term.doc_freq, |counts| counts[at].holding(ord));
+        let gone = &self.living()?[at].gone;
+        if holding == 0 || gone.is_empty() {
+            return Ok(holding);
+        }
+        let text =
+            self.searcher.segment_reader(u32::try_from(at)?).inverted_index(self.fields.text)?;
+        let mut postings = text.read_postings_from_terminfo(term, IndexRecordOption::Basic)?;
+        for doc in gone {
+            if postings.doc() < *doc {
+                postings.seek(*doc);
+            }
+            match postings.doc() {
+                TERMINATED => break,
+                held => holding -= u32::from(held == *doc),
+            }
+        }
+        Ok(holding)
+    }
+
+    /// What is there yet, by segment.
+    fn living(&self) -> anyhow::Result<&[Living]> {
+        let look = || self.look_for_living().map_err(|error| format!("{error:#}"));
+        match self.living.get_or_init(look) {
+            Ok(living) => Ok(living),
+            Err(error) => Err(anyhow::anyhow!("{error}")),
+        }
+    }
+
+    fn look_for_living(&self) -> anyhow::Result<Vec<Living>> {
+        let counts = self.counts()?;
+        let look = |(at, segment): (usize, &SegmentReader)| -> anyhow::Result<Living> {
+            let lengths = segment.get_fieldnorms_reader(self.fields.text)?;
+            let alive = segment.alive_bitset();
+            let mut living = Living::default();
+            let seen = |doc: &DocId| counts.is_none_or(|counts| counts[at].sees(*doc));
+            for doc in (0..segment.max_doc()).filter(seen) {
+                if alive.is_none_or(|alive| alive.is_alive(doc)) {
+                    living.terms += u64::from(lengths.fieldnorm(doc));
+                } else {
+                    living.gone.push(doc);
+                }
+            }
+            Ok(living)
+        };
+        self.searcher.segment_readers().iter().enumerate().map(look).collect()
     }
 
     /// Whether a term must not be looked for, because only what is not seen holds it: it would be
@@ -146,14 +209,7 @@ impl Snapshot {
 
     /// Terms in the texts of all sections, with repetitions.
     pub(super) fn tokens(&self) -> anyhow::Result<u64> {
-        if let Some(counts) = self.counts()? {
-            return Ok(counts.iter().map(|count| count.tokens).sum());
-        }
-        let mut tokens = 0;
-        for segment in self.searcher.segment_readers() {
-            tokens += segment.inverted_index(self.fields.text)?.total_num_tokens();
-        }
-        Ok(tokens)
+        Ok(self.living()?.iter().map(|living| living.terms).sum())
     }
 
     /// What each segment holds of the part; none for the whole.
@@ -234,16 +290,16 @@ impl Count {
         if count.sections == 0 {
             return Ok(count);
         }
+        count.seen = seen;
         let text = segment.inverted_index(fields.text)?;
         let mut terms = text.terms().stream()?;
         while terms.advance() {
             let mut postings =
-                text.read_postings_from_terminfo(terms.value(), IndexRecordOption::WithFreqs)?;
+                text.read_postings_from_terminfo(terms.value(), IndexRecordOption::Basic)?;
             let mut holding = 0;
             while postings.doc() != TERMINATED {
-                if seen[postings.doc() as usize] {
+                if count.sees(postings.doc()) {
                     holding += 1;
-                    count.tokens += u64::from(postings.term_freq());
                 }
                 postings.advance();
             }
@@ -252,8 +308,13 @@ impl Count {
         Ok(count)
     }
 
+    /// Whether a document is of the part.
+    fn sees(&self, doc: DocId) -> bool {
+        self.seen.get(doc as usize).copied().unwrap_or(false)
+    }
+
     /// Number of sections that hold the term at this position in the dictionary.
-    pub(super) fn holding(&self, ord: u64) -> u32 {
+    fn holding(&self, ord: u64) -> u32 {
         self.holding.get(ord as usize).copied().unwrap_or(0)
     }
 }
@@ -273,7 +334,9 @@ impl Bm25StatisticsProvider for Told<'_> {
 
     fn total_num_docs(&self) -> tantivy::Result<u64> {
         let counts = self.0.counts().map_err(unreadable)?.unwrap_or_default();
-        Ok(counts.iter().map(|count| count.sections).sum())
+        let sections: u64 = counts.iter().map(|count| count.sections).sum();
+        let living = self.0.living().map_err(unreadable)?;
+        Ok(sections - living.iter().map(|living| living.gone.len() as u64).sum::<u64>())
     }
 
     fn doc_freq(&self, term: &Term) -> tantivy::Result<u64> {

@@ -2,7 +2,7 @@
 //! the question, and by its meaning where there is a model.
 
 use rustc_hash::FxHashMap;
-use tantivy::{DocAddress, Score};
+use tantivy::{DocAddress, DocId, Score};
 
 use super::candidates::{Candidate, Candidates};
 use super::rank::{LEG, MEANING, PER_PAGE, Weights};
@@ -18,6 +18,7 @@ pub(super) struct Scored {
     pub(super) score: Score,
     pub(super) address: DocAddress,
     page: usize,
+    rank: (u64, DocId),
     prior: f32,
 }
 
@@ -44,13 +45,13 @@ pub(super) fn scored(candidates: &Candidates, rarities: &[f32], weights: &Weight
         .sections
         .iter()
         .enumerate()
-        .map(|(at, Candidate { address, page, length, leads, traits })| {
+        .map(|(at, Candidate { address, page, rank, length, leads, traits })| {
             let length = relative(*length, candidates.mean_section, weights.section_b);
             let links = if *leads { weights.anchor } else { 0.0 };
             let own = sum(&candidates.in_sections, at, *page, links, length);
             let prior = traits.prior(weights);
             let score = (own + weights.page_share * pages[*page]) * prior;
-            Scored { score, address: *address, page: *page, prior }
+            Scored { score, address: *address, page: *page, rank: *rank, prior }
         })
         .collect();
     let best = scored.iter().map(|section| section.score).fold(0.0, f32::max);
@@ -87,9 +88,9 @@ pub(super) fn coverage(candidates: &Candidates, rarities: &[f32], section: &Scor
     if all > 0.0 { held / all } else { 0.0 }
 }
 
-/// Reading order decides between equals.
+/// Reading order decides between equals of a page; pages have one that is the same in every index.
 fn sort(scored: &mut [Scored]) {
-    scored.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.address.cmp(&b.address)));
+    scored.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.rank.cmp(&b.rank)));
 }
 
 /// Puts the meaning into the scores of sections that stand in the order of their words: each leg
@@ -144,6 +145,7 @@ mod tests {
             score: *score,
             address: DocAddress::new(0, doc),
             page: doc as usize,
+            rank: (0, doc),
             prior: 1.0,
         };
         (0..).zip(scores).map(one).collect()

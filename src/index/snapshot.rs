@@ -19,7 +19,7 @@ use super::analyzer::{self, Language};
 use super::catalog::Catalog;
 use super::directory::UnsyncedDirectory;
 use super::meaning::{Embedded, Meaning};
-use super::part::{Counts, Part, Parts};
+use super::part::{Counts, Living, Part, Parts};
 use super::report::Changes;
 use super::schema::{self, Fields, SectionRecord, Stored};
 use crate::corpus::Collection;
@@ -303,6 +303,8 @@ pub struct Snapshot {
     /// What of the generation is seen; none where it is all.
     pub(super) part: Option<Part>,
     pub(super) parts: Parts,
+    /// What of each segment is there yet; looked at when it is first needed.
+    pub(super) living: OnceLock<Result<Vec<Living>, String>>,
 }
 
 impl Snapshot {
@@ -313,7 +315,7 @@ impl Snapshot {
         generation: u64,
         (suspicion, meaning, counted): (Suspicion, Meaning, Counts),
     ) -> Snapshot {
-        let (catalog, parts) = (OnceLock::new(), Parts::default());
+        let (catalog, parts, living) = (OnceLock::new(), Parts::default(), OnceLock::new());
         let part = None;
         Snapshot {
             searcher,
@@ -326,6 +328,7 @@ impl Snapshot {
             counted,
             part,
             parts,
+            living,
         }
     }
 

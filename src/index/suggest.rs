@@ -37,7 +37,9 @@ struct Found(FxHashMap<String, (usize, u64)>);
 
 impl Found {
     fn add(&mut self, term: &[u8], distance: usize, documents: u32) {
-        if let Ok(term) = std::str::from_utf8(term) {
+        if let Ok(term) = std::str::from_utf8(term)
+            && documents > 0
+        {
             self.0.entry(term.to_owned()).or_insert((distance, 0)).1 += u64::from(documents);
         }
     }
@@ -112,16 +114,12 @@ impl Snapshot {
         distance: impl Fn(&[u8]) -> Option<usize>,
     ) -> anyhow::Result<Vec<NearTerm>> {
         let mut found = Found::default();
-        let counts = self.counts()?;
         for (at, segment) in self.searcher.segment_readers().iter().enumerate() {
             let inverted = segment.inverted_index(self.fields.text)?;
             let mut stream = inverted.terms().stream()?;
             while stream.advance() {
-                let seen = counts.map(|counts| counts[at].holding(stream.term_ord()));
-                let documents = seen.unwrap_or(stream.value().doc_freq);
-                if documents > 0
-                    && let Some(distance) = distance(stream.key())
-                {
+                if let Some(distance) = distance(stream.key()) {
+                    let documents = self.holding(at, stream.term_ord(), stream.value())?;
                     found.add(stream.key(), distance, documents);
                 }
             }
@@ -138,20 +136,14 @@ impl Snapshot {
         let fuzzy = Term::from_field_text(self.fields.text, term);
         let fuzzy = FuzzyTermQuery::new(fuzzy, edits, true);
         let mut found = Found::default();
-        let counts = self.counts()?;
         for (at, segment) in self.searcher.segment_readers().iter().enumerate() {
             let inverted = segment.inverted_index(self.fields.text)?;
             let near = inverted.terms().search(fuzzy.automaton()?);
             let mut stream = near.ge(&first).lt(&last).into_stream()?;
             while stream.advance() {
-                let seen = counts.map(|counts| counts[at].holding(stream.term_ord()));
-                let documents = seen.unwrap_or(stream.value().doc_freq);
-                if documents == 0 {
-                    continue;
-                }
                 let Ok(other) = std::str::from_utf8(stream.key()) else { continue };
-                let distance = distance(term, other);
-                found.add(stream.key(), distance, documents);
+                let documents = self.holding(at, stream.term_ord(), stream.value())?;
+                found.add(stream.key(), distance(term, other), documents);
             }
         }
         Ok(found.all())

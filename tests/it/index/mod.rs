@@ -1,5 +1,6 @@
 //! The index: what is found, what survives, what changes while it is served.
 
+mod edits;
 #[cfg(unix)]
 mod files;
 mod git;
