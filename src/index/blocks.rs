@@ -51,10 +51,13 @@ pub(crate) fn split(text: &str) -> Vec<Block> {
             open = false;
             continue;
         }
-        if let Some(mark) = opens(line) {
+        if let Some(mark) = fence_of(line) {
             fence = Some(mark);
             // A fence right under the text that leads to it stays with a list item only.
-            if open && blocks.last().is_some_and(|block| block.kind == Kind::Item) {
+            if kind_of(line) == Kind::Item {
+                blocks.push(Block { kind: Kind::Item, range });
+                open = true;
+            } else if open && blocks.last().is_some_and(|block| block.kind == Kind::Item) {
                 extend(&mut blocks, range.end);
             } else {
                 blocks.push(Block { kind: Kind::Fence, range });
@@ -99,7 +102,7 @@ pub(crate) fn split(text: &str) -> Vec<Block> {
 
 /// Cuts a block into pieces of at most `room` bytes where its kind allows: a fence between lines,
 /// each piece fenced again; text between sentences. A single longer line or sentence is cut at a
-/// space, at worst at a character.
+/// space, at worst at a character. Code inside of an item is fenced in each piece, too.
 pub(crate) fn cut(text: &str, block: &Block, room: usize) -> Vec<String> {
     let body = &text[block.range.clone()];
     if body.len() <= room {
@@ -108,13 +111,59 @@ pub(crate) fn cut(text: &str, block: &Block, room: usize) -> Vec<String> {
     if block.kind == Kind::Fence {
         return cut_fence(body, room);
     }
-    gather(sentences(body), room, "")
+    let mut before = String::new();
+    let pieces = gather(sentences(body), room, "").into_iter();
+    let whole = pieces.map(|piece| {
+        let text = closed(&format!("{}{piece}", reopened(&before)));
+        before.push_str(&piece);
+        text
+    });
+    whole.collect()
+}
+
+/// A text whose last fence is closed, whatever it was cut off from.
+pub(crate) fn closed(text: &str) -> String {
+    match open_fence(text) {
+        Some((_, end)) => format!("{}\n{end}", text.trim_end_matches('\n')),
+        None => text.to_owned(),
+    }
+}
+
+/// What must stand above a text that goes on behind another: the first line of the fence that is open
+/// there.
+pub(crate) fn reopened(before: &str) -> String {
+    open_fence(before).map(|(first, _)| format!("{first}\n")).unwrap_or_default()
+}
+
+/// The fence that is open at the end of a text: a line that opens it anew, and the one that closes it.
+fn open_fence(text: &str) -> Option<(String, String)> {
+    let mut open: Option<(&str, &str)> = None;
+    for line in text.lines() {
+        let before = open.map(|(_, mark)| mark);
+        open = after_line(before, line).map(|mark| (open.map_or(line, |(line, _)| line), mark));
+    }
+    let (line, mark) = open?;
+    let from = line.len() - line.trim_start_matches(MARKERS).len();
+    let start = line[from..].find(mark).map_or(from, |at| from + at);
+    // The mark of an item is none inside of it.
+    let above = |c: char| if matches!(c, '>' | '\t') { c } else { ' ' };
+    let prefix: String = line[..start].chars().map(above).collect();
+    Some((format!("{prefix}{}", &line[start..]), format!("{prefix}{mark}")))
+}
+
+/// The mark of the fence that is open below a line, as of what is open above it.
+fn after_line<'a>(open: Option<&'a str>, line: &'a str) -> Option<&'a str> {
+    match open {
+        Some(mark) if closes(line, mark) => None,
+        None => fence_of(line),
+        still => still,
+    }
 }
 
 /// What fits into `room` tokens from a byte of the text on, and where it ends. With `force` at
 /// least one piece comes, cut inside a block if it must be; what goes on inside a fence or a table
 /// gets the fence's first line or the table's head again.
-pub(crate) fn take(text: &str, offset: usize, room: usize, force: bool) -> (String, usize) {
+pub fn take(text: &str, offset: usize, room: usize, force: bool) -> (String, usize) {
     let blocks = split(text);
     let mut out = String::new();
     let mut used = 0;
@@ -122,7 +171,8 @@ pub(crate) fn take(text: &str, offset: usize, room: usize, force: bool) -> (Stri
     let first = blocks.iter().position(|block| block.range.end > offset).unwrap_or(blocks.len());
     for at in first..blocks.len() {
         let block = &blocks[at];
-        let body = resumed(text, &blocks, at, offset);
+        let (above, rest) = resumed(text, &blocks, at, offset);
+        let body = format!("{above}{rest}");
         let cost = tokens::estimate(&body) + 1;
         if used + cost <= room {
             // Blocks that touch stay together as they were.
@@ -137,23 +187,21 @@ pub(crate) fn take(text: &str, offset: usize, room: usize, force: bool) -> (Stri
         if !(force && alone) {
             return (out, blocks[at].range.start.max(end));
         }
-        let bytes = body.len() * room.saturating_sub(used) / cost;
-        let (piece, taken) = head(&body, block.kind, bytes.max(64));
+        let bytes = (body.len() * room.saturating_sub(used) / cost).max(64);
+        let (piece, taken) = head(&above, rest, block.kind, bytes);
         if !out.is_empty() {
             out.push_str("\n\n");
         }
         out.push_str(&piece);
-        // What was put in front of the block, or trimmed from it, is not in the text.
-        let start = block.range.start.max(offset);
-        let own = block.range.end - start;
-        let next = (start + taken + own).saturating_sub(body.len());
+        let next = block.range.end - rest.len() + taken;
         return (out, floor(text, next.max(offset + 1)));
     }
     (out, text.len())
 }
 
-/// A block from the offset on, as valid Markdown.
-fn resumed(text: &str, blocks: &[Block], at: usize, offset: usize) -> String {
+/// What must stand above a block that goes on at the offset, so that it is valid Markdown; and the block
+/// from there on.
+fn resumed<'a>(text: &'a str, blocks: &[Block], at: usize, offset: usize) -> (String, &'a str) {
     let block = &blocks[at];
     let body = &text[block.range.clone()];
     if offset <= block.range.start {
@@ -162,31 +210,48 @@ fn resumed(text: &str, blocks: &[Block], at: usize, offset: usize) -> String {
             .filter(|_| block.kind == Kind::Row && offset == block.range.start && offset > 0);
         let head =
             head.and_then(|before| blocks[..=before].iter().rev().find(|b| b.kind != Kind::Row));
-        return match head.filter(|head| head.kind == Kind::TableHead) {
-            Some(head) => format!("{}\n{body}", &text[head.range.clone()]),
-            None => body.to_owned(),
-        };
+        let head = head.filter(|head| head.kind == Kind::TableHead);
+        let above = head.map(|head| format!("{}\n", &text[head.range.clone()]));
+        return (above.unwrap_or_default(), body);
     }
     let rest = &text[offset..block.range.end];
     match block.kind {
         Kind::Fence => {
-            format!("{}\n{}", body.lines().next().unwrap_or("```"), rest.trim_start_matches('\n'))
+            let first = body.lines().next().unwrap_or("```");
+            (format!("{first}\n"), rest.trim_start_matches('\n'))
         }
-        _ => rest.trim_start().to_owned(),
+        _ => {
+            let above = reopened(&text[block.range.start..offset]);
+            let rest = rest.trim_start_matches('\n');
+            // Code is as far inside of its item as it was.
+            let is_code =
+                !above.is_empty() || fence_of(rest.lines().next().unwrap_or("")).is_some();
+            (above, if is_code { rest } else { rest.trim_start() })
+        }
     }
 }
 
-/// The first piece of a block that is too long, and how many bytes of it that was.
-fn head(body: &str, kind: Kind, room: usize) -> (String, usize) {
-    let block = Block { kind, range: 0..body.len() };
-    let piece = cut(body, &block, room).into_iter().next().unwrap_or_default();
+/// The first piece of a block that is too long, below what must stand above it, and how many bytes of
+/// the block it takes.
+fn head(above: &str, rest: &str, kind: Kind, room: usize) -> (String, usize) {
+    let first = |pieces: Vec<String>| pieces.into_iter().next().unwrap_or_default();
     if kind != Kind::Fence {
-        let taken = piece.len();
-        return (piece, taken);
+        let body = format!("{above}{rest}");
+        let mut skipped = 0;
+        let own = sentences(&body).into_iter().skip_while(|unit| {
+            skipped += unit.len();
+            skipped <= above.len()
+        });
+        let piece = first(gather(own.collect(), room.saturating_sub(above.len()), ""));
+        return (closed(&format!("{above}{piece}")), piece.len());
     }
-    // The closing line was added; what stands above it is the body's own.
-    let taken = piece.rfind('\n').unwrap_or(piece.len());
-    (piece, taken)
+    let piece = first(cut_fence(&format!("{above}{rest}"), room));
+    // The closing line was added; what stands above it is the block's own.
+    let taken = piece.rfind('\n').unwrap_or(piece.len()).saturating_sub(above.len());
+    let (_, _, end) = fenced(&piece);
+    let left = rest.get(taken..).unwrap_or_default();
+    let is_all = closes(left.trim_start_matches('\n'), behind_markers(&end));
+    (piece, if is_all { rest.len() } else { taken })
 }
 
 fn floor(text: &str, mut at: usize) -> usize {
@@ -214,8 +279,8 @@ fn extend(blocks: &mut [Block], end: usize) {
 }
 
 /// The mark of a fence that the line opens.
-fn opens(line: &str) -> Option<&str> {
-    let line = line.trim_start_matches([' ', '\t', '>']);
+pub(crate) fn fence_of(line: &str) -> Option<&str> {
+    let line = behind_markers(line);
     for mark in ["`", "~"] {
         let rest = line.trim_start_matches(mark);
         let length = line.len() - rest.len();
@@ -225,6 +290,19 @@ fn opens(line: &str) -> Option<&str> {
     }
     None
 }
+
+/// What stands behind the marks of quotations and items that a line begins with.
+fn behind_markers(line: &str) -> &str {
+    let mut line = line.trim_start_matches(MARKERS);
+    while kind_of(line) == Kind::Item {
+        let marker = line.find(' ').unwrap_or(line.len());
+        line = line[marker..].trim_start_matches(MARKERS);
+    }
+    line
+}
+
+/// What stands in front of quoted and of indented text.
+const MARKERS: [char; 3] = [' ', '\t', '>'];
 
 fn closes(line: &str, mark: &str) -> bool {
     let line = line.trim_matches([' ', '\t', '>', '\r']);
@@ -257,36 +335,42 @@ fn is_rule(line: &str) -> bool {
     line.contains("--") && line.bytes().all(|b| matches!(b, b'|' | b'-' | b':' | b' '))
 }
 
-/// First line of a fence, its content, and the mark that closes it.
-pub(crate) fn fenced(body: &str) -> (&str, &str, &str) {
+/// First line of a fence, its content, and the line that closes it: as far inside of items and
+/// quotations as the first.
+pub(crate) fn fenced(body: &str) -> (&str, &str, String) {
     let (first, rest) = body.split_once('\n').unwrap_or((body, ""));
-    let mark = opens(first).unwrap_or("```");
-    match rest.rsplit_once('\n') {
-        Some((inner, last)) if closes(last, mark) => (first, inner, mark),
-        _ => (first, rest, mark),
-    }
+    let end = open_fence(first).map_or_else(|| "```".to_owned(), |(_, end)| end);
+    let (inner, last) = rest.rsplit_once('\n').unwrap_or(("", rest));
+    let is_whole = closes(last, behind_markers(&end));
+    (first, if is_whole { inner } else { rest }, end)
 }
 
 fn cut_fence(body: &str, room: usize) -> Vec<String> {
-    let (first, inner, mark) = fenced(body);
-    let room = room.saturating_sub(first.len() + mark.len() + 2).max(40);
+    let (first, inner, end) = fenced(body);
+    let room = room.saturating_sub(first.len() + end.len() + 2).max(40);
     let pieces = gather(inner.split_inclusive('\n').collect(), room, "");
     pieces
         .into_iter()
-        .map(|piece| format!("{first}\n{}\n{mark}", piece.trim_end_matches('\n')))
+        .map(|piece| format!("{first}\n{}\n{end}", piece.trim_end_matches('\n')))
         .collect()
 }
 
 /// Sentences with the white space behind them. Lines of a paragraph are wrapped anywhere: a line's
-/// end ends a sentence only where the next line begins something of its own.
+/// end ends a sentence only where the next line begins something of its own, or is code.
 pub(crate) fn sentences(text: &str) -> Vec<&str> {
     let mut found = Vec::new();
     let mut start = 0;
     let mut ended = false;
+    let (mut line, mut fence) = (0, None);
     for (at, c) in text.char_indices() {
         let rest = &text[at + c.len_utf8()..];
+        if c == '\n' {
+            fence = after_line(fence, &text[line..at]);
+            line = at + 1;
+        }
         let ends = match c {
-            '\n' => begins_something(rest),
+            '\n' => fence.is_some() || begins_something(rest),
+            _ if fence.is_some() => false,
             '。' | '！' | '？' => !rest.starts_with(['」', '』', '”', '）']),
             '」' | '』' | '”' | '）' => {
                 text[..at].ends_with(['。', '！', '？']) && !rest.starts_with(['。', '，', '、'])
@@ -331,7 +415,7 @@ fn begins_something(rest: &str) -> bool {
     let trimmed = line.trim_start();
     line.starts_with("    ")
         || trimmed.starts_with(['|', '>', ':', '#'])
-        || opens(line).is_some()
+        || fence_of(line).is_some()
         || kind_of(trimmed) == Kind::Item
 }
 
@@ -346,7 +430,7 @@ pub(crate) fn without_padding(text: &str) -> Cow<'_, str> {
         match fence {
             Some(mark) if closes(line.trim_end(), mark) => fence = None,
             Some(_) => {}
-            None => fence = opens(line),
+            None => fence = fence_of(line),
         }
         let end = line.len() - line.trim_end_matches(['\n', '\r']).len();
         if fence.is_some() || kind_of(line) != Kind::Row || !line.trim_end().ends_with('|') {
@@ -483,6 +567,35 @@ mod tests {
             }
             for n in 0..200 {
                 assert_eq!(all.matches(&format!("Word{n} ")).count(), 1, "{room}: word{n}");
+            }
+        }
+    }
+
+    #[test]
+    fn code_inside_of_items_and_quotations_is_fenced_in_each_piece() {
+        let lines = |indent: &str| -> String {
+            (0..30).map(|n| format!("{indent}let name{n} = {n};\n")).collect()
+        };
+        for (text, fence) in [
+            (format!("- a\n  ```sh\n{}  ```\n- b\n", lines("  ")), ["  ```sh", "  ```"]),
+            (format!("- ```sh\n{}  ```\n- b\n", lines("  ")), ["```sh", "  ```"]),
+            (format!("1. a\n\n   ```sh\n{}   ```\n", lines("   ")), ["   ```sh", "   ```"]),
+            (format!("> ```sh\n{}> ```\n", lines("> ")), ["> ```sh", "> ```"]),
+        ] {
+            let (mut at, mut pieces) = (0, Vec::new());
+            while at < text.len() {
+                let (piece, end) = take(&text, at, 60, true);
+                pieces.push(piece);
+                at = end;
+            }
+            assert!(pieces.len() > 3, "{pieces:?}");
+            for piece in pieces.iter().filter(|piece| piece.contains("let")) {
+                assert!(piece.contains(fence[0]), "{piece}");
+                assert_eq!(piece.lines().filter(|line| *line == fence[1]).count(), 1, "{piece}");
+            }
+            let all = pieces.concat();
+            for n in 0..30 {
+                assert_eq!(all.matches(&format!("let name{n} ")).count(), 1, "name{n}: {pieces:?}");
             }
         }
     }

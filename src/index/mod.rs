@@ -35,7 +35,7 @@ mod traits;
 mod writer;
 
 pub(crate) use crate::corpus::resolve;
-pub(crate) use blocks::take as take_blocks;
+pub use blocks::take as take_blocks;
 pub use catalog::Catalog;
 pub(crate) use catalog::route;
 pub use damage::Marks;

@@ -246,7 +246,7 @@ impl<'a> Cutting<'a> {
             }
             _ => {}
         }
-        self.add_part(at, &part);
+        self.add_part(at, &blocks::closed(&part));
     }
 
     /// The block that leads to this one: of a fence the text above it, of an indented block the
@@ -348,7 +348,8 @@ impl<'a> Cutting<'a> {
             return String::new();
         }
         let fence = self.kind(at) == Kind::Fence;
-        let (first, inner, last) = if fence { blocks::fenced(body) } else { ("", body, "") };
+        let (first, inner, last) =
+            if fence { blocks::fenced(body) } else { ("", body, String::new()) };
         let units: Vec<&str> =
             if fence { inner.split_inclusive('\n').collect() } else { blocks::sentences(inner) };
         let weights: Vec<f32> = units.iter().map(|unit| worths.of(unit)).collect();
@@ -372,10 +373,15 @@ impl<'a> Cutting<'a> {
                 break;
             }
         }
-        let piece = without_indent(&units[from..to].concat(), self.indent(at)).into_owned();
+        let mut piece = units[from..to].concat();
+        if !fence {
+            let above = blocks::reopened(&units[..from].concat());
+            piece = blocks::closed(&format!("{above}{piece}"));
+        }
+        let piece = without_indent(&piece, self.indent(at)).into_owned();
         match (fence, from > 0) {
             (true, _) => format!("{}\n{}\n{}", first.trim(), piece.trim_end(), last.trim()),
-            (false, true) => format!("{GAP} {}", piece.trim()),
+            (false, true) => behind_gap(piece.trim()),
             (false, false) => piece.trim().to_owned(),
         }
     }
@@ -389,8 +395,8 @@ impl<'a> Cutting<'a> {
             best = if weight > best.0 { (weight, piece) } else { best };
         }
         let inside = self.kind(at) != Kind::Fence && pieces[0] != best.1;
-        let mark = if inside { "… " } else { "" };
-        format!("{mark}{}", without_indent(best.1, self.indent(at)).trim())
+        let piece = without_indent(best.1, self.indent(at));
+        if inside { behind_gap(piece.trim()) } else { piece.trim().to_owned() }
     }
 
     /// The passage, with a mark for whatever is left out.
@@ -442,6 +448,13 @@ impl<'a> Cutting<'a> {
         let head = (0..row).rev().find(|at| self.kind(*at) != Kind::Row)?;
         (self.kind(head) == Kind::TableHead).then_some(head)
     }
+}
+
+/// A text that goes on behind what is left out. Code has its first line for itself.
+fn behind_gap(text: &str) -> String {
+    let is_code = blocks::fence_of(text.lines().next().unwrap_or_default()).is_some();
+    let between = if is_code { "\n\n" } else { " " };
+    format!("{GAP}{between}{text}")
 }
 
 /// A text whose lines begin so many spaces further left.
