@@ -260,10 +260,13 @@ impl Anchors {
         Anchors { rules, used: HashSet::new(), next: HashMap::new() }
     }
 
-    /// The anchor of a heading whose author gave it one.
+    /// The anchor of a heading whose author gave it one. Where a page has it already the site leads to
+    /// the first; the other gets a number, without which it had no name that leads to it.
     pub(super) fn explicit(&mut self, id: &str) -> String {
-        self.used.insert(id.to_owned());
-        id.to_owned()
+        if self.used.insert(id.to_owned()) {
+            return id.to_owned();
+        }
+        self.counted(id, id, '-', 1)
     }
 
     /// The anchor of the next heading: `title` as plain text, `source` as Markdown, which is what
@@ -288,7 +291,12 @@ impl Anchors {
         // Those who number with `_` count on from a number that is there.
         let numbered = numbered(&slug).filter(|_| separator == '_');
         let (stem, first) = numbered.map_or((&*slug, first), |(stem, number)| (stem, number + 1));
-        let next = self.next.entry(slug.clone()).or_insert(first);
+        self.counted(&slug, stem, separator, first)
+    }
+
+    /// The first of the numbered anchors of a slug that is free.
+    fn counted(&mut self, slug: &str, stem: &str, separator: char, first: usize) -> String {
+        let next = self.next.entry(slug.to_owned()).or_insert(first);
         loop {
             let candidate = format!("{stem}{separator}{next}");
             *next += 1;
@@ -437,6 +445,16 @@ pub(crate) fn resolve(folder: &str, target: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_section_has_an_anchor_of_its_own() {
+        let mut anchors = Anchors::new(Rules::detect(Some(Site::Docusaurus), Path::new("/"), &[]));
+        assert_eq!(anchors.next("Setup", "Setup"), "setup");
+        // A part that is pulled in twice brings its id twice.
+        let given = ["setup", "it", "it", "it"].map(|id| anchors.explicit(id));
+        assert_eq!(given, ["setup-1", "it", "it-1", "it-2"]);
+        assert_eq!(anchors.next("Setup", "Setup"), "setup-2");
+    }
 
     #[test]
     fn the_slugger_of_headings_is_told_from_that_of_tabs() {
