@@ -37,6 +37,8 @@ const ALIASES: &[(&str, &str)] = &[
 const DEFAULT_TOKENS: u64 = 6000;
 /// Sections that are left to read and are listed; more are counted.
 const LISTED: usize = 40;
+/// Tokens of text that an answer has at the least, whatever its names cost.
+const LEAST: usize = 24;
 
 #[derive(Debug, Serialize)]
 struct Answer {
@@ -243,6 +245,16 @@ impl Place {
     }
 }
 
+/// What of an answer is for what, in tokens.
+#[derive(Debug, Clone, Copy)]
+struct Share {
+    text: usize,
+    /// For the list of what is left to read, which must not eat the text.
+    list: usize,
+    /// Whether all is left out that stands elsewhere, too.
+    is_short: bool,
+}
+
 /// One call, once it is known what to read.
 struct Reading<'a> {
     docs: &'a Docs,
@@ -257,16 +269,20 @@ impl Reading<'_> {
     /// The answer within the budget; JSON and its size in tokens.
     fn answer(&self, from: Place, budget: usize) -> anyhow::Result<(String, usize)> {
         // The JSON around the text costs too; further rounds mend what the guess does not cover.
-        let mut room = budget.saturating_sub(self.overhead(budget));
+        let text = budget.saturating_sub(self.overhead(budget)).max(LEAST);
+        let mut share = Share { text, list: (budget / 10).max(40), is_short: false };
         for _ in 0..8 {
-            let json = serde_json::to_string(&self.fill(from, room, budget))?;
+            let json = serde_json::to_string(&self.fill(from, share))?;
             let size = tokens::estimate(&json);
             if size <= budget {
                 return Ok((json, size));
             }
-            room = room.saturating_sub(size - budget + 8);
+            if share.text == LEAST {
+                share = Share { list: 0, is_short: true, ..share };
+            }
+            share.text = share.text.saturating_sub(size - budget + 8).max(LEAST);
         }
-        let json = serde_json::to_string(&self.fill(from, room, budget))?;
+        let json = serde_json::to_string(&self.fill(from, share))?;
         let size = tokens::estimate(&json);
         Ok((json, size))
     }
@@ -276,8 +292,8 @@ impl Reading<'_> {
         names.iter().map(|name| tokens::estimate(name)).sum::<usize>() * 2 + 40 + budget / 30
     }
 
-    fn fill(&self, from: Place, room: usize, budget: usize) -> Answer {
-        let (mut text, next) = self.read(from, room.max(40));
+    fn fill(&self, from: Place, share: Share) -> Answer {
+        let (mut text, next) = self.read(from, share.text);
         let total: usize = self.sections.iter().map(|section| section.tokens as usize).sum();
         let mut left = Vec::new();
         let mut cursor = None;
@@ -289,12 +305,11 @@ impl Reading<'_> {
                 .map(|s| self.left(s))
                 .collect();
             let rest = left.len();
-            // The list must not eat the text: a tenth of the budget at the most.
             let mut spent = 0;
             left.truncate(LISTED);
             left.retain(|section| {
                 spent += tokens::estimate(&section.id) + tokens::estimate(&section.title) + 14;
-                spent <= (budget / 10).max(40)
+                spent <= share.list
             });
             let more = rest - left.len();
             let note = match (left.len(), more) {
@@ -303,9 +318,13 @@ impl Reading<'_> {
                 (_, more) => format!(", {more} more sections than listed"),
             };
             let call = json!({"id": self.id(&self.target.anchor), "cursor": next});
-            text.push_str(&format!(
-                "\n\n[cut here; {total} tokens in all{note}. To read on, call fetch with {call}]"
-            ));
+            text.push_str(&if share.is_short {
+                "\n\n[cut here; to read on, give metadata.next as cursor]".to_owned()
+            } else {
+                format!(
+                    "\n\n[cut here; {total} tokens in all{note}. To read on, call fetch with {call}]"
+                )
+            });
             cursor = Some(next);
         }
         let lead = self.sections.first();
@@ -320,6 +339,7 @@ impl Reading<'_> {
             metadata: Metadata {
                 page: self.page.title.clone(),
                 breadcrumb: match lead {
+                    _ if share.is_short => String::new(),
                     Some(s) if !self.target.anchor.is_empty() => {
                         breadcrumb(&s.page, &s.trail, &s.title)
                     }
