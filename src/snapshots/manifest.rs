@@ -29,7 +29,7 @@ const LONGEST_TEXT: usize = 4 << 10;
 
 /// Which snapshot is the current one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Pointer {
+pub struct Pointer {
     format: u32,
     pub(super) id: String,
     /// BLAKE3 of the manifest, as hex.
@@ -123,7 +123,11 @@ impl Pointer {
     }
 
     /// Reads one.
-    pub(super) fn read(text: &[u8]) -> Result<Pointer, Trouble> {
+    ///
+    /// # Errors
+    ///
+    /// It is damaged, or of a later version.
+    pub fn read(text: &[u8]) -> Result<Pointer, Trouble> {
         let pointer: Pointer = read(POINTER, text)?;
         let checked = check_id(&pointer.id).and_then(|()| check_hash(&pointer.blake3));
         checked.map_err(|error| damaged(POINTER, &error))?;
@@ -161,7 +165,11 @@ impl Manifest {
     }
 
     /// Reads the manifest that a pointer leads to.
-    pub(super) fn read(pointer: &Pointer, text: &[u8]) -> Result<Manifest, Trouble> {
+    ///
+    /// # Errors
+    ///
+    /// It is another one, damaged, or of a later version.
+    pub fn read(pointer: &Pointer, text: &[u8]) -> Result<Manifest, Trouble> {
         let name = Manifest::name(&pointer.id);
         if hash(text) != pointer.blake3 {
             return Err(Trouble::say(
@@ -177,7 +185,11 @@ impl Manifest {
     }
 
     /// Reads a manifest that nothing is known of.
-    pub(super) fn read_any(name: &str, text: &[u8]) -> Result<Manifest, Trouble> {
+    ///
+    /// # Errors
+    ///
+    /// It is damaged, or of a later version.
+    pub fn read_any(name: &str, text: &[u8]) -> Result<Manifest, Trouble> {
         let manifest: Manifest = read(name, text)?;
         manifest.check().map_err(|error| damaged(name, &error))?;
         Ok(manifest)

@@ -21,7 +21,7 @@ mod publish;
 mod trouble;
 
 pub use follow::{Follower, News, Taken, newest_here};
-pub use manifest::{Described, Manifest};
+pub use manifest::{Described, Manifest, Pointer};
 pub use place::{check, check_apart};
 pub use publish::{Done, publish};
 pub use trouble::{Cause, Trouble};

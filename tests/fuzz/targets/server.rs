@@ -1,5 +1,6 @@
 //! A server of a few pages that inputs are tried on, the same for every target.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use docent::http::{Door, Hooks, Now, Options, Patience, Rules, router, router_to
 use docent::index::{Indexer, Progress};
 use docent::mcp::{Docs, Links, Shelf};
 use docent::store::SqliteStore;
+use pulldown_cmark::{CodeBlockKind, Event, Parser, Tag, TagEnd};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
@@ -48,14 +50,25 @@ pub struct Answer {
 impl Server {
     /// Two pages, and a secret beside their folder.
     pub fn new() -> Server {
-        let (dir, data) =
-            (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
+        let dir = tempfile::tempdir().expect("a folder");
         let root = dir.path().join("docs");
         std::fs::create_dir_all(root.join("guide")).expect("a folder");
         std::fs::write(root.join("index.md"), "# Start\n\nokapi\n").expect("a page");
         std::fs::write(root.join("guide/ä b#.md"), "# Guide\n\n## Größe\n\ntapir\n")
             .expect("a page");
         std::fs::write(dir.path().join("secret.md"), SECRET).expect("a secret");
+        Server::at(&root, dir)
+    }
+
+    /// docent's own manual.
+    pub fn of_manual() -> Server {
+        let manual = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../corpus");
+        Server::at(&manual, tempfile::tempdir().expect("a folder"))
+    }
+
+    /// A server of a folder.
+    fn at(root: &Path, dir: TempDir) -> Server {
+        let data = tempfile::tempdir().expect("a folder");
         let root = root.canonicalize().expect("it is there");
         let collections = [Collection { name: "docs".into(), root, ..Collection::default() }];
         let (mut indexer, _) = Indexer::open(data.path(), &collections, "fuzz").expect("an index");
@@ -120,6 +133,22 @@ impl Default for Server {
     fn default() -> Server {
         Server::new()
     }
+}
+
+/// Whether every fence that a text opens is closed in it, as a Markdown parser sees it: what is
+/// appended stands by itself.
+pub fn fences_close(text: &str) -> bool {
+    let after = format!("{text}\n\n\nzebra");
+    let (mut in_code, mut is_open) = (false, false);
+    for event in Parser::new(&after) {
+        match event {
+            Event::Start(Tag::CodeBlock(CodeBlockKind::Fenced(_))) => in_code = true,
+            Event::End(TagEnd::CodeBlock) => in_code = false,
+            Event::Text(text) => is_open |= in_code && text.contains("zebra"),
+            _ => {}
+        }
+    }
+    !is_open
 }
 
 fn kind(response: &Response<Body>) -> String {

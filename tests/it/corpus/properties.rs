@@ -1,9 +1,12 @@
 //! What holds for any page, whatever it is made of.
 
+use docent::corpus::check::{Limits, check};
 use docent::corpus::{Page, Reader, Site, tokens};
+use docent::index::{Indexer, Progress};
 use proptest::prelude::*;
 
 use super::reader;
+use crate::harness::{collection, write};
 
 const SITES: [Site; 9] = [
     Site::Plain,
@@ -104,6 +107,24 @@ fn marks() -> impl Strategy<Value = String> {
     proptest::collection::vec(mark, 0..60).prop_map(|parts| parts.concat())
 }
 
+/// Endings of files that are read, and of some that are not.
+const KINDS: &[&str] = &["md", "markdown", "mdx", "MD", "txt", "rst", "adoc", "toml", "prompt.md"];
+
+/// Bytes, marks, and marks among bytes.
+fn anything() -> impl Strategy<Value = Vec<u8>> {
+    let bytes = || proptest::collection::vec(any::<u8>(), 0..300);
+    prop_oneof![
+        bytes(),
+        marks().prop_map(String::into_bytes),
+        (bytes(), marks(), bytes()).prop_map(|(a, b, c)| [a, b.into_bytes(), c].concat()),
+        // A text in UTF-16.
+        marks().prop_map(|text| {
+            let units = text.encode_utf16().flat_map(u16::to_le_bytes);
+            [0xff, 0xfe].into_iter().chain(units).collect()
+        }),
+    ]
+}
+
 /// Blocks with whole fences in them.
 const BLOCKS: &[&str] = &[
     "```js\nlet x;\n```\n\n",
@@ -172,6 +193,40 @@ proptest! {
             for section in page.iter().flat_map(|it| &it.sections) {
                 prop_assert!(is_balanced(&section.text), "{:?}\n{}", site, section.text);
             }
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn any_bytes_in_a_file_of_any_kind_leave_the_other_pages(
+        files in proptest::collection::vec((proptest::sample::select(KINDS.to_vec()), anything()), 1..6)
+    ) {
+        let dir = tempfile::tempdir().expect("a folder");
+        let root = dir.path().join("docs");
+        for (at, (kind, bytes)) in files.iter().enumerate() {
+            write(&root, &format!("file{at}.{kind}"), "");
+            std::fs::write(root.join(format!("file{at}.{kind}")), bytes).expect("a file is written");
+        }
+        write(&root, "good.md", "# Okapi\n\nIt is here.\n");
+        let collection = collection(&root, "docs");
+        let data = dir.path().join("data");
+        let (mut indexer, _) = Indexer::open(&data, &[collection.clone()], "test").expect("an index");
+        let report = indexer.catch_up(&Progress::default()).expect("it is built");
+        prop_assert!(report.pages + report.skipped.len() + report.drafts.len() <= files.len() + 1);
+        let catalog = indexer.index().snapshot();
+        let good = catalog.catalog().expect("a catalog").page("docs", "good.md");
+        prop_assert_eq!(good.map(|page| page.title.as_str()), Some("Okapi"));
+        // The linter reads them, too, and finds where things stand.
+        let checked = check(&collection, Limits { section_tokens: 2000 });
+        prop_assert_eq!(checked.pages, report.pages);
+        for finding in checked.findings {
+            let path = root.join(&finding.path);
+            let text = std::fs::read(&path).expect("it is there");
+            let lines = 2 + text.iter().filter(|b| matches!(b, b'\n' | b'\r')).count();
+            prop_assert!(finding.line <= lines, "{finding:?} of {lines}");
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What a model sees: tools, resources, prompts.
 
+mod properties;
 mod protocol;
 mod reading;
 mod searching;
