@@ -24,7 +24,7 @@ PARTS = os.environ.get("PARTS", "load quality echo").split()
 SERVERS = (docent, fts5, gnosis, qmd)
 CONNECTIONS = (1, 8, 64)
 #: The same questions for all, from the lists of benches/load/questions.py.
-QUESTIONS = 200
+QUESTIONS = 100
 #: A start is timed so often, and an answer at the most waited for so long.
 STARTS, PATIENCE = 5, 120
 
@@ -179,7 +179,8 @@ def under_load(all_served: list[Served], questions: dict[str, list[str]]) -> dic
             for served in all_served:
                 requests = served.requests(kind, lines)
                 url = f"http://127.0.0.1:{served.port}/mcp"
-                load.run(served.running, url, requests, connections, WARM_UP)
+                if connections == (CONNECTIONS[0] if kind == "short" else CONNECTIONS[1]):
+                    load.run(served.running, url, requests, connections, WARM_UP)
                 got = load.run(served.running, url, requests, connections, SECONDS)
                 found[served.server.NAME][f"{kind} {connections}"] = got
                 said = {name: round(value, 3) for name, value in got.items()}
@@ -255,8 +256,8 @@ def echoed(docs: pathlib.Path) -> dict:
                 ("docent", served.running, f"http://127.0.0.1:{served.port}/mcp"),
                 ("echo", echo, f"http://127.0.0.1:{port}/{kind}"),
             ):
-                # Long questions and all connections were measured beside the others already.
-                load.run(server, url, asked[kind], connections, WARM_UP)
+                if connections == CONNECTIONS[0]:
+                    load.run(server, url, asked[kind], connections, WARM_UP)
                 got = load.run(server, url, asked[kind], connections, max(2, SECONDS // 2))
                 found[kind][f"{name} {connections}"] = got
                 say(f"{name}, {kind}, {connections} connections: {got['rate']:.0f}/s, {got['cpu_us']:.1f} µs")
@@ -292,16 +293,15 @@ def main():
         (OUT / "figures.json").write_text(json.dumps(found, indent=1) + "\n")
         (OUT / "table.md").write_text(table.table(found))
 
-    if own:
-        found["corpora"].append(measure(docs, quality.read(own) if "quality" in PARTS else None))
+    def questions(path: pathlib.Path) -> list[quality.Question] | None:
+        return quality.read(path) if "quality" in PARTS else None
+
+    if own or docs != MANUAL:
+        found["corpora"].append(measure(docs, questions(own) if own else None))
         keep()
-    else:
-        questions = quality.read(ROOT / "tests/questions/manual.jsonl") if "quality" in PARTS else None
-        found["corpora"].append(measure(MANUAL, questions))
+    if not own:
+        found["corpora"].append(measure(MANUAL, questions(ROOT / "tests/questions/manual.jsonl")))
         keep()
-        if docs.resolve() != MANUAL:
-            found["corpora"].append(measure(docs, None))
-            keep()
     if "echo" in PARTS:
         found["echo"] = echoed(docs)
         keep()
