@@ -283,7 +283,7 @@ def wait_for_echo(echo: program.Program, port: int):
 def main():
     docs = pathlib.Path(sys.argv[1])
     own = pathlib.Path(sys.argv[2]) if len(sys.argv) > 2 else None
-    os.sched_setaffinity(0, {program.SERVER_CORE, program.CLIENT_CORE})
+    os.sched_setaffinity(0, {program.CLIENT_CORE})
     found = {"date": time.strftime("%Y-%m-%d"), "versions": {}, "settings": {}, "corpora": []}
     for server in SERVERS:
         found["versions"][server.NAME], found["settings"][server.NAME] = server.version(), server.SETTINGS

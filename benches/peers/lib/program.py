@@ -15,6 +15,8 @@ import time
 HERTZ = os.sysconf("SC_CLK_TCK")
 #: Where servers run, and where what asks them runs.
 SERVER_CORE, CLIENT_CORE = 0, 1
+#: What indexes may have all.
+_CORES = ",".join(map(str, sorted(os.sched_getaffinity(0))))
 
 _running: set["Program"] = set()
 _folders: list[pathlib.Path] = []
@@ -54,7 +56,7 @@ def environment(more: dict[str, str]) -> dict[str, str]:
 
 def run(command: list, env: dict[str, str], log: pathlib.Path) -> dict[str, float]:
     """Runs it to its end, on all cores; how long that took."""
-    words = [str(word) for word in command]
+    words = ["taskset", "-c", _CORES, *map(str, command)]
     began = time.monotonic()
     with log.open("wb") as out:
         child = subprocess.Popen(words, env=environment(env), stdin=subprocess.DEVNULL, stdout=out, stderr=out)
