@@ -296,10 +296,11 @@ def main():
     def questions(path: pathlib.Path) -> list[quality.Question] | None:
         return quality.read(path) if "quality" in PARTS else None
 
-    if own or docs != MANUAL:
+    beside = "load" in PARTS or "quality" in PARTS
+    if beside and (own or docs != MANUAL):
         found["corpora"].append(measure(docs, questions(own) if own else None))
         keep()
-    if not own:
+    if beside and not own:
         found["corpora"].append(measure(MANUAL, questions(ROOT / "tests/questions/manual.jsonl")))
         keep()
     if "echo" in PARTS:

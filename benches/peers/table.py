@@ -17,9 +17,9 @@ def milliseconds(number: float) -> str:
     return f"{number:.2f}" if number < 10 else f"{number:,.0f}"
 
 
-def _rows(head: list[str], rows: list[list[str]]) -> list[str]:
+def _rows(head: list[str], rows: list[list[str]], figures: str = "--:|") -> list[str]:
     """The first column is words, the others are figures."""
-    lines = ["| " + " | ".join(head) + " |", "|---|" + "--:|" * (len(head) - 1)]
+    lines = ["| " + " | ".join(head) + " |", "|---|" + figures * (len(head) - 1)]
     return lines + ["| " + " | ".join(row) + " |" for row in rows] + [""]
 
 
@@ -96,7 +96,7 @@ def _echo(found: dict) -> list[str]:
 
 def table(found: dict) -> str:
     rows = [[name, found["versions"][name], found["settings"][name]] for name in found["versions"]]
-    lines = [*_rows(["server", "version", "set"], rows)]
+    lines = [f"Measured on {found['date']}.", "", *_rows(["server", "version", "set"], rows, "---|")]
     for corpus in found["corpora"]:
         lines += [f"{corpus['docs']}: {corpus['pages']:,} pages, {size(corpus['bytes'])} of Markdown", ""]
         for part in (_alone, _loads, _answers, _quality):
