@@ -30,6 +30,9 @@ pub(super) fn run(settings: &Settings, asked: &IndexArguments) -> anyhow::Result
     let apart = |to| snapshots::check_apart(to, &settings.data_dir.value);
     to.map(apart).transpose().context("--publish")?;
     let collections = collections::collections(settings)?;
+    if asked.check {
+        return check(settings, &collections, machine);
+    }
     let opened = Indexer::open(&settings.data_dir.value, &collections, "index");
     let (mut indexer, reason) = opened.map_err(|error| match error.is::<Unwritable>() {
         true => anyhow!("{error}; {ELSEWHERE}"),
@@ -53,6 +56,23 @@ pub(super) fn run(settings: &Settings, asked: &IndexArguments) -> anyhow::Result
         let snapshot = indexer.index().snapshot();
         let commits = &snapshot.stamp().commits;
         return print_json(&report, reason.as_ref(), settings, embedded, commits, published);
+    }
+    Ok(())
+}
+
+/// Looks whether the index is whole, and says so. Nothing is written, and who writes is not in the way.
+fn check(settings: &Settings, collections: &[Collection], machine: bool) -> anyhow::Result<()> {
+    let data_dir = &settings.data_dir.value;
+    let stamp = Index::check(data_dir, collections).map_err(|reason| {
+        anyhow!("{}: {reason}; docent index makes it anew", data_dir.display())
+    })?;
+    let (pages, sections) = (stamp.pages(), stamp.sections);
+    if machine {
+        let whole = json!({ "data_dir": data_dir, "pages": pages, "sections": sections });
+        writeln!(std::io::stdout().lock(), "{whole}")?;
+    } else {
+        let dir = data_dir.display();
+        eprintln!("the index in {dir} is whole: {pages} pages, {sections} sections");
     }
     Ok(())
 }

@@ -105,6 +105,9 @@ pub struct IndexArguments {
         value_name = "URL"
     )]
     pub publish: Option<String>,
+    /// Change nothing: look whether the index that is there is whole
+    #[arg(long, conflicts_with = "publish")]
+    pub check: bool,
 }
 
 /// Arguments of `docent search`.

@@ -70,6 +70,9 @@ impl Stamp {
 /// The folder of the index, in the folder that it is kept in.
 pub(super) const FOLDER: &str = "search";
 
+/// How often an index is looked at that another process changes meanwhile.
+const CHECKS: usize = 20;
+
 /// How long a move waits for parts to be counted again.
 const BEFORE_A_MOVE: Duration = Duration::from_secs(2);
 
@@ -131,6 +134,43 @@ impl Index {
         collections: &[Collection],
     ) -> Result<Index, OpenError> {
         Index::open_if(data_dir, data_dir, Some(collections), intact)
+    }
+
+    /// Looks whether the index in a data folder is whole: the checksums of its files, and whether all
+    /// pages are in it that the commit speaks of. Another process may be writing it.
+    ///
+    /// # Errors
+    ///
+    /// Why it is not, or does not fit these collections.
+    pub fn check(data_dir: &Path, collections: &[Collection]) -> Result<Stamp, OpenError> {
+        let commit = || std::fs::read(data_dir.join(FOLDER).join("meta.json")).ok();
+        for _ in 0..CHECKS {
+            let before = commit();
+            let checked = Index::checked(data_dir, collections);
+            // Who writes deletes what belongs to no commit any more.
+            if checked.is_ok() || before == commit() {
+                return checked;
+            }
+        }
+        Err(OpenError::Stale("it changes too fast to be looked at".into()))
+    }
+
+    fn checked(data_dir: &Path, collections: &[Collection]) -> Result<Stamp, OpenError> {
+        let index = Index::open_whole(data_dir, collections)?;
+        let snapshot = index.snapshot();
+        let stamp = snapshot.stamp();
+        let catalog = snapshot.catalog();
+        let catalog = catalog.map_err(|error| OpenError::Stale(format!("{error:#}")))?;
+        let found = (catalog.pages().len() as u64, catalog.sections() as u64);
+        if found != (stamp.pages(), stamp.sections) {
+            let (pages, sections) = found;
+            return Err(OpenError::Stale(format!(
+                "the index has {pages} pages and {sections} sections instead of {} and {}",
+                stamp.pages(),
+                stamp.sections
+            )));
+        }
+        Ok(stamp.clone())
     }
 
     fn open_if(
