@@ -127,13 +127,18 @@ impl House {
 
     /// Sends a request.
     pub(crate) async fn ask(&self, request: Request<Body>) -> Answer {
+        let answer = self.ask_what_fails(request).await;
+        answer.is_deliberate();
+        answer
+    }
+
+    /// The same where the server may fail.
+    async fn ask_what_fails(&self, request: Request<Body>) -> Answer {
         let response = self.router.clone().oneshot(request).await.expect("an answer");
         let (parts, body) = response.into_parts();
         let bytes = axum::body::to_bytes(body, 10 << 20).await.expect("a body");
         let text = String::from_utf8(bytes.to_vec()).expect("text");
-        let answer = Answer { status: parts.status, headers: parts.headers, text };
-        answer.is_deliberate();
-        answer
+        Answer { status: parts.status, headers: parts.headers, text }
     }
 
     /// After whatever was tried: the next who sign in, and call, can.
@@ -160,6 +165,16 @@ impl House {
     /// Sends a form, as a program does.
     pub(crate) async fn form(&self, path: &str, form: &[(&str, impl AsRef<str>)]) -> Answer {
         self.ask(form_request(path).body(Body::from(encoded(form))).expect("a request")).await
+    }
+
+    /// The status of a form that the server may fail at.
+    pub(crate) async fn form_status(
+        &self,
+        path: &str,
+        form: &[(&str, impl AsRef<str>)],
+    ) -> StatusCode {
+        let request = form_request(path).body(Body::from(encoded(form))).expect("a request");
+        self.ask_what_fails(request).await.status
     }
 
     /// Opens an address in a browser.

@@ -1,9 +1,10 @@
 //! Requests for tokens (OAuth 2.1 section 3.2), and for their end (RFC 7009).
 
 use anyhow::{Context, anyhow};
-use oauth_as::{ClientId, ErrorCode, ErrorResponse, ScopeSet, TokenRequest};
+use oauth_as::store::RevocationWindow;
+use oauth_as::{ClientId, ErrorCode, ErrorResponse, ScopeSet, Storage, TokenRequest};
 
-use super::{ACCESS, Grants, Heard, REFRESH, Reuse, at_once, named};
+use super::{ACCESS, Grants, Heard, REFRESH, Reuse, SIGN_IN, at_once, named};
 use crate::auth::{Parameters, pkce};
 
 /// An answer of the token endpoint: the JSON of RFC 6749 section 5.1, or a refusal.
@@ -77,7 +78,15 @@ impl Grants {
         let client = ClientId::new(client);
         let token = token.strip_prefix(ACCESS).or(token.strip_prefix(REFRESH)).unwrap_or(token);
         let _turn = self.turn();
-        let theirs = self.server.store().is_of(token, client.as_str())?;
+        let records = self.server.store();
+        let theirs = records.is_of(token, client.as_str())?;
+        if let Some(family) = records.family(token)?.filter(|_| theirs) {
+            // First, because the library tells nobody where this fails.
+            let now = (self.time)();
+            let window = RevocationWindow { recorded_at: now, until: now + SIGN_IN };
+            let ended = at_once(records.revoke_token_family(&family, window))?;
+            ended.map_err(|error| anyhow!("{error}"))?;
+        }
         match at_once(self.server.revoke(&client, None, token, None))? {
             Ok(()) => Ok(Ok(theirs)),
             Err(error) => self.fault(error).map(Err),

@@ -3,7 +3,7 @@
 use anyhow::Context;
 use rusqlite::{OptionalExtension, Row, params};
 
-use super::SqliteStore;
+use super::{SqliteStore, begin};
 use crate::store::{Client, ClientStore};
 
 pub(super) const TABLE: &str = "
@@ -32,7 +32,7 @@ impl ClientStore for SqliteStore {
 
     fn put_client(&self, client: &Client, most: u64) -> anyhow::Result<()> {
         let mut connection = self.writer();
-        let change = connection.transaction()?;
+        let change = begin(&mut connection)?;
         let kind = if client.fresh_until.is_some() { "NOT NULL" } else { "NULL" };
         let known: bool = change.query_row(
             "SELECT EXISTS (SELECT 1 FROM clients WHERE id = ?1)",

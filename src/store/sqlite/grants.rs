@@ -1,9 +1,9 @@
 //! What was granted, in SQLite.
 
 use anyhow::{Context, ensure};
-use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::SqliteStore;
+use super::{SqliteStore, begin};
 use crate::store::{Decide, GrantKind, GrantRecord, GrantStore, Revocation, Standing};
 
 pub(super) const TABLES: &str = "
@@ -49,8 +49,14 @@ impl GrantStore for SqliteStore {
 
     fn take_grant(&self, kind: GrantKind, hash: &[u8; 32]) -> anyhow::Result<Option<GrantRecord>> {
         let sql = format!("DELETE FROM grants WHERE kind = ?1 AND hash = ?2 RETURNING {COLUMNS}");
-        let taken = self.writer().query_row(&sql, params![kind as u8, hash.as_slice()], read);
-        taken.optional().context("cannot change who is signed in")
+        let mut connection = self.writer();
+        // By itself the statement would have its row read before it is kept, and what keeps it from being
+        // kept would be told to nobody.
+        let change = begin(&mut connection)?;
+        let taken =
+            change.query_row(&sql, params![kind as u8, hash.as_slice()], read).optional()?;
+        change.commit().context("cannot change who is signed in")?;
+        Ok(taken)
     }
 
     fn replace_grant(
@@ -123,11 +129,6 @@ impl GrantStore for SqliteStore {
             + connection.execute("DELETE FROM revoked WHERE until <= ?1", [now])?;
         Ok(gone as u64)
     }
-}
-
-/// A transaction that waits for other writers at its begin, not in its middle.
-fn begin(connection: &mut Connection) -> rusqlite::Result<Transaction<'_>> {
-    connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)
 }
 
 /// Whether something that a record belongs to was revoked after it was established. A sign-in

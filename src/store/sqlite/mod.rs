@@ -13,7 +13,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
-use rusqlite::Connection;
+use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use super::Store;
 use begun::Held;
@@ -131,6 +131,12 @@ impl Store for SqliteStore {
     }
 }
 
+/// A transaction that waits for other writers, of other processes too, at its begin: one that has read
+/// before it writes cannot wait any more, and fails where another was faster.
+fn begin(connection: &mut Connection) -> rusqlite::Result<Transaction<'_>> {
+    connection.transaction_with_behavior(TransactionBehavior::Immediate)
+}
+
 fn prepare(
     connection: &mut Connection,
     steps: &[&str],
@@ -152,10 +158,14 @@ fn prepare(
     // What is deleted is overwritten: it was told to people that it is gone.
     connection.pragma_update(None, "secure_delete", true)?;
     // Two processes may find the same old file: one makes the steps, the other sees them made.
-    let change = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+    let change = begin(connection)?;
     let made: i64 = change.query_row("PRAGMA user_version", [], |row| row.get(0))?;
     let made = usize::try_from(made).unwrap_or(usize::MAX);
     ensure!(made <= steps.len(), "it was written by a newer version of docent");
+    if made == steps.len() {
+        // Nothing is written then: on a disk that is full this is no reason not to start.
+        return Ok(());
+    }
     for step in &steps[made..] {
         change.execute_batch(step)?;
     }
@@ -176,7 +186,7 @@ fn private(path: &Path) -> std::io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::{KeyScope, KeyStore};
+    use crate::store::{Client, ClientStore, KeyScope, KeyStore};
 
     #[test]
     fn every_change_is_seen() {
@@ -205,6 +215,32 @@ mod tests {
     }
 
     #[test]
+    fn a_client_is_kept_while_another_process_writes() {
+        let dir = tempfile::tempdir().unwrap();
+        let ours = SqliteStore::open(dir.path()).unwrap();
+        let other = SqliteStore::open(dir.path()).unwrap();
+        let mut writer = other.writer();
+        let change = begin(&mut writer).unwrap();
+        change.execute_batch("CREATE TABLE x (y)").unwrap();
+        let client = Client {
+            id: "app".into(),
+            name: "App".into(),
+            redirect_uris: Vec::new(),
+            created: 1,
+            used: None,
+            fresh_until: None,
+        };
+        std::thread::scope(|scope| {
+            let (sender, kept) = std::sync::mpsc::channel();
+            scope.spawn(move || sender.send(ours.put_client(&client, 10)));
+            // It waits for its turn.
+            let early = kept.recv_timeout(Duration::from_millis(200));
+            change.commit().unwrap();
+            early.unwrap_or_else(|_| kept.recv().unwrap()).unwrap();
+        });
+    }
+
+    #[test]
     fn a_store_in_memory_is_seen_by_both_connections_and_by_no_other() {
         let [ours, other] = [(); 2].map(|()| SqliteStore::in_memory().unwrap());
         let before = ours.version().unwrap();
@@ -225,6 +261,15 @@ mod tests {
         older.execute(sql, [[0u8; 32].as_slice()]).unwrap();
         let keys = SqliteStore::open(dir.path()).unwrap().keys().unwrap();
         assert_eq!(keys[0].scope, KeyScope::default());
+    }
+
+    #[test]
+    fn to_open_what_is_as_it_should_be_writes_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        drop(SqliteStore::open(dir.path()).unwrap());
+        let _store = SqliteStore::open(dir.path()).unwrap();
+        let written = std::fs::metadata(dir.path().join(format!("{FILE}-wal")));
+        assert_eq!(written.map_or(0, |file| file.len()), 0);
     }
 
     #[test]

@@ -442,6 +442,37 @@ async fn o46_a_client_revokes_its_own_tokens_and_no_others() {
     house.is_well().await;
 }
 
+/// A disk that is full when it matters: what stands in the way of the last step is a reference that is
+/// looked at only then.
+#[tokio::test]
+async fn what_cannot_be_ended_is_not_said_to_have_ended() {
+    for kind in ["access token", "refresh token"] {
+        let house = House::new().await;
+        let client = house.register(&[BACK]).await;
+        let tokens = house.tokens(&client).await;
+        let database = rusqlite::Connection::open(house.data.path().join("state.sqlite"));
+        let database = database.expect("the state");
+        let number = if kind == "access token" { 1 } else { 2 };
+        let sql = format!(
+            "CREATE TABLE held (kind, hash, FOREIGN KEY (kind, hash) REFERENCES grants (kind, hash)
+             DEFERRABLE INITIALLY DEFERRED);
+             INSERT INTO held SELECT kind, hash FROM grants WHERE kind = {number};"
+        );
+        database.execute_batch(&sql).expect("it is held");
+        let form = [("client_id", client.clone()), ("token", tokens.refresh.clone())];
+        assert_eq!(house.form_status("/revoke", &form).await, 500, "{kind}");
+        assert!(works(&house, &tokens).await, "{kind}");
+        database.execute_batch("DROP TABLE held").expect("it is let go");
+        // Whoever was told so tries again.
+        assert_eq!(house.form("/revoke", &form).await.status.as_u16(), 200, "{kind}");
+        assert!(!works(&house, &tokens).await, "{kind}");
+        assert_eq!(
+            house.refresh(&client, &tokens.refresh).await.error(),
+            (400, "invalid_grant".into())
+        );
+    }
+}
+
 #[tokio::test]
 async fn o53_whoever_steals_the_files_can_do_nothing_with_them() {
     let house = House::new().await;
