@@ -268,6 +268,10 @@ impl Keys {
             ..old
         };
         self.store.add_key(&new, Some((id, now + overlap)))?;
+        if overlap == 0 {
+            // It is gone for good, and does not come back with a clock that is set back.
+            self.store.revoke_key(id, now)?;
+        }
         Ok(Rotated { secret, new, old: self.find(id)? })
     }
 
@@ -401,6 +405,17 @@ mod tests {
         // One that ends by itself before the overlap is over is not made to live longer.
         let (_, brief) = keys.create("brief", None, Some(320), 300).unwrap();
         assert_eq!(keys.rotate(&brief.id, 50, None, 300).unwrap().old.expires, Some(320));
+    }
+
+    #[test]
+    fn a_key_that_was_replaced_at_once_does_not_come_back_with_the_clock() {
+        let (_dir, keys) = keys();
+        let (old, first) = keys.create("ci", None, None, 100).unwrap();
+        let new = keys.rotate(&first.id, 0, None, 200_000).unwrap().secret;
+        for now in [200_000, 100_000] {
+            assert_eq!(denied(&keys, old.reveal(), now), Some(Denied::Revoked));
+            assert_eq!(denied(&keys, new.reveal(), now), None);
+        }
     }
 
     #[test]
