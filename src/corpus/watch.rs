@@ -47,6 +47,8 @@ pub struct Batch {
 /// Watches some roots.
 pub struct Watcher {
     grounds: Vec<(usize, Ground)>,
+    /// The folders that stood at the roots when they began to be watched.
+    folders: Vec<Option<Identity>>,
     events: Option<Receiver<notify::Result<notify::Event>>>,
     _watcher: Option<RecommendedWatcher>,
     interval: Duration,
@@ -68,6 +70,7 @@ impl Watcher {
     ) -> anyhow::Result<(Watcher, Option<String>)> {
         let ground = |(number, collection): &(usize, Collection)| (*number, Ground::of(collection));
         let grounds: Vec<_> = collections.iter().map(ground).collect();
+        let folders = identities(&grounds);
         let mut reason = None;
         let mut watcher = None;
         let wants_events = match watch {
@@ -91,7 +94,13 @@ impl Watcher {
         }
         let (watcher, events) = watcher.unzip();
         let due = Cell::new(Instant::now() + interval);
-        Ok((Watcher { grounds, events, _watcher: watcher, interval, due }, reason))
+        Ok((Watcher { grounds, folders, events, _watcher: watcher, interval, due }, reason))
+    }
+
+    /// Whether another folder stands where one is watched: it was renamed, or something was mounted
+    /// there. What happens in the new one is not noticed.
+    pub fn is_elsewhere(&self) -> bool {
+        identities(&self.grounds) != self.folders
     }
 
     /// The next batch, or none when nothing happened for `patience`.
@@ -195,6 +204,25 @@ fn listen(grounds: &[(usize, Ground)]) -> notify::Result<Listening> {
         watcher.watch(&ground.root, RecursiveMode::Recursive)?;
     }
     Ok((watcher, events))
+}
+
+/// What tells a folder from another one of the same name: its device and number.
+type Identity = (u64, u64);
+
+fn identities(grounds: &[(usize, Ground)]) -> Vec<Option<Identity>> {
+    grounds.iter().map(|(_, ground)| identity(&ground.root)).collect()
+}
+
+#[cfg(unix)]
+fn identity(root: &Path) -> Option<Identity> {
+    use std::os::unix::fs::MetadataExt as _;
+    std::fs::metadata(root).ok().map(|folder| (folder.dev(), folder.ino()))
+}
+
+/// There it cannot be told: a folder that is watched cannot be renamed either.
+#[cfg(not(unix))]
+fn identity(_: &Path) -> Option<Identity> {
+    None
 }
 
 /// The kind of a network file system, where changes made elsewhere cause no events here.

@@ -100,6 +100,10 @@ impl Follow {
                 std::thread::sleep(TICK);
                 continue;
             }
+            if watcher.is_elsewhere() {
+                // It is looked at and watched anew, in the next round.
+                return Ok(());
+            }
             // What was fetched is noticed between two waits.
             let patience = if self.repositories.is_empty() { self.interval } else { TICK };
             let batch = watcher.next(TICK.max(patience)).unwrap_or_default();

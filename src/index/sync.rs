@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, bail};
-use tantivy::Term;
+use tantivy::{TantivyError, Term};
 
 use super::anchors;
 use super::catalog::Catalog;
@@ -187,6 +187,9 @@ impl Indexer {
         let made = self.catch_up(progress);
         let fresh = std::mem::replace(&mut self.index, served);
         let mut report = made?;
+        if let Some(before) = self.index.snapshot().known_catalog() {
+            self.not_emptied(before, fresh.snapshot().catalog()?)?;
+        }
         // Pages that are as they were are no news, if it is known what they were.
         if let Some(before) = self.index.snapshot().known_catalog() {
             report.changes = Changes::between(before, fresh.snapshot().catalog()?);
@@ -200,7 +203,7 @@ impl Indexer {
     ///
     /// # Errors
     ///
-    /// A root that is gone, a disk that is full or not writable. What was indexed stays.
+    /// A root that is gone or empty, a disk that is full or not writable. What was indexed stays.
     pub fn catch_up(&mut self, progress: &Progress) -> anyhow::Result<Report> {
         let started = Instant::now();
         let snapshot = self.index.snapshot();
@@ -378,6 +381,10 @@ impl Indexer {
             return Ok(report);
         }
         let next = catalog.with(&removed, added.clone());
+        if let Err(error) = self.not_emptied(catalog, &next) {
+            self.writer.abandon();
+            return Err(error);
+        }
         let written = self
             .write_anchors(catalog, &next, &added, &removed)
             .and_then(|()| self.commit(&removed, next, commits));
@@ -389,7 +396,24 @@ impl Indexer {
         Ok(report)
     }
 
+    /// Fails where a folder that had pages has no file to read any more: a mount that vanishes leaves an
+    /// empty folder behind. What was indexed of it stays.
+    fn not_emptied(&self, before: &Catalog, after: &Catalog) -> anyhow::Result<()> {
+        for Folder { collection, origin, .. } in &self.folders {
+            let had = |catalog: &Catalog| !catalog.collection(&collection.name).is_empty();
+            let by_people = matches!(origin, Origin::People);
+            if by_people && had(before) && !had(after) && corpus::walk(collection).files.is_empty()
+            {
+                bail!("the docs folder {} has no docs any more", collection.root.display());
+            }
+        }
+        Ok(())
+    }
+
     fn give_up(&mut self, error: anyhow::Error, first: bool) -> anyhow::Error {
+        let in_thread = matches!(error.downcast_ref(), Some(TantivyError::ErrorInThread(_)));
+        let cause = in_thread.then(|| self.writer.cause()).flatten();
+        let error = cause.unwrap_or(error);
         self.writer.abandon();
         error.context(if first {
             "the index could not be written"

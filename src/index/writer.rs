@@ -1,6 +1,7 @@
 //! Tantivy's writer: opened when something changed, sized for it, and closed when it failed.
 
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 
 use anyhow::Context;
 use tantivy::directory::error::OpenWriteError;
@@ -29,6 +30,8 @@ pub(super) struct Writer {
 struct Open {
     writer: IndexWriter,
     bulk: bool,
+    /// Tantivy numbers what it is told, and takes it to come in the order of the numbers.
+    turn: Mutex<()>,
 }
 
 impl Writer {
@@ -60,7 +63,7 @@ impl Writer {
             writer.set_merge_policy(Box::new(policy));
             writer
         };
-        self.open = Some(Open { writer, bulk });
+        self.open = Some(Open { writer, bulk, turn: Mutex::default() });
         Ok(())
     }
 
@@ -74,6 +77,8 @@ impl Writer {
         let mut operations = Vec::with_capacity(documents.len() + 1);
         operations.extend(replaced.map(UserOperation::Delete));
         operations.extend(documents.into_iter().map(UserOperation::Add));
+        // Pages come from several threads.
+        let _turn = open.turn.lock().unwrap_or_else(PoisonError::into_inner);
         open.writer.run(operations).map_err(plain)?;
         Ok(())
     }
@@ -113,6 +118,11 @@ impl Writer {
         let Some(open) = self.open.take() else { return Ok(false) };
         open.writer.wait_merging_threads().map_err(plain)?;
         Ok(true)
+    }
+
+    /// Why a thread of the writer ended, if one did: who hands it documents is only told that it is gone.
+    pub(super) fn cause(&mut self) -> Option<anyhow::Error> {
+        self.open.as_mut()?.writer.prepare_commit().err().map(plain)
     }
 
     /// Forgets what was not committed; the next change opens a new writer. What was half-written

@@ -351,3 +351,107 @@ fn a_docs_folder_that_goes_and_comes_back_is_waited_for() {
     served.hears("docs changed");
     assert!(search(&served, "tapir").contains("last.md#last"));
 }
+
+#[test]
+fn an_empty_folder_in_the_place_of_the_docs_is_taken_for_docs_that_are_away() {
+    let (_dir, path) = manual();
+    let served = Served::start(&path);
+    served.follows();
+    // As a mount that vanishes leaves it behind.
+    fs::rename(path.join("docs"), path.join("away")).expect("it is moved");
+    fs::create_dir(path.join("docs")).expect("a folder");
+    while !served.hears("serving what is indexed").contains("has no docs any more") {}
+    let ready = served.ready();
+    assert_eq!(ready["ready"], true, "{ready}");
+    assert!(ready["problem"].as_str().is_some_and(|text| text.contains("no docs any more")));
+    assert!(search(&served, "port").contains("guide/ports.md#ports"));
+    write(&path, "away/new.md", "# New\n\nThe okapi is here.\n");
+    fs::remove_dir(path.join("docs")).expect("it is empty");
+    fs::rename(path.join("away"), path.join("docs")).expect("it is moved back");
+    recovers(&served);
+    assert!(search(&served, "okapi").contains("new.md#new"));
+    assert!(search(&served, "port").contains("guide/ports.md#ports"));
+}
+
+#[test]
+fn docs_that_are_deleted_one_after_the_other_are_served_until_there_are_others() {
+    let (_dir, path) = manual();
+    let served = Served::start(&path);
+    served.follows();
+    for entry in fs::read_dir(path.join("docs")).expect("a folder").flatten() {
+        let gone = entry.path();
+        let went = if gone.is_dir() { fs::remove_dir_all(gone) } else { fs::remove_file(gone) };
+        went.expect("it goes");
+    }
+    assert!(served.hears("serving what is indexed").contains("has no docs any more"));
+    // Neither is an index made in which nothing is.
+    drop(served);
+    let said = fails(&mut index(&path));
+    assert!(said.contains("has no docs any more"), "{said}");
+    let served = Served::start(&path);
+    served.hears("serving what is indexed");
+    write(&path, "docs/new.md", "# New\n\nThe okapi is here.\n");
+    recovers(&served);
+    assert!(search(&served, "okapi").contains("new.md#new"));
+    assert!(!search(&served, "port").contains("guide/ports.md#ports"));
+}
+
+#[test]
+fn another_folder_in_the_place_of_the_docs_is_watched_like_the_first() {
+    let (_dir, path) = manual();
+    write(&path, "other/guide/ports.md", "# Ports\n\nThe okapi is here.\n");
+    let served = Served::start(&path);
+    served.follows();
+    fs::rename(path.join("docs"), path.join("old")).expect("it is moved");
+    fs::rename(path.join("other"), path.join("docs")).expect("it is moved");
+    let end = Instant::now() + Duration::from_secs(30);
+    while !search(&served, "okapi").contains("guide/ports.md#ports") {
+        assert!(Instant::now() < end, "the new folder is not read");
+    }
+    for number in 0..3 {
+        write(&path, "docs/last.md", &format!("# Last\n\nThe tapir{number} is here.\n"));
+        let end = Instant::now() + Duration::from_secs(30);
+        while !search(&served, &format!("tapir{number}")).contains("last.md#last") {
+            assert!(Instant::now() < end, "the new folder is not watched");
+        }
+    }
+}
+
+fn whole(dir: &Path) -> Command {
+    let mut command = index(dir);
+    command.arg("--check");
+    command
+}
+
+#[test]
+fn whether_an_index_is_whole_can_be_asked() {
+    let (_dir, path) = manual();
+    let said = fails(&mut whole(&path));
+    assert!(said.ends_with("there is no index yet; docent index makes it anew"), "{said}");
+    assert!(!path.join("data").exists(), "it makes nothing");
+    let served = Served::start(&path);
+    served.follows();
+    // Also while somebody writes it, and where nothing may be written.
+    let output = whole(&path).arg("--json").output().expect("docent runs");
+    let told: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_eq!(told["pages"], served.ready()["pages"], "{told}");
+    assert_eq!(told["sections"], served.ready()["sections"], "{told}");
+    drop(served);
+    {
+        let sealed = Sealed::new(path.join("data"));
+        let output = sealed.bind(whole(&path)).output().expect("docent runs");
+        assert!(errors(&output).contains(" is whole: "), "{}", errors(&output));
+        assert!(output.status.success());
+    }
+    for ending in ["store", "idx"] {
+        for file in files_of_index(&path, ending) {
+            let mut bytes = fs::read(&file).expect("the file");
+            bytes[0] ^= 1;
+            fs::write(&file, bytes).expect("it is overwritten");
+        }
+        let said = fails(&mut whole(&path));
+        assert!(said.contains("the index has damaged files"), "{said}");
+        assert!(index(&path).status().expect("docent runs").success());
+        assert!(whole(&path).status().expect("docent runs").success());
+    }
+}
