@@ -63,6 +63,10 @@ impl Writer {
             writer.set_merge_policy(Box::new(policy));
             writer
         };
+        // The first number that a new writer gives is that of the last commit. A merge of segments as they
+        // were then takes a deletion with this number for done where it is not, and what was deleted comes
+        // back: a page in two versions. So nobody gets it.
+        writer.run(std::iter::empty()).map_err(plain)?;
         self.open = Some(Open { writer, bulk, turn: Mutex::default() });
         Ok(())
     }
@@ -146,5 +150,28 @@ pub(super) fn plain(error: TantivyError) -> anyhow::Error {
             anyhow::anyhow!("{error}")
         }
         other => other.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::index::schema;
+
+    #[test]
+    fn what_a_new_writer_does_comes_after_the_last_commit() {
+        let (schema, fields) = schema::schema();
+        let index = tantivy::Index::create_in_ram(schema);
+        let mut writer = Writer::new(index.clone());
+        for files in [1, BULK + 1, 1] {
+            writer.open(files).unwrap();
+            writer.commit(Vec::new(), &Stamp::default()).unwrap();
+            writer.abandon();
+            let committed = index.load_metas().unwrap().opstamp;
+            writer.open(files).unwrap();
+            let term = Term::from_field_text(fields.under, "a");
+            let first = writer.open.as_ref().unwrap().writer.delete_term(term);
+            assert!(first > committed, "{first} after {committed}");
+        }
     }
 }
