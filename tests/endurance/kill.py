@@ -23,7 +23,7 @@ from lib.report import Report, figure, run
 KILLS = int(os.environ.get("KILLS", "25"))
 SEED = int(os.environ.get("SEED") or random.SystemRandom().randrange(1 << 32))
 #: Seconds from a start to a kill.
-LONGEST = 1.2
+LONGEST = 2.5
 #: Seconds until what is served is what is on the disk.
 FOLLOW_SECONDS = 10
 #: Pages that never change and make an index take its time.
@@ -74,6 +74,23 @@ class Life:
         self.calls = 0
         self.starts: list[float] = []
         self.token = ""
+
+    def tried(self) -> dict[str, int]:
+        """How often what was done."""
+        keys, people, published = self.keys, self.people, self.published
+        return {
+            "calls": self.calls,
+            "pages written": self.pages.serial,
+            "keys": len(keys.keys),
+            "commands killed": keys.killed,
+            "apps": len(people.apps),
+            "sign-ins": len(people.sign_ins),
+            "refreshes": sum(it.refreshes for it in people.sign_ins),
+            "refreshes tried again": people.tried_again,
+            "sign-ins ended": sum(it.lasts is False for it in people.sign_ins),
+            "published": published.whole,
+            "publishers killed": published.killed,
+        }
 
     async def begin(self):
         await self.server.begin()
@@ -195,7 +212,8 @@ async def main():
     began, kills = time.monotonic(), 0
     async with report.check("it begins with nothing but docs"):
         await life.begin()
-    while kills < KILLS and not life.findings.enough and not Report.failures:
+    # On a machine that is busy with other things it takes more of them until everything was tried.
+    while (kills < KILLS or (kills < 2 * KILLS and not all(life.tried().values()))) and not life.findings.enough and not Report.failures:
         try:
             async with asyncio.timeout(240):
                 await life.kill_once(kills + 1)
@@ -207,27 +225,14 @@ async def main():
         if kills % 25 == 0:
             figure(f"{kills} kills, {time.monotonic() - began:.0f} s")
     life.findings.add("panics", "the log", [it for it in life.server.said().splitlines() if "panicked" in it])
-    async with report.check(f"{KILLS} kills"):
-        assert kills == KILLS, f"it was given up after {kills}"
+    async with report.check(f"{kills} kills"):
+        assert kills >= KILLS, f"it was given up after {kills} of {KILLS}"
     for name, what in Findings.WHAT.items():
         async with report.check(what.format(bound=docent.START_SECONDS)):
             found = life.findings.found[name]
             assert not found, "\n".join([f"SEED={SEED}", *found[:ENOUGH], f"{len(found)} in all"])
-    keys, people, published = life.keys, life.people, life.published
     async with report.check("all of it was tried"):
-        tried = {
-            "calls": life.calls,
-            "pages written": life.pages.serial,
-            "keys": len(keys.keys),
-            "commands killed": keys.killed,
-            "apps": len(people.apps),
-            "sign-ins": len(people.sign_ins),
-            "refreshes": sum(it.refreshes for it in people.sign_ins),
-            "refreshes tried again": people.tried_again,
-            "sign-ins ended": sum(it.lasts is False for it in people.sign_ins),
-            "published": published.whole,
-            "publishers killed": published.killed,
-        }
+        tried = life.tried()
         figure(", ".join(f"{count} {what}" for what, count in tried.items()))
         assert all(tried.values()), f"{tried}"
     if life.starts:
