@@ -601,6 +601,31 @@ mod tests {
     }
 
     #[test]
+    fn a_row_that_is_too_long_loses_nothing_below_the_head_of_its_table() {
+        let words: String = (0..80).map(|n| format!("word{n} ")).collect();
+        let text = format!("| a | b |\n| --- | --- |\n| first | row |\n| {words}| long |\n");
+        let (mut at, mut all) = (0, String::new());
+        while at < text.len() {
+            let (piece, end) = take(&text, at, 30, true);
+            all.push_str(&piece);
+            at = end;
+        }
+        for n in 0..80 {
+            assert_eq!(all.matches(&format!("word{n} ")).count(), 1, "word{n}: {all}");
+        }
+        assert!(all.contains("| word0 "), "{all}");
+    }
+
+    #[test]
+    fn code_without_a_line_is_one_piece() {
+        for text in ["```text\n```", "```text\n\n```"] {
+            let (piece, end) = take(text, 0, 1, true);
+            assert!(piece.starts_with("```text\n") && piece.ends_with("\n```"), "{piece:?}");
+            assert_eq!((piece.matches("```").count(), end), (2, text.len()), "{piece:?}");
+        }
+    }
+
+    #[test]
     fn sentences_end_where_they_end() {
         for (text, expected) in [
             ("One line\nis wrapped. Two\nis too.", vec!["One line\nis wrapped. ", "Two\nis too."]),
