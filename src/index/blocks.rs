@@ -347,6 +347,9 @@ pub(crate) fn fenced(body: &str) -> (&str, &str, String) {
 
 fn cut_fence(body: &str, room: usize) -> Vec<String> {
     let (first, inner, end) = fenced(body);
+    if inner.is_empty() {
+        return vec![format!("{first}\n{end}")];
+    }
     let room = room.saturating_sub(first.len() + end.len() + 2).max(40);
     let pieces = gather(inner.split_inclusive('\n').collect(), room, "");
     pieces
@@ -608,10 +611,16 @@ mod tests {
         while at < text.len() {
             let (piece, end) = take(&text, at, 30, true);
             all.push_str(&piece);
+            all.push('\n');
             at = end;
         }
         for n in 0..80 {
-            assert_eq!(all.matches(&format!("word{n} ")).count(), 1, "word{n}: {all}");
+            let word = format!("word{n}");
+            assert_eq!(
+                all.split_whitespace().filter(|it| **it == word).count(),
+                1,
+                "{word}: {all}"
+            );
         }
         assert!(all.contains("| word0 "), "{all}");
     }

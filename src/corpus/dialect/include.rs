@@ -185,7 +185,13 @@ impl Scanner<'_> {
         let directive = parse(&line[..end + 2]);
         self.pos += end + 2;
         if let Some(directive) = directive {
+            let line = self.line_out;
             self.include(&directive);
+            // What follows must not stand on the last line of several, which may close a fence.
+            if self.line_out != line && self.pos < self.line_end(self.pos) {
+                self.break_line();
+                self.pos += self.src[self.pos..].bytes().take_while(|b| *b == b' ').count();
+            }
         }
         true
     }

@@ -95,3 +95,14 @@ fn hugo_includes_and_glossary() {
     "#]],
     );
 }
+
+#[test]
+fn what_follows_a_part_of_several_lines_stands_on_a_line_of_its_own() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let root = dir.path().canonicalize().expect("the folder is there");
+    crate::harness::write(&root, "part.md", "```js\nlet x;\n```\n");
+    let reader = Reader::new(&Collection { root, site: Some(Site::MdBook), ..Default::default() });
+    let (page, _) = reader.parse("a.md", b"# A\n\n{{#include part.md}} and so on.\n");
+    let page = page.expect("the page is read");
+    assert_eq!(page.sections[0].text, "# A\n\n```js\nlet x;\n```\nand so on.");
+}
