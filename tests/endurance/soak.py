@@ -1,20 +1,18 @@
 """Mixed traffic at half of what the server can do, while its docs are edited twice a second: nothing grows, nothing is
 wrong.
 
-  soak.py [--seconds N] [--docs DIR] [--seed N] [--out FILE.json]
-
-With --out what was measured goes into the file, and drawn into an SVG beside it.
+SOAK_SECONDS says for how long, SOAK_DOCS over which docs, SEED which edits and questions. What was measured is left in
+.tools/soak.json, and drawn in soak.svg beside it.
 """
 
-import argparse
 import asyncio
+import dataclasses
 import json
 import os
 import pathlib
 import random
 import shutil
 import statistics
-import sys
 import time
 
 from lib import calls, process, provider
@@ -25,6 +23,7 @@ from soaking.docs import EDITS_PER_SECOND, FOLLOWS_WITHIN_SECONDS, Docs
 from soaking.figures import Gauge, growth, p99_by_piece
 from soaking.traffic import People, Streams, Traffic
 
+LEFT = pathlib.Path(__file__).parent / ".tools"
 MANUAL = pathlib.Path(__file__).parent.parent.parent / "corpus"
 #: What the hour is held to; a short run sees the memory of the first minutes, which is still being taken.
 LONG_SECONDS = 1800
@@ -33,13 +32,11 @@ CLIENTS = 16
 SAME_QUESTIONS = 20
 
 
-def options():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--seconds", type=int, default=90)
-    parser.add_argument("--docs", type=pathlib.Path, default=MANUAL)
-    parser.add_argument("--out", type=pathlib.Path)
-    parser.add_argument("--seed", type=int, default=random.randrange(1 << 31))
-    return parser.parse_args()
+@dataclasses.dataclass
+class Asked:
+    seconds: int = int(os.environ.get("SOAK_SECONDS", 3600 if "ENDURANCE_LONG" in os.environ else 90))
+    docs: pathlib.Path = pathlib.Path(os.environ.get("SOAK_DOCS", MANUAL))
+    seed: int = int(os.environ.get("SEED", random.randrange(1 << 31)))
 
 
 def settings(docs: pathlib.Path, port: int, issuer: str) -> str:
@@ -202,17 +199,16 @@ class Soak:
 
 
 async def main():
-    asked = options()
+    asked = Asked()
     report = Report("soak")
-    figure(f"seed {asked.seed}, {asked.seconds} s")
+    figure(f"SEED={asked.seed}, {asked.seconds} s")
     soak = Soak(asked)
     await soak.start()
     await soak.go()
     found = soak.report()
-    if asked.out:
-        asked.out.write_text(json.dumps(found, indent=1))
-        calls_in_order = sorted(soak.traffic.seconds)
-        asked.out.with_suffix(".svg").write_text(plot.draw(found["samples"], calls_in_order))
+    LEFT.mkdir(exist_ok=True)
+    (LEFT / "soak.json").write_text(json.dumps(found, indent=1))
+    (LEFT / "soak.svg").write_text(plot.draw(found["samples"], sorted(soak.traffic.seconds)))
     figure(
         f"{sum(found['answers'].values())} answers ({found['answers']}), {found['edits']} edits, {found['sign_ins']} sign-ins, "
         f"{found['refreshes']} refreshes, {found['streams']} streams with {found['notices']} notices; "
