@@ -49,7 +49,7 @@ pub(super) fn documents(
             level: record.level,
             tokens: record.tokens,
         });
-        document.add_bytes(fields.record, &postcard::to_allocvec(&Stored::Section(record))?);
+        document.add_bytes(fields.record, &Stored::Section(record).written()?);
         documents.push(document);
     }
     let record = PageRecord {
@@ -77,7 +77,7 @@ pub(super) fn documents(
     // A column without gaps is read in a fraction of the time.
     document.add_u64(fields.page, 0);
     let stored = Stored::Page(record.clone());
-    document.add_bytes(fields.record, &postcard::to_allocvec(&stored)?);
+    document.add_bytes(fields.record, &stored.written()?);
     documents.push(document);
     Ok((record, documents))
 }

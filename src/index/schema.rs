@@ -1,5 +1,6 @@
 //! The fields of the index, and the record that is stored with each section and page.
 
+use anyhow::Context;
 use serde::{Deserialize, Serialize};
 use tantivy::schema::{
     FAST, Field, IndexRecordOption, STORED, STRING, Schema, TextFieldIndexing, TextOptions,
@@ -10,7 +11,7 @@ use super::anchors::OutLink;
 
 /// Raised with every change of the fields or of a stored record: an index of another format is
 /// rebuilt.
-pub(crate) const FORMAT: u32 = 7;
+pub(crate) const FORMAT: u32 = 8;
 
 /// Handles of the fields.
 #[derive(Clone, Copy, Debug)]
@@ -37,7 +38,7 @@ pub(super) struct Fields {
     pub(super) anchors: Field,
     /// What the section is whatever is asked; see [`Traits`](super::traits::Traits).
     pub(super) traits: Field,
-    /// The [`SectionRecord`] or [`PageRecord`].
+    /// The [`SectionRecord`] or [`PageRecord`], as [`Stored::written`]: the only field that is stored.
     pub(super) record: Field,
 }
 
@@ -76,6 +77,35 @@ pub(super) enum Stored {
     Section(SectionRecord),
     Page(PageRecord),
 }
+
+impl Stored {
+    /// What is stored: the record, and behind it the number of its bytes. Tantivy copies bytes out of
+    /// a document one by one. These are all that is stored of one, so that they end where it ends, and
+    /// [`Stored::read`] takes them from there.
+    ///
+    /// # Errors
+    ///
+    /// None that a record could cause.
+    pub(super) fn written(&self) -> anyhow::Result<Vec<u8>> {
+        let mut bytes = postcard::to_allocvec(self)?;
+        bytes.extend(u32::try_from(bytes.len())?.to_le_bytes());
+        Ok(bytes)
+    }
+
+    /// The record of a document, from all that is stored of it.
+    ///
+    /// # Errors
+    ///
+    /// There is none: the index is damaged.
+    pub(super) fn read(document: &[u8]) -> anyhow::Result<Stored> {
+        let (before, length) = document.split_last_chunk().context(NO_RECORD)?;
+        let length = usize::try_from(u32::from_le_bytes(*length))?;
+        let begin = before.len().checked_sub(length).context(NO_RECORD)?;
+        Ok(postcard::from_bytes(&before[begin..])?)
+    }
+}
+
+const NO_RECORD: &str = "a document without a record";
 
 /// What is stored with a section: all that an answer needs.
 #[derive(Debug, Clone, Serialize, Deserialize)]

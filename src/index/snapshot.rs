@@ -7,13 +7,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use arc_swap::ArcSwap;
 use serde::{Deserialize, Serialize};
 use tantivy::collector::DocSetCollector;
 use tantivy::query::TermQuery;
-use tantivy::schema::{IndexRecordOption, Value};
-use tantivy::{IndexReader, ReloadPolicy, Searcher, TantivyDocument, Term};
+use tantivy::schema::IndexRecordOption;
+use tantivy::store::StoreReader;
+use tantivy::{IndexReader, ReloadPolicy, Searcher, Term};
 
 use super::analyzer::{self, Language};
 use super::catalog::Catalog;
@@ -72,6 +73,9 @@ pub(super) const FOLDER: &str = "search";
 
 /// How often an index is looked at that another process changes meanwhile.
 const CHECKS: usize = 20;
+
+/// Blocks of a segment's store, of 16 kB each, that stay unpacked: as many as Tantivy keeps.
+const UNPACKED_BLOCKS: usize = 100;
 
 /// How long a move waits for parts to be counted again.
 const BEFORE_A_MOVE: Duration = Duration::from_secs(2);
@@ -345,6 +349,8 @@ pub struct Snapshot {
     pub(super) parts: Parts,
     /// What of each segment is there yet; looked at when it is first needed.
     pub(super) living: OnceLock<Result<Vec<Living>, String>>,
+    /// What is stored of each segment's documents; opened when it is first needed.
+    stores: OnceLock<Result<Vec<StoreReader>, String>>,
 }
 
 impl Snapshot {
@@ -356,6 +362,7 @@ impl Snapshot {
         (suspicion, meaning, counted): (Suspicion, Meaning, Counts),
     ) -> Snapshot {
         let (catalog, parts, living) = (OnceLock::new(), Parts::default(), OnceLock::new());
+        let stores = OnceLock::new();
         let part = None;
         Snapshot {
             searcher,
@@ -369,6 +376,7 @@ impl Snapshot {
             part,
             parts,
             living,
+            stores,
         }
     }
 
@@ -466,11 +474,17 @@ impl Snapshot {
     }
 
     pub(super) fn load(&self, address: tantivy::DocAddress) -> anyhow::Result<Stored> {
-        let document: TantivyDocument = self.searcher.doc(address)?;
-        let bytes = document
-            .get_first(self.fields.record)
-            .and_then(|value| value.as_bytes())
-            .context("a document without a record")?;
-        Ok(postcard::from_bytes(bytes)?)
+        let stores = match self.stores.get_or_init(|| self.open_stores()) {
+            Ok(stores) => stores,
+            Err(error) => bail!("{error}"),
+        };
+        let store = stores.get(address.segment_ord as usize).context("no such segment")?;
+        Stored::read(&store.get_document_bytes(address.doc_id)?)
+    }
+
+    fn open_stores(&self) -> Result<Vec<StoreReader>, String> {
+        let segments = self.searcher.segment_readers().iter();
+        let stores = segments.map(|segment| segment.get_store_reader(UNPACKED_BLOCKS));
+        stores.collect::<Result<_, _>>().map_err(|error| error.to_string())
     }
 }
