@@ -56,12 +56,6 @@ fuzz_target!(|text: &str| {
     let search = Search { query: query.into(), limit: 20, ..Search::default() };
     let found = snapshot.search(&search).expect("any text is a question");
     assert!(found.terms.terms().len() <= 64);
-    assert!(
-        found
-            .hits
-            .windows(2)
-            .all(|pair| pair[0].score >= pair[1].score || pair[1].score.is_finite())
-    );
     let mut named = std::collections::HashSet::new();
     for hit in &found.hits {
         assert!(hit.score.is_finite(), "{}", hit.score);
