@@ -187,8 +187,7 @@ pub fn take(text: &str, offset: usize, room: usize, force: bool) -> (String, usi
         if !(force && alone) {
             return (out, blocks[at].range.start.max(end));
         }
-        let bytes = (body.len() * room.saturating_sub(used) / cost).max(64);
-        let (piece, taken) = head(&above, rest, block.kind, bytes);
+        let (piece, taken) = head_in_tokens(&above, rest, block.kind, room.saturating_sub(used));
         if !out.is_empty() {
             out.push_str("\n\n");
         }
@@ -228,6 +227,22 @@ fn resumed<'a>(text: &'a str, blocks: &[Block], at: usize, offset: usize) -> (St
                 !above.is_empty() || fence_of(rest.lines().next().unwrap_or("")).is_some();
             (above, if is_code { rest } else { rest.trim_start() })
         }
+    }
+}
+
+/// The same as [`head`], for a room in tokens.
+fn head_in_tokens(above: &str, rest: &str, kind: Kind, room: usize) -> (String, usize) {
+    /// Less holds hardly a fence and a line in it.
+    const LEAST: usize = 64;
+    let mut bytes = (above.len() + rest.len()) * room / tokens::estimate(rest).max(1);
+    loop {
+        let (piece, taken) = head(above, rest, kind, bytes.max(LEAST));
+        let cost = tokens::estimate(&piece) + 1;
+        if cost <= room || bytes <= LEAST {
+            return (piece, taken);
+        }
+        // What comes first takes more tokens than the same length of the whole.
+        bytes = (bytes * room / cost).min(bytes - 1);
     }
 }
 

@@ -272,17 +272,20 @@ impl Reading<'_> {
         let text = budget.saturating_sub(self.overhead(budget)).max(LEAST);
         let mut share = Share { text, list: (budget / 10).max(40), is_short: false };
         for _ in 0..8 {
-            let json = serde_json::to_string(&self.fill(from, share))?;
+            let (answer, given) = self.fill(from, share);
+            let json = serde_json::to_string(&answer)?;
             let size = tokens::estimate(&json);
             if size <= budget {
                 return Ok((json, size));
             }
+            // A section that is given whole is broken only by a share that is smaller than it is.
+            share.text = share.text.min(given).max(LEAST);
             if share.text == LEAST {
                 share = Share { list: 0, is_short: true, ..share };
             }
             share.text = share.text.saturating_sub(size - budget + 8).max(LEAST);
         }
-        let json = serde_json::to_string(&self.fill(from, share))?;
+        let json = serde_json::to_string(&self.fill(from, share).0)?;
         let size = tokens::estimate(&json);
         Ok((json, size))
     }
@@ -292,8 +295,10 @@ impl Reading<'_> {
         names.iter().map(|name| tokens::estimate(name)).sum::<usize>() * 2 + 40 + budget / 30
     }
 
-    fn fill(&self, from: Place, share: Share) -> Answer {
+    /// An answer, and how many tokens of it are text of the docs.
+    fn fill(&self, from: Place, share: Share) -> (Answer, usize) {
         let (mut text, next) = self.read(from, share.text);
+        let given = tokens::estimate(&text);
         let total: usize = self.sections.iter().map(|section| section.tokens as usize).sum();
         let mut left = Vec::new();
         let mut cursor = None;
@@ -328,7 +333,7 @@ impl Reading<'_> {
             cursor = Some(next);
         }
         let lead = self.sections.first();
-        Answer {
+        let answer = Answer {
             id: self.id(&self.target.anchor),
             title: lead
                 .filter(|_| !self.target.anchor.is_empty())
@@ -351,7 +356,8 @@ impl Reading<'_> {
                 sections: left,
                 next: cursor,
             },
-        }
+        };
+        (answer, given)
     }
 
     /// Sections from a place on, as many as fit; at least one piece of text in any case.

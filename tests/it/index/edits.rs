@@ -189,6 +189,8 @@ fn follow(edits: &[Edit]) -> (String, String) {
     let dir = tempfile::tempdir().expect("a folder");
     let root = dir.path().join("docs");
     let (data, root) = (dir.path().join("data"), of(&root).root);
+    // No edit touches it: a folder without any page is taken for one that is away.
+    write(&root.join("always.md"), "# Always\n\nOne page is always there.\n");
     let (mut indexer, _) = Indexer::open(&data, &[of(&root)], "test").expect("an index");
     indexer.catch_up(&Progress::default()).expect("it is built");
     let mut named: BTreeSet<(usize, String)> = BTreeSet::new();
