@@ -66,6 +66,8 @@ class Soak:
         self.asked = asked
         self.pause = asyncio.Event()
         self.rate = 50.0
+        #: What is looked at begins after these seconds.
+        self.warm = min(600, asked.seconds / 3)
         self.same = self.different = 0
 
     async def start(self):
@@ -101,9 +103,11 @@ class Soak:
         return out.decode()
 
     async def steer(self):
-        """So many requests that they and the edits take half of the server's core."""
+        """So many requests that they and the edits take half of the server's core, as far as that is found out while it
+        warms up: what grows with the rate would look as if it grew with time."""
         await asyncio.sleep(5)
-        while True:
+        end = time.monotonic() + self.warm
+        while time.monotonic() < end:
             before, began = self.gauge.look(), time.monotonic()
             await asyncio.sleep(5)
             busy = (self.gauge.look().cpu_seconds - before.cpu_seconds) / (time.monotonic() - began)
@@ -172,7 +176,7 @@ class Soak:
             )
 
     def report(self) -> dict:
-        warm = min(600, self.asked.seconds / 3)
+        warm = self.warm
         samples = self.gauge.after(warm)
         began = self.gauge.samples[0].at
         times = [it for it in self.traffic.seconds if it[0] - self.traffic.seconds[0][0] >= warm]
