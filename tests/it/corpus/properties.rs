@@ -213,7 +213,7 @@ proptest! {
         write(&root, "good.md", "# Okapi\n\nIt is here.\n");
         let collection = collection(&root, "docs");
         let data = dir.path().join("data");
-        let (mut indexer, _) = Indexer::open(&data, &[collection.clone()], "test").expect("an index");
+        let (mut indexer, _) = Indexer::open(&data, std::slice::from_ref(&collection), "test").expect("an index");
         let report = indexer.catch_up(&Progress::default()).expect("it is built");
         prop_assert!(report.pages + report.skipped.len() + report.drafts.len() <= files.len() + 1);
         let catalog = indexer.index().snapshot();
