@@ -16,7 +16,7 @@ import statistics
 import time
 
 from lib import calls, process, provider
-from lib.house import BINARY, PLENTY, Replica
+from lib.replica import BINARY, PLENTY, Replica
 from lib.report import Report, figure, run, until
 from soaking import plot
 from soaking.docs import EDITS_PER_SECOND, FOLLOWS_WITHIN_SECONDS, Docs
