@@ -31,7 +31,9 @@ reading() {
 check "workflows begin without rights" reading
 
 check "workflows scripts" silent shellcheck --external-sources --shell=bash \
-  "$root/.ci/run" "$root/.ci/dist" "$root/.ci/package" "$root/.ci/reproduce" "$root/.ci/sbom" "$root/tests/clients/run" "$here/run"
+  "$root/.ci/run" "$root/.ci/dist" "$root/.ci/package" "$root/.ci/reproduce" "$root/.ci/sbom" "$root/tests/clients/run" "$here/run" \
+  "$root/tests/endurance/run" "$root/tests/fuzz/run" "$root/tests/fuzz/seed" "$root/tests/fuzz/rustc" "$root/tests/mutants/run" \
+  "$root/benches/peers/run"
 
 # The notes of a release are what the changelog says of its version.
 notes() {
