@@ -46,7 +46,8 @@ impl Writer {
         if self.open.as_ref().is_some_and(|open| open.bulk == bulk) {
             return Ok(());
         }
-        self.open = None;
+        // A process that was killed in the middle of a commit left files whose names come again.
+        self.abandon();
         let writer: IndexWriter = if bulk {
             let threads = std::thread::available_parallelism().map_or(1, |n| n.get()).min(8);
             let writer = self
@@ -156,7 +157,41 @@ pub(super) fn plain(error: TantivyError) -> anyhow::Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::index::schema;
+    use crate::index::{analyzer, schema};
+
+    #[test]
+    fn files_of_a_commit_that_was_broken_off_are_not_in_the_way() {
+        let (schema, fields) = schema::schema();
+        let dir = tempfile::tempdir().unwrap();
+        let known = |index: tantivy::Index| {
+            index.tokenizers().register(analyzer::NAME, analyzer::Analyzer);
+            index
+        };
+        let index = known(tantivy::Index::create_in_dir(dir.path(), schema).unwrap());
+        let key = |name: &str| Term::from_field_text(fields.under, name);
+        let mut writer = Writer::new(index.clone());
+        writer.open(1).unwrap();
+        // So many that a deletion is no reason for a merge.
+        for name in ["a", "b", "c", "d", "e"] {
+            let mut document = TantivyDocument::default();
+            document.add_text(fields.under, name);
+            writer.put(None, vec![document]).unwrap();
+        }
+        writer.commit(Vec::new(), &Stamp::default()).unwrap();
+        writer.rest().unwrap();
+        let before = std::fs::read(dir.path().join("meta.json")).unwrap();
+        let take_out = |writer: &mut Writer| {
+            writer.open(1)?;
+            writer.commit(vec![key("a")], &Stamp::default())
+        };
+        take_out(&mut writer).unwrap();
+        writer.rest().unwrap();
+        // It is killed before the commit counts: all of its files are there but the last.
+        std::fs::write(dir.path().join("meta.json"), before).unwrap();
+        let index = known(tantivy::Index::open_in_dir(dir.path()).unwrap());
+        take_out(&mut Writer::new(index.clone())).unwrap();
+        assert_eq!(index.reader().unwrap().searcher().num_docs(), 4);
+    }
 
     #[test]
     fn what_a_new_writer_does_comes_after_the_last_commit() {
