@@ -5,6 +5,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
+use super::fences::{Fence, begins_fence, closed, fenced, reopened};
 use crate::corpus::tokens;
 
 /// What a block is.
@@ -35,13 +36,13 @@ pub(crate) struct Block {
 pub(crate) fn split(text: &str) -> Vec<Block> {
     let mut blocks: Vec<Block> = Vec::new();
     let mut open = false;
-    let mut fence: Option<&str> = None;
+    let mut fence: Option<Fence> = None;
     let mut lines = lines(text).peekable();
     while let Some(range) = lines.next() {
         let line = &text[range.clone()];
-        if let Some(mark) = fence {
+        if let Some(open_fence) = fence {
             extend(&mut blocks, range.end);
-            if closes(line, mark) {
+            if open_fence.is_closed_by(line) {
                 fence = None;
                 open = false;
             }
@@ -51,8 +52,8 @@ pub(crate) fn split(text: &str) -> Vec<Block> {
             open = false;
             continue;
         }
-        if let Some(mark) = fence_of(line) {
-            fence = Some(mark);
+        fence = Fence::opened_by(line);
+        if fence.is_some() {
             // A fence right under the text that leads to it stays with a list item only.
             if kind_of(line) == Kind::Item {
                 blocks.push(Block { kind: Kind::Item, range });
@@ -121,45 +122,6 @@ pub(crate) fn cut(text: &str, block: &Block, room: usize) -> Vec<String> {
     whole.collect()
 }
 
-/// A text whose last fence is closed, whatever it was cut off from.
-pub(crate) fn closed(text: &str) -> String {
-    match open_fence(text) {
-        Some((_, end)) => format!("{}\n{end}", text.trim_end_matches('\n')),
-        None => text.to_owned(),
-    }
-}
-
-/// What must stand above a text that goes on behind another: the first line of the fence that is open
-/// there.
-pub(crate) fn reopened(before: &str) -> String {
-    open_fence(before).map(|(first, _)| format!("{first}\n")).unwrap_or_default()
-}
-
-/// The fence that is open at the end of a text: a line that opens it anew, and the one that closes it.
-fn open_fence(text: &str) -> Option<(String, String)> {
-    let mut open: Option<(&str, &str)> = None;
-    for line in text.lines() {
-        let before = open.map(|(_, mark)| mark);
-        open = after_line(before, line).map(|mark| (open.map_or(line, |(line, _)| line), mark));
-    }
-    let (line, mark) = open?;
-    let from = line.len() - line.trim_start_matches(MARKERS).len();
-    let start = line[from..].find(mark).map_or(from, |at| from + at);
-    // The mark of an item is none inside of it.
-    let above = |c: char| if matches!(c, '>' | '\t') { c } else { ' ' };
-    let prefix: String = line[..start].chars().map(above).collect();
-    Some((format!("{prefix}{}", &line[start..]), format!("{prefix}{mark}")))
-}
-
-/// The mark of the fence that is open below a line, as of what is open above it.
-fn after_line<'a>(open: Option<&'a str>, line: &'a str) -> Option<&'a str> {
-    match open {
-        Some(mark) if closes(line, mark) => None,
-        None => fence_of(line),
-        still => still,
-    }
-}
-
 /// What fits into `room` tokens from a byte of the text on, and where it ends. With `force` at
 /// least one piece comes, cut inside a block if it must be; what goes on inside a fence or a table
 /// gets the fence's first line or the table's head again.
@@ -223,8 +185,7 @@ fn resumed<'a>(text: &'a str, blocks: &[Block], at: usize, offset: usize) -> (St
             let above = reopened(&text[block.range.start..offset]);
             let rest = rest.trim_start_matches('\n');
             // Code is as far inside of its item as it was.
-            let is_code =
-                !above.is_empty() || fence_of(rest.lines().next().unwrap_or("")).is_some();
+            let is_code = !above.is_empty() || begins_fence(rest);
             (above, if is_code { rest } else { rest.trim_start() })
         }
     }
@@ -263,9 +224,9 @@ fn head(above: &str, rest: &str, kind: Kind, room: usize) -> (String, usize) {
     let piece = first(cut_fence(&format!("{above}{rest}"), room));
     // The closing line was added; what stands above it is the block's own.
     let taken = piece.rfind('\n').unwrap_or(piece.len()).saturating_sub(above.len());
-    let (_, _, end) = fenced(&piece);
-    let left = rest.get(taken..).unwrap_or_default();
-    let is_all = closes(left.trim_start_matches('\n'), behind_markers(&end));
+    let left = rest.get(taken..).unwrap_or_default().trim_start_matches('\n');
+    let fence = Fence::opened_by(piece.lines().next().unwrap_or_default());
+    let is_all = fence.is_some_and(|fence| fence.is_closed_by(left));
     (piece, if is_all { rest.len() } else { taken })
 }
 
@@ -293,38 +254,7 @@ fn extend(blocks: &mut [Block], end: usize) {
     }
 }
 
-/// The mark of a fence that the line opens.
-pub(crate) fn fence_of(line: &str) -> Option<&str> {
-    let line = behind_markers(line);
-    for mark in ["`", "~"] {
-        let rest = line.trim_start_matches(mark);
-        let length = line.len() - rest.len();
-        if length >= 3 && !(mark == "`" && rest.contains('`')) {
-            return Some(&line[..length]);
-        }
-    }
-    None
-}
-
-/// What stands behind the marks of quotations and items that a line begins with.
-fn behind_markers(line: &str) -> &str {
-    let mut line = line.trim_start_matches(MARKERS);
-    while kind_of(line) == Kind::Item {
-        let marker = line.find(' ').unwrap_or(line.len());
-        line = line[marker..].trim_start_matches(MARKERS);
-    }
-    line
-}
-
-/// What stands in front of quoted and of indented text.
-const MARKERS: [char; 3] = [' ', '\t', '>'];
-
-fn closes(line: &str, mark: &str) -> bool {
-    let line = line.trim_matches([' ', '\t', '>', '\r']);
-    line.len() >= mark.len() && line.bytes().all(|b| Some(&b) == mark.as_bytes().first())
-}
-
-fn kind_of(line: &str) -> Kind {
+pub(super) fn kind_of(line: &str) -> Kind {
     let trimmed = line.trim_start();
     let indent = line.len() - trimmed.len();
     if indent < 4 && trimmed.starts_with('#') {
@@ -350,16 +280,6 @@ fn is_rule(line: &str) -> bool {
     line.contains("--") && line.bytes().all(|b| matches!(b, b'|' | b'-' | b':' | b' '))
 }
 
-/// First line of a fence, its content, and the line that closes it: as far inside of items and
-/// quotations as the first.
-pub(crate) fn fenced(body: &str) -> (&str, &str, String) {
-    let (first, rest) = body.split_once('\n').unwrap_or((body, ""));
-    let end = open_fence(first).map_or_else(|| "```".to_owned(), |(_, end)| end);
-    let (inner, last) = rest.rsplit_once('\n').unwrap_or(("", rest));
-    let is_whole = closes(last, behind_markers(&end));
-    (first, if is_whole { inner } else { rest }, end)
-}
-
 fn cut_fence(body: &str, room: usize) -> Vec<String> {
     let (first, inner, end) = fenced(body);
     if inner.is_empty() {
@@ -383,7 +303,7 @@ pub(crate) fn sentences(text: &str) -> Vec<&str> {
     for (at, c) in text.char_indices() {
         let rest = &text[at + c.len_utf8()..];
         if c == '\n' {
-            fence = after_line(fence, &text[line..at]);
+            fence = Fence::after(fence, &text[line..at]);
             line = at + 1;
         }
         let ends = match c {
@@ -433,7 +353,7 @@ fn begins_something(rest: &str) -> bool {
     let trimmed = line.trim_start();
     line.starts_with("    ")
         || trimmed.starts_with(['|', '>', ':', '#'])
-        || fence_of(line).is_some()
+        || begins_fence(line)
         || kind_of(trimmed) == Kind::Item
 }
 
@@ -443,13 +363,9 @@ pub(crate) fn without_padding(text: &str) -> Cow<'_, str> {
         return Cow::Borrowed(text);
     }
     let mut out = String::with_capacity(text.len());
-    let mut fence: Option<&str> = None;
+    let mut fence = None;
     for line in text.split_inclusive('\n') {
-        match fence {
-            Some(mark) if closes(line.trim_end(), mark) => fence = None,
-            Some(_) => {}
-            None => fence = fence_of(line),
-        }
+        fence = Fence::after(fence, line.trim_end());
         let end = line.len() - line.trim_end_matches(['\n', '\r']).len();
         if fence.is_some() || kind_of(line) != Kind::Row || !line.trim_end().ends_with('|') {
             out.push_str(line);

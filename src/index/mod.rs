@@ -13,6 +13,7 @@ mod damage;
 mod directory;
 mod documents;
 mod expand;
+mod fences;
 mod follow;
 mod lock;
 pub mod meaning;

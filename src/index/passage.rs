@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use super::analyzer::Language;
 use super::blocks::{self, Block, Kind};
+use super::fences;
 use super::query::{QueryTerms, Worths};
 use super::schema::SectionRecord;
 use crate::corpus::tokens;
@@ -246,7 +247,7 @@ impl<'a> Cutting<'a> {
             }
             _ => {}
         }
-        self.add_part(at, &blocks::closed(&part));
+        self.add_part(at, &fences::closed(&part));
     }
 
     /// The block that leads to this one: of a fence the text above it, of an indented block the
@@ -349,7 +350,7 @@ impl<'a> Cutting<'a> {
         }
         let fence = self.kind(at) == Kind::Fence;
         let (first, inner, last) =
-            if fence { blocks::fenced(body) } else { ("", body, String::new()) };
+            if fence { fences::fenced(body) } else { ("", body, String::new()) };
         let units: Vec<&str> =
             if fence { inner.split_inclusive('\n').collect() } else { blocks::sentences(inner) };
         let weights: Vec<f32> = units.iter().map(|unit| worths.of(unit)).collect();
@@ -375,8 +376,8 @@ impl<'a> Cutting<'a> {
         }
         let mut piece = units[from..to].concat();
         if !fence {
-            let above = blocks::reopened(&units[..from].concat());
-            piece = blocks::closed(&format!("{above}{piece}"));
+            let above = fences::reopened(&units[..from].concat());
+            piece = fences::closed(&format!("{above}{piece}"));
         }
         let piece = without_indent(&piece, self.indent(at)).into_owned();
         match (fence, from > 0) {
@@ -452,7 +453,7 @@ impl<'a> Cutting<'a> {
 
 /// A text that goes on behind what is left out. Code has its first line for itself.
 fn behind_gap(text: &str) -> String {
-    let is_code = blocks::fence_of(text.lines().next().unwrap_or_default()).is_some();
+    let is_code = fences::begins_fence(text);
     let between = if is_code { "\n\n" } else { " " };
     format!("{GAP}{between}{text}")
 }
