@@ -42,7 +42,7 @@ pub(super) struct Candidates {
     /// For each group, its weighted count in the words of the links to each page.
     pub(super) in_anchors: Vec<Vec<f32>>,
     /// Positions of the pages by their keys.
-    keys: FxHashMap<u64, usize>,
+    pub(super) keys: FxHashMap<u64, usize>,
     /// For each group, the weight of its best term in each section's heading; 0 for none.
     pub(super) in_headings: Vec<Vec<f32>>,
     /// Mean length of a section, and of a page.

@@ -138,7 +138,9 @@ pub(super) fn in_turn(top: Vec<Scored>, limit: usize) -> Vec<Scored> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::traits::Traits;
     use super::*;
+    use crate::corpus::Section;
 
     fn list(scores: &[f32]) -> Vec<Scored> {
         let one = |(doc, score): (u32, &f32)| Scored {
@@ -153,6 +155,103 @@ mod tests {
 
     fn order(scored: &[Scored]) -> Vec<u32> {
         scored.iter().map(|hit| hit.address.doc_id).collect()
+    }
+
+    #[test]
+    fn a_rare_word_weighs_more_and_no_word_less_than_nothing() {
+        assert_eq!(rarity(0, 9), 20f32.ln());
+        assert_eq!(rarity(4, 9), (1.0f32 + 5.5 / 4.5).ln());
+        assert_eq!(rarity(10, 9), 0.0, "frequencies are counted before deletions are");
+    }
+
+    /// Three sections on two pages, whose scores can be reckoned by hand with round weights.
+    fn counted() -> (Candidates, Weights) {
+        let section = |doc: u32, page, length, leads, traits| Candidate {
+            address: DocAddress::new(0, doc),
+            page,
+            rank: (page as u64, doc),
+            length,
+            leads,
+            traits,
+        };
+        let of_two_terms = Traits::of("", &Section::default(), 2);
+        let candidates = Candidates {
+            sections: vec![
+                section(0, 0, 4.0, true, Traits::default()),
+                section(1, 0, 12.0, false, of_two_terms),
+                section(2, 1, 4.0, false, of_two_terms),
+            ],
+            pages: vec![10.0, 30.0],
+            in_sections: vec![vec![1.0, 2.0, 0.0], vec![0.0, 0.0, 3.0]],
+            in_pages: vec![vec![3.0, 0.0], vec![0.0, 6.0]],
+            in_anchors: vec![vec![1.0, 0.0], vec![0.0, 0.0]],
+            in_headings: vec![vec![0.0, 0.5, 0.0], vec![0.0, 0.0, 1.0]],
+            mean_section: 4.0,
+            mean_page: 10.0,
+            ..Candidates::default()
+        };
+        let weights = Weights {
+            k1: 1.0,
+            section_b: 0.5,
+            page_b: 0.5,
+            page_share: 0.5,
+            anchor: 2.0,
+            heading: 0.25,
+            stub: 0.5,
+            ..Weights::LEARNED
+        };
+        (candidates, weights)
+    }
+
+    #[test]
+    fn a_score_is_the_sum_that_the_papers_give() {
+        let (candidates, weights) = counted();
+        let scored = scored(&candidates, &[2.0, 1.0], &weights);
+        // The first: three times the first word with the link to its page, 2 x 3 x 2/4, and half of what its page has,
+        // 2 x 5 x 2/6. The others are stubs, which halves theirs: 2 x 1 x 2/2 and the same page; 1 x 3 x 2/4 and half of as
+        // much. On top a quarter of the best by their headings: a sixth of the question by half a quarter, and so on.
+        let first = 3.0 + 5.0 / 3.0;
+        let expected = [
+            first,
+            (2.0 + 5.0 / 3.0) / 2.0 + first / 4.0 / 12.0,
+            (1.5 + 0.75) / 2.0 + first / 4.0 / 6.0,
+        ];
+        assert_eq!(order(&scored), [0, 1, 2]);
+        for (hit, expected) in scored.iter().zip(expected) {
+            assert!((hit.score - expected).abs() < 1e-5, "{} is not {expected}", hit.score);
+        }
+    }
+
+    #[test]
+    fn what_a_page_covers_is_a_share_by_rarity() {
+        let (candidates, weights) = counted();
+        let scored = scored(&candidates, &[2.0, 1.0], &weights);
+        let shares: Vec<f32> =
+            scored.iter().map(|hit| coverage(&candidates, &[2.0, 1.0], hit)).collect();
+        assert_eq!(shares, [2.0 / 3.0, 2.0 / 3.0, 1.0 / 3.0]);
+        assert_eq!(
+            coverage(&candidates, &[0.0, 0.0], &scored[0]),
+            0.0,
+            "words that all pages have"
+        );
+        assert_eq!(said_by_heading(&candidates, &[0.0, 0.0], 1), 0.0);
+    }
+
+    #[test]
+    fn equals_stand_in_reading_order() {
+        let mut scored = list(&[1.0, 1.0, 2.0]);
+        scored[0].rank = (7, 0);
+        sort(&mut scored);
+        assert_eq!(order(&scored), [2, 1, 0]);
+    }
+
+    #[test]
+    fn scores_are_spread_over_the_best_alone() {
+        let best: Vec<f32> = (0..150).map(|at| 300.0 - at as f32).collect();
+        let place = spread(&best);
+        let half = best[0] - (LEG - 1) as f32 / 2.0;
+        assert_eq!([300.0, half, best[LEG - 1], best[149]].map(place), [1.0, 0.5, 0.0, 0.0]);
+        assert_eq!(spread(&[4.0, 2.0])(3.0), 0.5, "a short list ends with its last");
     }
 
     #[test]
