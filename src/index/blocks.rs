@@ -140,7 +140,7 @@ pub fn take(text: &str, offset: usize, room: usize, force: bool) -> (String, usi
             // Blocks that touch stay together as they were.
             let gap = &text[end.min(block.range.start)..block.range.start];
             out.push_str(if out.is_empty() { "" } else { gap });
-            out.push_str(&body);
+            push(&mut out, &body);
             used += cost;
             end = block.range.end;
             continue;
@@ -153,11 +153,17 @@ pub fn take(text: &str, offset: usize, room: usize, force: bool) -> (String, usi
         if !out.is_empty() {
             out.push_str("\n\n");
         }
-        out.push_str(&piece);
+        push(&mut out, &piece);
         let next = block.range.end - rest.len() + taken;
         return (out, floor(text, next.max(offset + 1)));
     }
     (out, text.len())
+}
+
+/// What a text begins with is as far left as it can be; but all lines of a fence are as far in as its first.
+fn push(out: &mut String, text: &str) {
+    let is_moved = out.is_empty() && !begins_fence(text);
+    out.push_str(if is_moved { text.trim_start() } else { text });
 }
 
 /// What must stand above a block that goes on at the offset, so that it is valid Markdown; and the block
@@ -554,6 +560,14 @@ mod tests {
             );
         }
         assert!(all.contains("| word0 "), "{all}");
+    }
+
+    #[test]
+    fn a_piece_begins_at_the_margin_unless_it_is_code() {
+        let text = "1. a\n\n    ```\n    code\n    ```\n\n    more";
+        let from = |what: &str| take(text, text.find(what).unwrap(), 100, false).0;
+        assert_eq!(from("    ```"), "    ```\n    code\n    ```\n\n    more");
+        assert_eq!(from("    more"), "more");
     }
 
     #[test]

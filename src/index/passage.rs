@@ -55,7 +55,7 @@ impl Passage {
         let tidy = blocks::without_padding(text);
         let tokens = if matches!(tidy, Cow::Owned(_)) { tokens::estimate(&tidy) } else { tokens };
         if tokens <= budget {
-            return Passage { text: tidy.trim().to_owned(), tokens, whole: true };
+            return Passage { text: tidy.trim_end().to_owned(), tokens, whole: true };
         }
         let text = &*tidy;
         let blocks = blocks::split(text);
@@ -614,6 +614,12 @@ mod tests {
         );
         let passage = cut(&text, "\"rolling update\" thing", 20);
         assert!(passage.text.contains("A rolling update."), "{}", passage.text);
+    }
+
+    #[test]
+    fn code_that_is_shown_whole_stays_as_far_in_as_it_is() {
+        let text = "    ```text\n    kranich\n    ```";
+        assert_eq!(cut(text, "kranich", 60).text, text);
     }
 
     #[test]

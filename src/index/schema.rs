@@ -11,7 +11,7 @@ use super::anchors::OutLink;
 
 /// Raised with every change of the fields or of a stored record: an index of another format is
 /// rebuilt.
-pub(crate) const FORMAT: u32 = 8;
+pub(crate) const FORMAT: u32 = 9;
 
 /// Handles of the fields.
 #[derive(Clone, Copy, Debug)]

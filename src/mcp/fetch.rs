@@ -408,5 +408,5 @@ fn append(out: &mut String, text: &str) {
     if !out.is_empty() && !text.is_empty() {
         out.push_str("\n\n");
     }
-    out.push_str(text.trim());
+    out.push_str(text.trim_matches('\n').trim_end());
 }

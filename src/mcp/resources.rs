@@ -127,7 +127,7 @@ pub(super) fn read(
         if !text.is_empty() {
             text.push_str("\n\n");
         }
-        text.push_str(section.text.trim());
+        text.push_str(section.text.trim_end());
     }
     account.tokens = sections.iter().map(|section| section.tokens as usize).sum();
     let contents = ResourceContents::text(text, uri).with_mime_type(MIME);

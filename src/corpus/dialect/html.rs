@@ -51,10 +51,10 @@ impl<'a> Scanner<'a> {
                     if self.patience > 0 { tags::parse(rest, self.dialect.mdx) } else { None };
                 match tag {
                     Some(tag) if self.is_element(&tag) => self.element(&tag),
-                    Some(_) => self.literal(1),
+                    Some(_) => self.sign(),
                     None => {
                         self.patience = self.patience.saturating_sub(1);
-                        self.literal(1);
+                        self.sign();
                     }
                 }
             }
@@ -62,12 +62,22 @@ impl<'a> Scanner<'a> {
         }
     }
 
+    /// A `<` that is meant as one. Where it begins a line it would begin a block of HTML, and what is under it, up to the
+    /// next blank line, be no Markdown.
+    fn sign(&mut self) {
+        let is_mark = |c: char| c.is_ascii_digit() || " >-*+.)".contains(c);
+        if self.out[self.line_out..].chars().all(is_mark) {
+            self.out.push('\\');
+        }
+        self.literal(1);
+    }
+
     fn declaration(&mut self, rest: &str) {
         let Some(comment) = rest.strip_prefix("<!--") else {
             let line = super::scan::line_window(rest);
             return match line.find('>') {
                 Some(end) => self.pos += end + 1,
-                None => self.literal(1),
+                None => self.sign(),
             };
         };
         let end = if self.comments_end { comment_end(comment).map(|at| at + 7) } else { None };

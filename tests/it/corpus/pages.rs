@@ -238,3 +238,15 @@ fn sections_have_trails_prose_code_and_links() {
         3 "Two" trail ["One"] prose "x\ny" code "let z;\n" links []
     "#]].assert_eq(&out);
 }
+
+#[test]
+fn a_sign_at_the_begin_of_a_line_hides_no_markdown() {
+    for text in
+        ["<name>\n```sh\nls\n```", "<h2 id=1r0\n```sh\nls\n```", "- <?php\n  ```sh\n  ls\n  ```"]
+    {
+        let (page, _) = read(Site::Plain, "a.md", text);
+        let section = &page.sections[0];
+        assert_eq!(section.text, text.replacen('<', "\\<", 1));
+        assert_eq!(section.code, "ls\n", "{text:?}");
+    }
+}
