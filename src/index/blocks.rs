@@ -329,7 +329,8 @@ pub(crate) fn sentences(text: &str) -> Vec<&str> {
         ended = ends || (ended && (c.is_whitespace() || CLOSING.contains(&c)));
         let over = rest.chars().next().is_some_and(|next| !next.is_whitespace());
         let line = c == '\n' && ends;
-        if line || (ended && over && (c.is_whitespace() || !c.is_ascii())) {
+        let inside = ended && over && (c.is_whitespace() || !c.is_ascii());
+        if line || (inside && !begins_fence(rest)) {
             found.push(&text[start..at + c.len_utf8()]);
             start = at + c.len_utf8();
             ended = false;
@@ -417,7 +418,11 @@ fn gather(parts: Vec<&str>, room: usize, between: &str) -> Vec<String> {
             while !part.is_char_boundary(at) {
                 at -= 1;
             }
-            let space = part[..at].rfind([' ', '，', '、', '；']).filter(|space| *space > at / 2);
+            let spaces = part[..at].rmatch_indices([' ', '，', '、', '；']).map(|(space, _)| space);
+            // What stood inside of a line is no fence, and must not look like one.
+            let space = spaces
+                .take_while(|space| *space > at / 2)
+                .find(|space| !begins_fence(&part[*space..]));
             let (head, tail) = part.split_at(space.unwrap_or(at));
             pieces.push(head.to_owned());
             part = tail;
@@ -595,6 +600,7 @@ mod tests {
             ("- item\n  goes on\n  - below", vec!["- item\n  goes on\n", "  - below"]),
             ("Term\n: Meaning of it.", vec!["Term\n", ": Meaning of it."]),
             ("**Bold.** Next.", vec!["**Bold.** ", "Next."]),
+            ("Open it with. ```sh\nOr so.", vec!["Open it with. ```sh\nOr so."]),
         ] {
             assert_eq!(sentences(text), expected, "{text}");
         }
@@ -609,6 +615,16 @@ mod tests {
             "| a | b |\n| :--- | ---: |\n| `x  y` | z |\n\n```\n| a     |\n```\n"
         );
         assert!(matches!(without_padding("no | table"), Cow::Borrowed(_)));
+    }
+
+    #[test]
+    fn what_stands_inside_of_a_line_never_becomes_a_fence() {
+        let text = "A line that is too long says that ~~~ opens a fence where a line begins.";
+        for room in 16..60 {
+            for piece in cut(text, &split(text)[0], room) {
+                assert!(!begins_fence(&piece), "{room}: {piece:?}");
+            }
+        }
     }
 
     #[test]

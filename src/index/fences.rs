@@ -33,13 +33,16 @@ impl<'a> Fence<'a> {
     }
 
     /// Whether a line ends the code. One that is four columns further in than the first line is code (CommonMark 0.31,
-    /// section 4.5).
+    /// section 4.5), and so is one in a quotation that the first line is not in.
     pub(crate) fn is_closed_by(&self, line: &str) -> bool {
         let rest = line.trim_start_matches(MARKERS);
-        let mark = rest.trim_end_matches([' ', '\t', '>', '\r']);
+        let (first, last) = (&self.line[..self.start], &line[..line.len() - rest.len()]);
+        let mark = rest.trim_end_matches([' ', '\t', '\r']);
+        let quotes = |prefix: &str| prefix.matches('>').count();
         mark.len() >= self.mark.len()
             && mark.bytes().all(|b| self.mark.as_bytes().first() == Some(&b))
-            && columns(&line[..line.len() - rest.len()]) < columns(&self.line[..self.start]) + 4
+            && columns(last) < columns(first) + 4
+            && quotes(last) == quotes(first)
     }
 
     /// A line that opens it anew: the mark of an item is none inside of it.
@@ -116,7 +119,7 @@ mod tests {
             (
                 "```sh",
                 vec!["```", "````", "   ```", "``` ", "```\r"],
-                vec!["``", "~~~", "``` x", "    ```", "\t```"],
+                vec!["``", "~~~", "``` x", "    ```", "\t```", "> ```"],
             ),
             ("~~~~", vec!["~~~~", "~~~~~"], vec!["~~~", "````"]),
             ("- ```", vec!["  ```", "    ```"], vec!["      ```"]),
