@@ -160,7 +160,7 @@ impl<'a> Cutting<'a> {
 
     /// Shows a part of a block if it fits.
     fn add_part(&mut self, at: usize, part: &str) -> bool {
-        let cost = tokens::estimate(part) + 2;
+        let cost = tokens::estimate(part) + 3;
         let fits = !part.trim().is_empty() && cost <= self.room() && !self.shown.contains_key(&at);
         if fits {
             self.used += cost;
