@@ -382,8 +382,8 @@ impl<'a> Cutting<'a> {
         let piece = without_indent(&piece, self.indent(at)).into_owned();
         match (fence, from > 0) {
             (true, _) => format!("{}\n{}\n{}", first.trim(), piece.trim_end(), last.trim()),
-            (false, true) => behind_gap(piece.trim()),
-            (false, false) => piece.trim().to_owned(),
+            (false, true) => behind_gap(&at_margin(&piece)),
+            (false, false) => at_margin(&piece).into_owned(),
         }
     }
 
@@ -397,7 +397,8 @@ impl<'a> Cutting<'a> {
         }
         let inside = self.kind(at) != Kind::Fence && pieces[0] != best.1;
         let piece = without_indent(best.1, self.indent(at));
-        if inside { behind_gap(piece.trim()) } else { piece.trim().to_owned() }
+        let piece = at_margin(&piece);
+        if inside { behind_gap(&piece) } else { piece.into_owned() }
     }
 
     /// The passage, with a mark for whatever is left out.
@@ -456,6 +457,17 @@ fn behind_gap(text: &str) -> String {
     let is_code = fences::begins_fence(text);
     let between = if is_code { "\n\n" } else { " " };
     format!("{GAP}{between}{text}")
+}
+
+/// A text that begins at the margin: of text the first line alone, of code all lines.
+fn at_margin(text: &str) -> Cow<'_, str> {
+    let text = text.trim_matches('\n').trim_end();
+    let indent = text.len() - text.trim_start_matches(' ').len();
+    if fences::begins_fence(text) {
+        without_indent(text, indent)
+    } else {
+        Cow::Borrowed(text.trim_start())
+    }
 }
 
 /// A text whose lines begin so many spaces further left.
@@ -581,6 +593,16 @@ mod tests {
         let text = text.replace("(int32)", &"(int32) ".repeat(60));
         let passage = cut(&text, "kranich", 24);
         assert!(passage.text.contains("\n\nThe kranich lives so long."), "{}", passage.text);
+    }
+
+    #[test]
+    fn code_of_an_item_that_is_cut_is_fenced_at_the_margin() {
+        let code = "    let a = 1;\n".repeat(60);
+        let text = format!("- a\n    ```rs\n{code}    let kranich = 1;\n{code}    ```\n- b");
+        let passage = cut(&text, "kranich", 40);
+        assert!(passage.text.starts_with("…\n\n```rs\nlet a = 1;\n"), "{}", passage.text);
+        assert!(passage.text.contains("\nlet kranich = 1;\n"), "{}", passage.text);
+        assert!(passage.text.ends_with("\n```\n\n…"), "{}", passage.text);
     }
 
     #[test]
