@@ -123,8 +123,8 @@ struct Cutting<'a> {
 
 impl<'a> Cutting<'a> {
     fn new(text: &'a str, blocks: &'a [Block], budget: usize) -> Cutting<'a> {
-        // Two for the mark at the end.
-        Cutting { text, blocks, budget, shown: BTreeMap::new(), used: 2 }
+        // Four for the marks at both ends.
+        Cutting { text, blocks, budget, shown: BTreeMap::new(), used: 4 }
     }
 
     fn slice(&self, at: usize) -> &'a str {
@@ -160,7 +160,7 @@ impl<'a> Cutting<'a> {
 
     /// Shows a part of a block if it fits.
     fn add_part(&mut self, at: usize, part: &str) -> bool {
-        let cost = tokens::estimate(part) + 3;
+        let cost = tokens::estimate(part) + 2;
         let fits = !part.trim().is_empty() && cost <= self.room() && !self.shown.contains_key(&at);
         if fits {
             self.used += cost;
