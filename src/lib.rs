@@ -28,6 +28,8 @@
 //! * [`outward`]: what is asked of other servers.
 //! * [`usage`]: what was asked.
 
+#![forbid(unsafe_code)]
+
 pub mod config;
 
 pub mod commands;
