@@ -40,12 +40,10 @@ pub(crate) fn split(text: &str) -> Vec<Block> {
     let mut lines = lines(text).peekable();
     while let Some(range) = lines.next() {
         let line = &text[range.clone()];
-        if let Some(open_fence) = fence {
+        if fence.is_some() {
             extend(&mut blocks, range.end);
-            if open_fence.is_closed_by(line) {
-                fence = None;
-                open = false;
-            }
+            fence = Fence::after(fence, line);
+            open &= fence.is_some();
             continue;
         }
         if line.trim().is_empty() {
