@@ -51,6 +51,9 @@ impl TerminatingWrite for Writer {
 
 impl Directory for UnsyncedDirectory {
     fn get_file_handle(&self, path: &Path) -> Result<Arc<dyn FileHandle>, OpenReadError> {
+        // Tantivy remembers every file that it ever mapped, and looks which of them are gone only when it is asked what it
+        // remembers: a kilobyte for each change of the docs.
+        self.inner.get_cache_info();
         self.inner.get_file_handle(path)
     }
 
