@@ -121,10 +121,11 @@ class Life:
         async with wire.Connection(self.server.port) as connection:
             while not over.is_set():
                 path = self.random.choice(self.pages.living())
-                starts = self.server.starts
+                # Answers to others that ask at the same time may come first.
+                starts, least = self.server.starts, self.pages.served(path)
                 try:
                     text = await fetch(connection, path, self.token)
-                    if why := self.pages.wrong_with(path, text):
+                    if why := self.pages.wrong_with(path, text, least):
                         self.findings.add("calls", f"start {starts}", [why])
                     await search(connection, f"word{self.random.randrange(5000)}", self.token)
                     self.calls += 2

@@ -100,8 +100,12 @@ class Pages:
         resting = [path for path in self.history if path.startswith("still/")]
         return moving + self.random.sample(resting, min(still, len(resting)))
 
-    def wrong_with(self, path: str, text: str | None) -> str | None:
-        """Why this must not be served for a path now; notes that it was."""
+    def served(self, path: str) -> int:
+        """Which text of a path was served last, as a place in its history: none that is asked for from now on is older."""
+        return self.seen.get(path, 0)
+
+    def wrong_with(self, path: str, text: str | None, least: int) -> str | None:
+        """Why this must not be served for a path to who asked when `least` had been; notes that it was."""
         word = None
         if text is not None:
             words = _STAMP.findall(text)
@@ -111,17 +115,21 @@ class Pages:
         was = self.history.get(path, [None])
         # A path that never had anything had nothing from the beginning.
         was = was if was[0] is None else [None, *was]
-        least = self.seen.get(path, 0)
         if word not in was:
             return f"{path} has {word}, which was never written there"
         if word not in was[least:]:
             return f"{path} has {word or 'no page'} again, after {was[least] or 'no page'} was served"
-        self.seen[path] = was.index(word, least)
+        self.seen[path] = max(self.served(path), was.index(word, least))
         return None
 
     async def whole(self, connection: wire.Connection, token: str | None) -> list[str]:
         """What is wrong with what is served."""
-        return [why for path in self.paths() if (why := self.wrong_with(path, await fetch(connection, path, token)))]
+        found = []
+        for path in self.paths():
+            least = self.served(path)
+            if why := self.wrong_with(path, await fetch(connection, path, token), least):
+                found.append(why)
+        return found
 
     async def behind(self, connection: wire.Connection, token: str | None, still: int = 20) -> list[str]:
         """Where what is served differs from what is on the disk."""
