@@ -229,7 +229,7 @@ fn head(above: &str, rest: &str, kind: Kind, room: usize) -> (String, usize) {
     // The closing line was added; what stands above it is the block's own.
     let taken = piece.rfind('\n').unwrap_or(piece.len()).saturating_sub(above.len());
     let left = rest.get(taken..).unwrap_or_default().trim_start_matches('\n');
-    let fence = Fence::opened_by(piece.lines().next().unwrap_or_default());
+    let fence = piece.lines().next().and_then(Fence::opened_by);
     let is_all = fence.is_some_and(|fence| fence.is_closed_by(left));
     (piece, if is_all { rest.len() } else { taken })
 }

@@ -136,8 +136,7 @@ impl<'a> Cutting<'a> {
     }
 
     fn indent(&self, at: usize) -> usize {
-        let block = self.slice(at);
-        block.len() - block.trim_start_matches(' ').len()
+        indent_of(self.slice(at))
     }
 
     fn room(&self) -> usize {
@@ -459,12 +458,16 @@ fn behind_gap(text: &str) -> String {
     format!("{GAP}{between}{text}")
 }
 
+/// Spaces that a text begins with.
+fn indent_of(text: &str) -> usize {
+    text.len() - text.trim_start_matches(' ').len()
+}
+
 /// A text that begins at the margin: of text the first line alone, of code all lines.
 fn at_margin(text: &str) -> Cow<'_, str> {
     let text = text.trim_matches('\n').trim_end();
-    let indent = text.len() - text.trim_start_matches(' ').len();
     if fences::begins_fence(text) {
-        without_indent(text, indent)
+        without_indent(text, indent_of(text))
     } else {
         Cow::Borrowed(text.trim_start())
     }
@@ -475,10 +478,7 @@ fn without_indent(text: &str, spaces: usize) -> Cow<'_, str> {
     if spaces == 0 {
         return Cow::Borrowed(text);
     }
-    let lines = text.split_inclusive('\n').map(|line| {
-        let indent = line.len() - line.trim_start_matches(' ').len();
-        &line[indent.min(spaces)..]
-    });
+    let lines = text.split_inclusive('\n').map(|line| &line[indent_of(line).min(spaces)..]);
     Cow::Owned(lines.collect())
 }
 

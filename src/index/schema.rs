@@ -9,7 +9,7 @@ use tantivy::schema::{
 use super::analyzer::{self, Language};
 use super::anchors::OutLink;
 
-/// Raised with every change of the fields or of a stored record: an index of another format is
+/// Raised with every change of the fields, of a stored record or of what is made of a page: an index of another format is
 /// rebuilt.
 pub(crate) const FORMAT: u32 = 9;
 

@@ -121,7 +121,7 @@ fn name(docs: &Docs, page: &PageRecord) -> String {
 
 fn text(snapshot: &Snapshot, page: &PageRecord) -> Result<String, ErrorData> {
     let sections = snapshot.sections(&page.collection, &page.path).map_err(internal)?;
-    let texts: Vec<&str> = sections.iter().map(|section| section.text.trim_end()).collect();
+    let texts: Vec<&str> = sections.iter().map(|section| section.text.as_str()).collect();
     Ok(texts.join("\n\n"))
 }
 

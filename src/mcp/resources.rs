@@ -127,7 +127,7 @@ pub(super) fn read(
         if !text.is_empty() {
             text.push_str("\n\n");
         }
-        text.push_str(section.text.trim_end());
+        text.push_str(&section.text);
     }
     account.tokens = sections.iter().map(|section| section.tokens as usize).sum();
     let contents = ResourceContents::text(text, uri).with_mime_type(MIME);
