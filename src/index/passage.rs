@@ -654,6 +654,18 @@ mod tests {
     }
 
     #[test]
+    fn a_block_that_just_fits_leaves_room_for_the_marks_around_it() {
+        let filler = FILLER.repeat(12);
+        for words in 4..30 {
+            let text = format!("{filler}A kranich {}flies.\n\n{filler}", "high ".repeat(words));
+            for budget in 8..40 {
+                let passage = cut(&text, "kranich", budget);
+                assert!(passage.tokens <= budget, "{budget}: {passage:?}");
+            }
+        }
+    }
+
+    #[test]
     fn budgets_hold_and_fences_balance() {
         let code = "let x = 1;\n".repeat(400);
         let text = format!("# T\n\nWords.\n\n```rust\n{code}```\n\nMore words.\n");
