@@ -8,7 +8,7 @@ from .report import until
 
 BINARY = os.environ["DOCENT_BIN"]
 #: What every caller of the parts that put load on may have: nobody is refused there.
-PLENTY = "100000/minute"
+PLENTY = "100000/second"
 
 
 class Replica:

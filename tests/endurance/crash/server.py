@@ -22,7 +22,7 @@ BINARY = os.environ["DOCENT_BIN"]
 #: Seconds from a start until it is ready, with an index to make. A debug build is given more.
 START_SECONDS = 60 if "debug" in BINARY else 15
 #: Nobody is refused for these; a part that looks at limits has its own.
-PLENTY = {"key": "100000/minute", "user": "100000/minute", "address": "100000/minute", "registration": "100000/hour"}
+PLENTY = {name: "100000/second" for name in ("key", "user", "address", "registration")}
 _TOKEN = re.compile(r"\bdk_live_([0-9A-Za-z]{8})_[0-9A-Za-z]{49}\b")
 _logs = itertools.count(1)
 #: The databases of a data folder.
