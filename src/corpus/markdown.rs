@@ -232,7 +232,6 @@ impl<'a> Splitter<'a> {
                     code.push('\n');
                 }
                 self.separate('\n');
-                self.close_fence(&range);
             }
             TagEnd::BlockQuote(_)
             | TagEnd::List(_)
@@ -248,27 +247,6 @@ impl<'a> Splitter<'a> {
             TagEnd::Image => self.end_image(range),
             _ => {}
         }
-    }
-
-    /// Closes a fence that ends with the page or with the item around it: what is shown of the page may be
-    /// followed by something else.
-    fn close_fence(&mut self, range: &Range<usize>) {
-        let block = &self.text[range.clone()];
-        let mark = block.chars().next().filter(|c| matches!(c, '`' | '~'));
-        let Some(mark) = mark else { return };
-        let run = block.len() - block.trim_start_matches(mark).len();
-        let last = block.trim_end().rsplit_once('\n').map_or("", |(_, last)| last);
-        let last = last.trim_start_matches([' ', '\t', '>']);
-        if last.len() >= run && last.chars().all(|c| c == mark) {
-            return;
-        }
-        let line = self.text[..range.start].rfind('\n').map_or(0, |at| at + 1);
-        let inside = |c: char| if c == '>' { c } else { ' ' };
-        let prefix: String = self.text[line..range.start].chars().map(inside).collect();
-        let end = block.trim_end_matches('\n').len();
-        let from = block[..end].char_indices().next_back().map_or(0, |(at, _)| at);
-        let closed = format!("{}\n{prefix}{}", &block[from..end], &block[..run]);
-        self.edits.push((range.start + from..range.start + end, closed));
     }
 
     fn end_heading(&mut self) {

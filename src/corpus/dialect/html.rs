@@ -65,8 +65,7 @@ impl<'a> Scanner<'a> {
     /// A `<` that is meant as one. Where it begins a line it would begin a block of HTML, and what is under it, up to the
     /// next blank line, be no Markdown.
     fn sign(&mut self) {
-        let is_mark = |c: char| c.is_ascii_digit() || " >-*+.)".contains(c);
-        if self.out[self.line_out..].chars().all(is_mark) {
+        if self.begins_line() {
             self.out.push('\\');
         }
         self.literal(1);

@@ -24,6 +24,13 @@ impl Scanner<'_> {
         self.after_blank = false;
     }
 
+    /// Whether the line of output has nothing yet but the marks of quotations and items, so that what comes next may begin a
+    /// block.
+    pub(super) fn begins_line(&self) -> bool {
+        let is_mark = |c: char| c.is_ascii_digit() || " >-*+.)".contains(c);
+        self.out[self.line_out..].chars().all(is_mark)
+    }
+
     /// Forgets the current line, as if it had not been there.
     pub(super) fn drop_line(&mut self) {
         self.out.truncate(self.line_out);

@@ -75,7 +75,7 @@ pub(super) struct Scanner<'a> {
 impl<'a> Scanner<'a> {
     pub(super) fn new(src: &'a str, dialect: Dialect, includes: Includes, depth: usize) -> Self {
         let mut special = [false; 256];
-        for b in b"\n`\\<&" {
+        for b in b"\n`~\\<&" {
             special[*b as usize] = true;
         }
         special[b'{' as usize] = true;

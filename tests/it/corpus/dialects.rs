@@ -705,11 +705,3 @@ A [link] and [another].
         "#]],
     );
 }
-
-#[test]
-fn what_becomes_a_fence_when_its_tag_goes_is_closed() {
-    let text = "# A\n\n<h3 id=\"i\">``` python title=\"app\nlet x;\n";
-    let (page, _) = super::read(Site::Plain, "a.md", text);
-    let code = &page.sections.last().expect("a section").text;
-    assert!(code.ends_with("let x;\n```"), "{code}");
-}

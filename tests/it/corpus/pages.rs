@@ -250,3 +250,21 @@ fn a_sign_at_the_begin_of_a_line_hides_no_markdown() {
         assert_eq!(section.code, "ls\n", "{text:?}");
     }
 }
+
+#[test]
+fn what_stands_behind_a_tag_that_goes_begins_no_code() {
+    for mark in ["```", "~~~"] {
+        let text = format!("<script>{mark}sh\nls\n\nWords.\n\n- <i>{mark} x");
+        let (page, _) = read(Site::Plain, "a.md", &text);
+        let section = &page.sections[0];
+        assert_eq!(section.text, format!("\\{mark}sh\nls\n\nWords.\n\n- \\{mark} x"));
+        assert_eq!(section.code, "");
+    }
+}
+
+#[test]
+fn indented_code_that_begins_with_a_tick_is_left_as_it_is() {
+    let text = "Words.\n\n    `date`\n    ls";
+    let (page, _) = read(Site::Plain, "a.md", text);
+    assert_eq!(page.sections[0].text, text);
+}
