@@ -12,7 +12,7 @@ use super::{
 pub(super) struct Open {
     name: String,
     /// Where its text starts in the output.
-    start: usize,
+    pub(super) start: usize,
     href: Option<String>,
 }
 

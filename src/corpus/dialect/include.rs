@@ -286,6 +286,7 @@ impl Scanner<'_> {
             if number > 0 {
                 self.out.push('\n');
                 self.line_out = self.out.len();
+                self.spliced = Some(self.line_out);
                 let prefix = if line.is_empty() { self.prefix.trim_end() } else { &self.prefix };
                 self.out.push_str(prefix);
             }

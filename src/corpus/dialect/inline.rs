@@ -24,7 +24,6 @@ impl Scanner<'_> {
             match b {
                 b'\n' => return,
                 b'`' => self.code_span(),
-                b'~' => self.run_of_marks(b'~'),
                 b'\\' => self.escape(),
                 b'<' => self.angle(),
                 b'{' => self.brace(),
@@ -42,16 +41,6 @@ impl Scanner<'_> {
         let end = (self.pos + length).min(self.src.len());
         self.out.push_str(&self.src[self.pos..end]);
         self.pos = end;
-    }
-
-    /// Copies what would open a fence if a line began with it. Here it stands within a line: where all before it has gone,
-    /// it must not begin code that nobody ends.
-    fn run_of_marks(&mut self, mark: u8) {
-        let run = self.src.as_bytes()[self.pos..].iter().take_while(|b| **b == mark).count();
-        if run >= 3 && self.table.is_none() && self.begins_line() {
-            self.out.push('\\');
-        }
-        self.literal(run);
     }
 
     pub(super) fn escape(&mut self) {
@@ -88,7 +77,7 @@ impl Scanner<'_> {
         let bytes = self.src.as_bytes();
         let run = bytes[self.pos..].iter().take_while(|b| **b == b'`').count();
         let Some(close) = self.span_end(self.pos + run, run) else {
-            return self.run_of_marks(b'`');
+            return self.literal(run);
         };
         let span = &self.src[self.pos..close];
         if self.dialect.hugo && span.contains("{{") {

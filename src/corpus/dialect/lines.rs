@@ -1,6 +1,6 @@
 //! The lines of the output: how they end, break and are told apart from blank ones.
 
-use super::scan::Scanner;
+use super::{fence::opens_fence, scan::Scanner};
 
 impl Scanner<'_> {
     /// Ends the current line of output; a line whose text has all gone becomes a blank one.
@@ -27,8 +27,24 @@ impl Scanner<'_> {
     /// Whether the line of output has nothing yet but the marks of quotations and items, so that what comes next may begin a
     /// block.
     pub(super) fn begins_line(&self) -> bool {
-        let is_mark = |c: char| c.is_ascii_digit() || " >-*+.)".contains(c);
         self.out[self.line_out..].chars().all(is_mark)
+    }
+
+    /// Escapes what would open a fence at the begin of the line of output. It was no fence on the page: something that stood
+    /// before it or within it has gone, and nothing would end the code.
+    pub(super) fn begin_no_fence(&mut self) {
+        if self.table.is_some() || self.in_row || self.spliced == Some(self.line_out) {
+            return;
+        }
+        let line = self.out[self.line_out..].trim_start_matches(is_mark);
+        if !opens_fence(line) {
+            return;
+        }
+        let at = self.out.len() - line.len();
+        self.out.insert(at, '\\');
+        for open in self.open.iter_mut().filter(|open| open.start > at) {
+            open.start += 1;
+        }
     }
 
     /// Forgets the current line, as if it had not been there.
@@ -66,6 +82,7 @@ impl Scanner<'_> {
         if line.trim_matches([' ', '\t', '>']).is_empty() {
             return;
         }
+        self.begin_no_fence();
         let kept = self.out.trim_end_matches(' ').len();
         self.out.truncate(kept);
         self.out.push('\n');
@@ -124,4 +141,9 @@ impl Scanner<'_> {
         self.out.push_str(&self.prefix);
         self.after_blank = true;
     }
+}
+
+/// What a line may have before the text of an item or a quotation.
+fn is_mark(c: char) -> bool {
+    c.is_ascii_digit() || " >-*+.)".contains(c)
 }

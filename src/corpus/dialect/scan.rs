@@ -43,6 +43,8 @@ pub(super) struct Scanner<'a> {
     pub(super) line_src: usize,
     /// Where the current line starts in `out`.
     pub(super) line_out: usize,
+    /// Where the last line starts in `out` that came with others out of another file: its marks are that file's.
+    pub(super) spliced: Option<usize>,
     /// Column of the current line's text, frames aside; what stands before it on following lines.
     pub(super) column: usize,
     pub(super) prefix: String,
@@ -75,7 +77,7 @@ pub(super) struct Scanner<'a> {
 impl<'a> Scanner<'a> {
     pub(super) fn new(src: &'a str, dialect: Dialect, includes: Includes, depth: usize) -> Self {
         let mut special = [false; 256];
-        for b in b"\n`~\\<&" {
+        for b in b"\n`\\<&" {
             special[*b as usize] = true;
         }
         special[b'{' as usize] = true;
@@ -97,6 +99,7 @@ impl<'a> Scanner<'a> {
             list_depth: Vec::new(),
             line_src: 0,
             line_out: 0,
+            spliced: None,
             column: 0,
             prefix: String::new(),
             in_row: false,
@@ -213,6 +216,7 @@ impl<'a> Scanner<'a> {
             return;
         }
         self.inline();
+        self.begin_no_fence();
         self.end_line();
     }
 
