@@ -187,6 +187,11 @@ fn resumed<'a>(text: &'a str, blocks: &[Block], at: usize, offset: usize) -> (St
         }
         _ => {
             let above = reopened(&text[block.range.start..offset]);
+            let line = text[..offset].rfind('\n').map_or(0, |end| end + 1);
+            let is_inside = !text[line..offset].trim().is_empty();
+            if above.is_empty() && is_inside && begins_fence(rest) {
+                return (WITHIN_LINE.to_owned(), rest.trim_start());
+            }
             let rest = rest.trim_start_matches('\n');
             // Code is as far inside of its item as it was.
             let is_code = !above.is_empty() || begins_fence(rest);
@@ -216,13 +221,8 @@ fn head_in_tokens(above: &str, rest: &str, kind: Kind, room: usize) -> (String, 
 fn head(above: &str, rest: &str, kind: Kind, room: usize) -> (String, usize) {
     let first = |pieces: Vec<String>| pieces.into_iter().next().unwrap_or_default();
     if kind != Kind::Fence {
-        let body = format!("{above}{rest}");
-        let mut skipped = 0;
-        let own = sentences(&body).into_iter().skip_while(|unit| {
-            skipped += unit.len();
-            skipped <= above.len()
-        });
-        let piece = first(gather(own.collect(), room.saturating_sub(above.len()), ""));
+        let own = sentences_below(above.lines().fold(None, Fence::after), rest);
+        let piece = first(gather(own, room.saturating_sub(above.len()), ""));
         return (closed(&format!("{above}{piece}")), piece.len());
     }
     let piece = first(cut_fence(&format!("{above}{rest}"), room));
@@ -300,10 +300,15 @@ fn cut_fence(body: &str, room: usize) -> Vec<String> {
 /// Sentences with the white space behind them. Lines of a paragraph are wrapped anywhere: a line's
 /// end ends a sentence only where the next line begins something of its own, or is code.
 pub(crate) fn sentences(text: &str) -> Vec<&str> {
+    sentences_below(None, text)
+}
+
+/// The same of a text above which a fence may be open.
+fn sentences_below<'a>(mut fence: Option<Fence<'a>>, text: &'a str) -> Vec<&'a str> {
     let mut found = Vec::new();
     let mut start = 0;
     let mut ended = false;
-    let (mut line, mut fence) = (0, None);
+    let mut line = 0;
     for (at, c) in text.char_indices() {
         let rest = &text[at + c.len_utf8()..];
         if c == '\n' {
@@ -411,6 +416,7 @@ fn gather(parts: Vec<&str>, room: usize, between: &str) -> Vec<String> {
             last.push_str(part);
             continue;
         }
+        let mut inside = false;
         while part.len() > room {
             let mut at = room;
             while !part.is_char_boundary(at) {
@@ -422,13 +428,21 @@ fn gather(parts: Vec<&str>, room: usize, between: &str) -> Vec<String> {
                 .take_while(|space| *space > at / 2)
                 .find(|space| !begins_fence(&part[*space..]));
             let (head, tail) = part.split_at(space.unwrap_or(at));
-            pieces.push(head.to_owned());
-            part = tail;
+            pieces.push(if inside { going_on(head) } else { head.to_owned() });
+            (part, inside) = (tail, true);
         }
-        pieces.push(part.to_owned());
+        pieces.push(if inside { going_on(part) } else { part.to_owned() });
     }
     pieces
 }
+
+/// What goes on inside of a line. Where that is a row of marks that is longer than a piece, it must not look like a fence.
+fn going_on(text: &str) -> String {
+    format!("{}{text}", if begins_fence(text) { WITHIN_LINE } else { "" })
+}
+
+/// Stands before what would be a fence if a line began with it, and none does.
+const WITHIN_LINE: &str = "… ";
 
 #[cfg(test)]
 mod tests {
@@ -618,9 +632,18 @@ mod tests {
     #[test]
     fn what_stands_inside_of_a_line_never_becomes_a_fence() {
         let text = "A line that is too long says that ~~~ opens a fence where a line begins.";
-        for room in 16..60 {
-            for piece in cut(text, &split(text)[0], room) {
-                assert!(!begins_fence(&piece), "{room}: {piece:?}");
+        let marks = format!("Marks {}\nand words.", "~".repeat(200));
+        for text in [text, &marks] {
+            for room in 16..60 {
+                for piece in cut(text, &split(text)[0], room) {
+                    assert!(!begins_fence(&piece), "{room}: {piece:?}");
+                }
+                let mut at = 0;
+                while at < text.len() {
+                    let (piece, end) = take(text, at, room / 4, true);
+                    assert!(!begins_fence(&piece), "{room}: {piece:?}");
+                    at = end;
+                }
             }
         }
     }

@@ -191,8 +191,8 @@ static STOP_WORDS: LazyLock<[Option<StopWordFilter>; LANGUAGES.len()]> = LazyLoc
 /// very start are not affected, because a mark is always put before them.
 const MARKS: u32 = 0x10_FF00;
 
-/// Entries of a stemmer's memo, per thread: a few megabytes at most.
-const MEMO: usize = 1 << 16;
+/// Entries of a stemmer's memo, per thread: a megabyte or two at most.
+const MEMO: usize = 1 << 14;
 
 /// A stemmer with what it has said so far.
 type Memo = (Stemmer, FxHashMap<Box<str>, Box<str>>);
