@@ -213,7 +213,7 @@ fn check_header(token: &str, expected: &Expected) -> Result<Header, Untrue> {
 }
 
 fn timely(claims: &Map<String, Value>, now: u64, leeway: u64) -> Result<(), Untrue> {
-    if seconds(claims, "exp").is_none_or(|exp| exp + leeway <= now) {
+    if seconds(claims, "exp").is_none_or(|exp| exp.saturating_add(leeway) <= now) {
         return Err(Untrue::Wrong("it has ended"));
     }
     if claims.contains_key("nbf") && seconds(claims, "nbf").is_none_or(|nbf| nbf > now + leeway) {
@@ -238,4 +238,225 @@ fn subject(claims: &Map<String, Value>, expected: &Expected) -> Result<Subject, 
     }
     let issuer = expected.issuers.first().cloned().unwrap_or_default();
     Ok(Subject { issuer, name: name.to_owned() })
+}
+
+#[cfg(test)]
+mod tests {
+    use base64::Engine;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+    use jsonwebtoken::{EncodingKey, encode};
+    use rcgen::{KeyPair, PublicKeyData};
+    use serde_json::json;
+
+    use super::*;
+
+    const NOW: u64 = 1_800_000_000;
+
+    /// An issuer that signs with one key.
+    struct Issuer {
+        key: EncodingKey,
+        set: KeySet,
+    }
+
+    impl Issuer {
+        fn new(more: &Value) -> Issuer {
+            let pair = KeyPair::generate().unwrap();
+            let (x, y) = pair.der_bytes()[1..].split_at(32);
+            let mut key = json!({"kty": "EC", "crv": "P-256", "kid": "a"});
+            let coordinates =
+                json!({"x": URL_SAFE_NO_PAD.encode(x), "y": URL_SAFE_NO_PAD.encode(y)});
+            for more in [&coordinates, more] {
+                key.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            }
+            Issuer {
+                key: EncodingKey::from_ec_der(&pair.serialize_der()),
+                set: KeySet::read(json!({"keys": [key]}).to_string().as_bytes()).unwrap(),
+            }
+        }
+
+        fn sign(&self, header: &Header, more: &Value) -> String {
+            let mut claims = json!({"iss": "https://issuer", "aud": "docent", "sub": "ada",
+                "exp": NOW + 600, "iat": NOW, "nonce": "n"});
+            claims.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            encode(header, &claims, &self.key).unwrap()
+        }
+    }
+
+    fn header() -> Header {
+        Header { kid: Some("a".to_owned()), ..Header::new(Algorithm::ES256) }
+    }
+
+    fn expected() -> Expected {
+        Expected {
+            issuers: vec!["https://issuer".to_owned(), "issuer".to_owned()],
+            audience: "docent".to_owned(),
+            algorithms: vec![Algorithm::ES256],
+            kinds: Vec::new(),
+            scope: None,
+        }
+    }
+
+    fn told(more: &Value) -> Result<Subject, Untrue> {
+        let issuer = Issuer::new(&json!({}));
+        signed_in(&issuer.sign(&header(), more), &issuer.set, &expected(), "n", NOW)
+    }
+
+    fn wrong(why: &'static str) -> Result<Subject, Untrue> {
+        Err(Untrue::Wrong(why))
+    }
+
+    fn ada() -> Subject {
+        Subject { issuer: "https://issuer".to_owned(), name: "ada".to_owned() }
+    }
+
+    #[test]
+    fn an_id_token_is_believed_while_it_is_good_with_a_minute_more() {
+        let ended = "it has ended";
+        let unread = "its signature, issuer or audience is not right";
+        let early = "it is not good yet";
+        let not_now = "it is not of now";
+        for (claims, answer) in [
+            (json!({}), Ok(ada())),
+            (json!({"iss": "issuer"}), Ok(ada())),
+            (json!({"exp": NOW - 59}), Ok(ada())),
+            (json!({"exp": NOW - 60}), wrong(ended)),
+            (json!({"exp": u64::MAX}), Ok(ada())),
+            (json!({"exp": 1_800_000_000.5}), Ok(ada())),
+            (json!({"exp": -1.5}), wrong(unread)),
+            (json!({"exp": 1e12}), wrong(ended)),
+            (json!({"exp": "soon"}), wrong(unread)),
+            (json!({"nbf": NOW + 60}), Ok(ada())),
+            (json!({"nbf": NOW + 61}), wrong(early)),
+            (json!({"nbf": "soon"}), wrong(early)),
+            (json!({"iat": NOW + 60}), Ok(ada())),
+            (json!({"iat": NOW + 61}), wrong(not_now)),
+            (json!({"iat": null}), wrong(not_now)),
+        ] {
+            assert_eq!(told(&claims), answer, "{claims}");
+        }
+    }
+
+    #[test]
+    fn an_id_token_is_believed_where_it_is_meant_for_this_sign_in() {
+        let other = "it was issued to another client";
+        let unsaid = "it does not say whom it was issued to";
+        let nonce = "its nonce is not that of this sign-in";
+        let foreign = "its signature, issuer or audience is not right";
+        for (claims, answer) in [
+            (json!({"nonce": "m"}), wrong(nonce)),
+            (json!({"nonce": null}), wrong(nonce)),
+            (json!({"aud": ["docent"]}), Ok(ada())),
+            (json!({"aud": ["docent", "x"]}), wrong(unsaid)),
+            (json!({"aud": ["docent", "x"], "azp": "docent"}), Ok(ada())),
+            (json!({"azp": "docent"}), Ok(ada())),
+            (json!({"azp": "x"}), wrong(other)),
+            (json!({"aud": "x"}), wrong(foreign)),
+            (json!({"iss": "https://other"}), wrong(foreign)),
+        ] {
+            assert_eq!(told(&claims), answer, "{claims}");
+        }
+    }
+
+    #[test]
+    fn a_person_has_a_name_in_plain_ascii_of_at_most_255() {
+        let nobody = || wrong("it names nobody");
+        let longest = "a".repeat(255);
+        assert_eq!(told(&json!({"sub": longest})).unwrap().name, longest);
+        for name in [&*"a".repeat(256), "", "a\u{e9}", "a\n", "a\u{7f}"] {
+            assert_eq!(told(&json!({"sub": name})), nobody(), "{name:?}");
+        }
+        assert!(told(&json!({"sub": 7})).is_err());
+    }
+
+    #[test]
+    fn a_header_asks_for_nothing_that_was_not_agreed_on() {
+        let issuer = Issuer::new(&json!({}));
+        let token = |header: &Header, more| issuer.sign(header, &json!({"x": "x".repeat(more)}));
+        let strict = Expected { kinds: vec!["at+jwt".to_owned()], ..expected() };
+        let plain = token(&header(), 0);
+        assert!(is_plausible(&plain, &expected()));
+        for kind in ["at+jwt", "AT+JWT", "application/at+jwt"] {
+            let header = Header { typ: Some(kind.to_owned()), ..header() };
+            assert!(is_plausible(&token(&header, 0), &strict), "{kind}");
+        }
+        let none = Header { typ: None, ..header() };
+        let critical = Header { crit: Some(vec!["exp".to_owned()]), ..header() };
+        let other = Expected { algorithms: vec![Algorithm::RS256], ..expected() };
+        for (token, expected) in [
+            ("x", &expected()),
+            (&plain, &strict),
+            (&plain, &other),
+            (&token(&none, 0), &strict),
+            (&token(&critical, 0), &expected()),
+        ] {
+            assert!(!is_plausible(token, expected), "{token}");
+        }
+        // Three bytes of what is signed are four of the token.
+        let longest = (0..)
+            .map(|more| token(&header(), more))
+            .take_while(|token| token.len() <= MAX_LENGTH)
+            .last()
+            .unwrap();
+        assert!(MAX_LENGTH - longest.len() < 2 && is_plausible(&longest, &expected()));
+        assert!(!is_plausible(&format!("{longest}xx"), &expected()));
+    }
+
+    #[test]
+    fn a_key_is_found_by_its_name_or_where_there_is_no_choice() {
+        let issuer = Issuer::new(&json!({"use": "sig", "alg": "ES256"}));
+        let nameless = Header { kid: None, ..header() };
+        let claims = |header: &Header, set| {
+            let token = issuer.sign(header, &json!({}));
+            signed_in(&token, set, &expected(), "n", NOW)
+        };
+        assert_eq!(claims(&header(), &issuer.set), Ok(ada()));
+        assert_eq!(claims(&nameless, &issuer.set), Ok(ada()));
+        let other = Header { kid: Some("b".to_owned()), ..header() };
+        assert_eq!(claims(&other, &issuer.set), Err(Untrue::UnknownKey));
+        let two = KeySet([issuer.set.0.clone(), Issuer::new(&json!({"kid": "b"})).set.0].concat());
+        assert_eq!(claims(&header(), &two), Ok(ada()));
+        assert_eq!(claims(&nameless, &two), Err(Untrue::UnknownKey));
+        assert!(matches!(claims(&other, &two), Err(Untrue::Wrong(_))));
+        let locks = Issuer::new(&json!({"use": "enc"}));
+        let token = locks.sign(&header(), &json!({}));
+        assert_eq!(signed_in(&token, &locks.set, &expected(), "n", NOW), Err(Untrue::UnknownKey));
+        let named = Issuer::new(&json!({"alg": "ES384"}));
+        let token = named.sign(&header(), &json!({}));
+        let answer = signed_in(&token, &named.set, &expected(), "n", NOW);
+        assert_eq!(answer, wrong("its key is for another algorithm"));
+        assert!(KeySet::read(b"{}").is_err());
+        assert!(KeySet::read(br#"{"keys": [7]}"#).unwrap().0.is_empty());
+    }
+
+    #[test]
+    fn an_access_token_is_good_to_the_second_and_allows_what_it_must() {
+        let issuer = Issuer::new(&json!({}));
+        let scoped = Expected { scope: Some("docs".to_owned()), ..expected() };
+        let called = |claims: &Value, expected: &Expected| {
+            calling(&issuer.sign(&header(), claims), &issuer.set, expected, NOW)
+        };
+        assert_eq!(called(&json!({}), &expected()), Ok((ada(), NOW + 600)));
+        assert_eq!(called(&json!({"exp": NOW + 1}), &expected()), Ok((ada(), NOW + 1)));
+        let ended = Err(Untrue::Wrong("it has ended"));
+        assert_eq!(called(&json!({"exp": NOW}), &expected()), ended);
+        for granted in [
+            json!({"scope": "docs"}),
+            json!({"scope": "mail docs"}),
+            json!({"scp": "docs"}),
+            json!({"scp": ["mail", "docs"]}),
+        ] {
+            assert_eq!(called(&granted, &scoped), Ok((ada(), NOW + 600)), "{granted}");
+        }
+        for granted in [json!({}), json!({"scope": "docs2 mail"}), json!({"scp": [7]})] {
+            assert_eq!(called(&granted, &scoped), Err(Untrue::Narrow), "{granted}");
+        }
+    }
+
+    #[test]
+    fn whoever_can_check_a_token_can_never_make_one() {
+        assert_eq!(algorithm("ES256").unwrap(), Algorithm::ES256);
+        for name in ["HS256", "HS384", "HS512", "none", ""] {
+            assert!(algorithm(name).unwrap_err().to_string().contains("RS256"), "{name}");
+        }
+    }
 }

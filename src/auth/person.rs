@@ -129,6 +129,15 @@ mod tests {
     }
 
     #[test]
+    fn of_two_who_make_the_key_at_once_one_makes_it_for_both() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join(FILE);
+        let first = make(dir.path(), &path).unwrap();
+        assert_eq!(make(dir.path(), &path).unwrap(), first);
+        assert!(make(dir.path(), &dir.path().join("nowhere").join(FILE)).is_err());
+    }
+
+    #[test]
     #[cfg(unix)]
     fn nobody_else_reads_the_key_and_a_broken_one_is_not_replaced() {
         use std::os::unix::fs::PermissionsExt;

@@ -157,6 +157,8 @@ mod tests {
             "http://[::1]:1/x?y=z",
             "cursor://anysphere.cursor-mcp/oauth/callback",
             "https://a.example:8443/cb",
+            "https://[2001:db8::1]/cb",
+            "https://[2001:db8::1]:8443/cb",
         ] {
             assert!(good(uri), "{uri}: {:?}", check(uri, &APPS.map(str::to_owned)));
         }
@@ -198,6 +200,8 @@ mod tests {
             "https:a.example/cb",
             "https://a.example:99999/cb",
             "https://a.example:/cb",
+            "https://a.example:0/cb",
+            "https://[2001:db8::1]:0/cb",
             "https://%61.example/cb",
             "https://\u{430}.example/cb",
             "https://a.example/c b",
@@ -235,6 +239,17 @@ mod tests {
             ("https://a.example/cb", "https://a.example/cb?x=y"),
         ] {
             assert!(!matches(registered, asked), "{registered} {asked}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_on_the_web_is_on_the_machine_of_the_person() {
+        for (uri, is, shown) in [
+            ("https://a.example:8443/cb?x", false, "a.example:8443"),
+            ("http://localhost:1/cb", true, "localhost:1"),
+            ("cursor://anysphere/cb", true, "cursor://anysphere"),
+        ] {
+            assert_eq!((is_local(uri), &*shown_host(uri)), (is, shown), "{uri}");
         }
     }
 
