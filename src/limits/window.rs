@@ -232,6 +232,21 @@ mod tests {
     }
 
     #[test]
+    fn to_ask_whether_a_limit_is_used_up_counts_nothing() {
+        let windows = Windows::new(10);
+        let limit = limit("2/minute");
+        assert_eq!(windows.used_up(&"a", limit, at(0)), None);
+        for time in [0, 10] {
+            assert_eq!(windows.used_up(&"a", limit, at(time)), None);
+            windows.admit("a", limit, at(time));
+        }
+        for (time, wait) in [(10, Some(at(50))), (59, Some(at(1))), (60, None)] {
+            assert_eq!(windows.used_up(&"a", limit, at(time)), wait, "at {time}");
+        }
+        assert_eq!(windows.used_up(&"a", self::limit("1/minute"), at(60)), Some(at(10)));
+    }
+
+    #[test]
     fn a_limit_that_shrinks_holds_at_once() {
         let windows = Windows::new(10);
         for time in 0..4 {
