@@ -288,6 +288,32 @@ mod tests {
     }
 
     #[test]
+    fn those_who_went_are_looked_for_each_time_that_callers_have_doubled() {
+        let windows = Windows::new(100_000);
+        let swept = || windows.state.lock().unwrap().swept.map(|(at, _)| at);
+        for caller in 0..5000 {
+            windows.admit(caller, limit("1/hour"), at(caller));
+            let last = [4096, 2048, 1024].into_iter().find(|at| *at <= caller);
+            assert_eq!(swept(), last.map(at), "{caller}");
+        }
+    }
+
+    #[test]
+    fn those_who_went_are_looked_for_once_a_second_where_there_is_no_room() {
+        let windows = Windows::new(2);
+        let swept = || windows.state.lock().unwrap().swept.map(|(at, _)| at);
+        for caller in [1, 2] {
+            windows.admit(caller, limit("1/hour"), at(0));
+            assert_eq!(swept(), None);
+        }
+        for (millis, last) in [(10_000, 10), (10_500, 10), (10_999, 10), (11_000, 11)] {
+            let verdict = windows.admit(3, limit("1/hour"), Duration::from_millis(millis));
+            assert!(!verdict.admitted);
+            assert_eq!(swept(), Some(at(last)), "at {millis} ms");
+        }
+    }
+
+    #[test]
     fn where_all_have_used_up_their_limits_a_newcomer_waits() {
         let windows = Windows::new(2);
         let limit = limit("1/hour");
