@@ -250,6 +250,23 @@ mod tests {
     }
 
     #[test]
+    fn what_was_kept_of_a_registration_is_told() {
+        let body = json!({ "client_name": "App", "redirect_uris": ["https://a.example/cb"] });
+        let client = registered(&body, &apps(), 7).unwrap().unwrap();
+        let told = answer(&client, "docs:read");
+        for (member, value) in [
+            ("client_id", json!(client.id)),
+            ("client_id_issued_at", json!(7)),
+            ("client_name", json!("App")),
+            ("redirect_uris", json!(["https://a.example/cb"])),
+            ("token_endpoint_auth_method", json!("none")),
+            ("scope", json!("docs:read")),
+        ] {
+            assert_eq!(told[member], value, "{member}");
+        }
+    }
+
+    #[test]
     fn a_document_is_that_of_its_address() {
         let id = "https://app.example/client.json";
         let read = |document: Value| {

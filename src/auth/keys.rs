@@ -375,6 +375,23 @@ mod tests {
     }
 
     #[test]
+    fn what_nobody_has_changed_is_known_at_once() {
+        let (dir, keys) = keys();
+        let (secret, key) = keys.create("ci", None, Some(200), 100).unwrap();
+        keys.load().unwrap();
+        let at_once = |now| keys.check_at_once(secret.reveal(), now).map(|it| it.err());
+        assert_eq!(at_once(199), Some(None));
+        assert_eq!(at_once(200), Some(Some(Denied::Expired)));
+        assert_eq!(keys.is_good_at_once(&key.id, 199), Some(true));
+        assert_eq!(keys.is_good_at_once(&key.id, 200), Some(false));
+        assert!(!keys.is_shared());
+        let other = Keys::open(Arc::new(SqliteStore::open(dir.path()).unwrap())).unwrap();
+        other.revoke(&key.id, 150).unwrap();
+        assert_eq!((at_once(199), keys.is_good_at_once(&key.id, 199)), (None, None));
+        assert_eq!(denied(&keys, secret.reveal(), 199), Some(Denied::Revoked));
+    }
+
+    #[test]
     fn a_key_that_nobody_made_is_unknown_whatever_its_id() {
         let (_dir, keys) = keys();
         let (secret, _) = keys.create("ci", None, None, 100).unwrap();

@@ -69,3 +69,48 @@ fn mode(path: &Path) -> u32 {
         0
     }
 }
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn a_file_that_is_written_replaced_or_taken_away_has_changed_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("keys");
+        std::fs::write(&path, "a").unwrap();
+        let mut watched = Watched::new(vec![path.clone()]);
+        assert!(!watched.changed());
+        let other = dir.path().join("other");
+        std::fs::write(&other, "b").unwrap();
+        let write = || std::fs::write(&path, "longer").unwrap();
+        let replace = || std::fs::rename(&other, &path).unwrap();
+        let remove = || std::fs::remove_file(&path).unwrap();
+        for change in [&write as &dyn Fn(), &replace, &remove] {
+            change();
+            assert!(watched.changed());
+            assert!(!watched.changed());
+        }
+    }
+
+    #[test]
+    fn who_else_may_read_or_write_a_file_is_seen() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("keys");
+        std::fs::write(&path, "a").unwrap();
+        for (mode, read, write) in [
+            (0o600, false, false),
+            (0o640, false, false),
+            (0o604, true, false),
+            (0o620, false, true),
+            (0o602, false, true),
+            (0o755, true, false),
+        ] {
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+            assert_eq!((others_read(&path), others_write(&path)), (read, write), "{mode:o}");
+        }
+        assert!(!others_read(&dir.path().join("nowhere")));
+    }
+}
