@@ -41,6 +41,9 @@ impl Scanner<'_> {
         if !info.label.is_empty() {
             self.out.push_str(&format!("**{}**\n{prefix}", info.label));
         }
+        // What was pulled into the code may have fences itself.
+        let inner = if code.changed { longest_run(&code.text, mark) } else { 0 };
+        let run = if inner < run { run } else { inner + 1 };
         let marks: String = std::iter::repeat_n(char::from(mark), run).collect();
         self.out.push_str(&marks);
         self.out.push_str(&info.language);

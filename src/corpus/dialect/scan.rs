@@ -6,7 +6,9 @@ use std::{
     collections::{HashMap, HashSet},
 };
 
-use super::{Cleaned, Dialect, Includes, Trace, heading, html::Open, table::Table};
+use super::{
+    Cleaned, Dialect, Includes, Trace, fence::opens_fence, heading, html::Open, table::Table,
+};
 
 /// Constructs that look begun and are not, before the scanner takes the rest of their kind as
 /// plain text: each may cost a look at some kilobytes.
@@ -321,9 +323,32 @@ impl<'a> Scanner<'a> {
             && marker_width(text) == 0
     }
 
-    /// Copies an indented code block as it is.
+    /// Copies an indented code block as it is. One that has a fence in it is fenced itself: how far in a line is decides there
+    /// what it means, and pieces of it stand further left.
     fn indented_code(&mut self) {
-        let base = self.column;
+        let (base, start) = (self.column, self.out.len());
+        self.copy_indented(base);
+        let written = &self.out[start..];
+        if !written.lines().any(|line| opens_fence(line.trim_start())) {
+            return;
+        }
+        let code: String = written
+            .split_inclusive('\n')
+            .map(|line| &line[(line.len() - line.trim_start_matches(' ').len()).min(base)..])
+            .collect();
+        let is_apart = written.ends_with("\n\n");
+        self.out.truncate(start);
+        self.line_out = start;
+        self.after_blank = true;
+        self.prefix.clear();
+        push_spaces(&mut self.prefix, base.saturating_sub(4));
+        self.write_fence("", &code);
+        if is_apart {
+            self.blank();
+        }
+    }
+
+    fn copy_indented(&mut self, base: usize) {
         while self.pos < self.src.len() {
             let end = self.line_end(self.pos);
             let raw = &self.src[self.pos..end];

@@ -106,3 +106,16 @@ fn what_follows_a_part_of_several_lines_stands_on_a_line_of_its_own() {
     let page = page.expect("the page is read");
     assert_eq!(page.sections[0].text, "# A\n\n```js\nlet x;\n```\nand so on.");
 }
+
+#[test]
+fn what_is_pulled_into_code_does_not_end_it() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let root = dir.path().canonicalize().expect("the folder is there");
+    crate::harness::write(&root, "part.md", "```js\nlet x;\n```\n");
+    let reader = Reader::new(&Collection { root, site: Some(Site::MkDocs), ..Default::default() });
+    let (page, _) = reader.parse("a.md", b"```md\n--8<-- \"part.md\"\n```\n\nMore.\n");
+    let page = page.expect("the page is read");
+    let code = "```js\nlet x;\n```\n";
+    assert_eq!(page.sections[0].text, format!("````md\n{code}````\n\nMore."));
+    assert_eq!(page.sections[0].code, code);
+}

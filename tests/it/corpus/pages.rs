@@ -270,3 +270,14 @@ fn indented_code_that_begins_with_a_tick_is_left_as_it_is() {
     let (page, _) = read(Site::Plain, "a.md", text);
     assert_eq!(page.sections[0].text, text);
 }
+
+#[test]
+fn indented_code_with_a_fence_in_it_is_fenced_as_a_whole() {
+    let text = "Words.\n\n    a\n\n      ```\n    b\n\n- c\n\n      d\n      ~~~\n\nMore.";
+    let (page, _) = read(Site::Plain, "a.md", text);
+    assert_eq!(
+        page.sections[0].text,
+        "Words.\n\n````\na\n\n  ```\nb\n````\n\n- c\n\n  ```\n  d\n  ~~~\n  ```\n\nMore."
+    );
+    assert_eq!(page.sections[0].code, "a\n\n  ```\nb\nd\n~~~\n");
+}
