@@ -449,8 +449,10 @@ mod tests {
         let (_dir, store) = store();
         write(&*store, Entry::of(Event::KeyCreated).by("old"), 100).unwrap();
         write(&*store, Entry::of(Event::KeyCreated).by("new"), 101).unwrap();
-        let (audit, _) = audit(&store, 101 + KEPT);
+        let ninety_days = 7_776_000;
+        let (audit, _) = audit(&store, 101 + ninety_days);
         drop(audit);
+        assert_eq!(rows(&*store).len(), 1);
         assert_eq!(store.audit(0).unwrap()[0].who.as_deref(), Some("new"));
     }
 

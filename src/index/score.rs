@@ -273,6 +273,11 @@ mod tests {
         mix(&mut scored, |_| Some(0.8));
         assert_eq!(order(&scored), [1, 0, 2]);
         assert!((scored[1].score - (1.0 - MEANING)).abs() < 1e-6);
+        // Nearer by far, and still first where it steps back to a seventh.
+        let mut scored = list(&[5.0, 5.0]);
+        scored[1].prior = 0.15;
+        mix(&mut scored, |address| Some([0.1, 0.9][address.doc_id as usize]));
+        assert_eq!(order(&scored), [1, 0]);
     }
 
     #[test]
@@ -280,5 +285,9 @@ mod tests {
         let mut scored = list(&[5.0, 4.0, 3.0, 2.0]);
         scored.iter_mut().take(3).for_each(|hit| hit.page = 0);
         assert_eq!(order(&in_turn(scored, 4)), [0, 1, 3, 2]);
+        // What was passed over fills up, and no more.
+        let mut scored = list(&[6.0, 5.0, 4.0, 3.0, 2.0, 1.0]);
+        scored.iter_mut().for_each(|hit| hit.page = 0);
+        assert_eq!(order(&in_turn(scored, 5)), [0, 1, 2, 3, 4]);
     }
 }
