@@ -467,6 +467,12 @@ mod tests {
     }
 
     #[test]
+    fn what_was_refused_is_told_from_what_was_done() {
+        assert!(shown("192.0.2.1").is_refused());
+        assert!(!Entry::of(Event::KeyCreated).is_refused());
+    }
+
+    #[test]
     fn the_name_of_a_client_is_short_and_on_one_line() {
         let client =
             Entry::of(Event::ClientRegistered).with(&format!("a\n\x1b[2J{}", "b".repeat(999)));
