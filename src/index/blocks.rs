@@ -8,6 +8,9 @@ use std::ops::Range;
 use super::fences::{Fence, begins_fence, closed, fenced, reopened};
 use crate::corpus::tokens;
 
+/// What is left out is marked with this.
+pub(crate) const GAP: &str = "…";
+
 /// What a block is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -190,7 +193,7 @@ fn resumed<'a>(text: &'a str, blocks: &[Block], at: usize, offset: usize) -> (St
             let line = text[..offset].rfind('\n').map_or(0, |end| end + 1);
             let is_inside = !text[line..offset].trim().is_empty();
             if above.is_empty() && is_inside && begins_fence(rest) {
-                return (WITHIN_LINE.to_owned(), rest.trim_start());
+                return (format!("{GAP} "), rest.trim_start());
             }
             let rest = rest.trim_start_matches('\n');
             // Code is as far inside of its item as it was.
@@ -416,6 +419,11 @@ fn gather(parts: Vec<&str>, room: usize, between: &str) -> Vec<String> {
             last.push_str(part);
             continue;
         }
+        // A row of marks that is longer than a piece goes on inside of its line, and must not look like a fence.
+        let shown = |part: &str, inside: bool| match inside && begins_fence(part) {
+            true => format!("{GAP} {part}"),
+            false => part.to_owned(),
+        };
         let mut inside = false;
         while part.len() > room {
             let mut at = room;
@@ -428,21 +436,13 @@ fn gather(parts: Vec<&str>, room: usize, between: &str) -> Vec<String> {
                 .take_while(|space| *space > at / 2)
                 .find(|space| !begins_fence(&part[*space..]));
             let (head, tail) = part.split_at(space.unwrap_or(at));
-            pieces.push(if inside { going_on(head) } else { head.to_owned() });
+            pieces.push(shown(head, inside));
             (part, inside) = (tail, true);
         }
-        pieces.push(if inside { going_on(part) } else { part.to_owned() });
+        pieces.push(shown(part, inside));
     }
     pieces
 }
-
-/// What goes on inside of a line. Where that is a row of marks that is longer than a piece, it must not look like a fence.
-fn going_on(text: &str) -> String {
-    format!("{}{text}", if begins_fence(text) { WITHIN_LINE } else { "" })
-}
-
-/// Stands before what would be a fence if a line began with it, and none does.
-const WITHIN_LINE: &str = "… ";
 
 #[cfg(test)]
 mod tests {

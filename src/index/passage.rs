@@ -4,14 +4,12 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use super::analyzer::Language;
-use super::blocks::{self, Block, Kind};
+use super::blocks::{self, Block, GAP, Kind};
 use super::fences;
 use super::query::{QueryTerms, Worths};
 use super::schema::SectionRecord;
 use crate::corpus::tokens;
 
-/// What is left out is marked with this line.
-const GAP: &str = "…";
 /// Bytes of a section of which every block is weighed; longer sections are generated reference
 /// pages, and behind this only blocks that hold a term not seen before it are looked at.
 const SCANNED: usize = 48 << 10;

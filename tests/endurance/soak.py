@@ -20,7 +20,7 @@ from lib.replica import BINARY, PLENTY, Replica
 from lib.report import Report, figure, run, until
 from soaking import plot
 from soaking.docs import EDITS_PER_SECOND, FOLLOWS_WITHIN_SECONDS, Docs
-from soaking.figures import Gauge, growth, p99_by_piece
+from soaking.figures import Gauge, ends, growth, p99_by_piece
 from soaking.traffic import People, Streams, Traffic
 
 LEFT = pathlib.Path(__file__).parent / ".tools"
@@ -200,12 +200,6 @@ class Soak:
             "samples": [vars(it) for it in self.gauge.samples[:: max(1, len(self.gauge.samples) // 1000)]],
             "began": began,
         }
-
-
-def ends(values: list[float]) -> list[float]:
-    """The medians of the first and the last tenth: in the middle of a commit a moment has some megabytes more."""
-    tenth = max(1, len(values) // 10)
-    return [statistics.median(values[:tenth]), statistics.median(values[-tenth:])]
 
 
 async def main():

@@ -10,9 +10,7 @@ impl Scanner<'_> {
         let end = self.line_end(content_at);
         let line = &self.src[content_at..end];
         let (inner, opening) = indentation(line);
-        let Some((mark, run)) = fence_run(opening).filter(|_| opens_fence(opening)) else {
-            return false;
-        };
+        let Some((mark, run)) = opening_run(opening) else { return false };
         let info = opening[run..].trim();
         let raw_start = self.src[..rest_at].rfind('\n').map_or(0, |at| at + 1);
         let outer = indentation(&self.src[raw_start..end]).0;
@@ -148,9 +146,10 @@ struct Code {
     changed: bool,
 }
 
-/// Whether a line, without what stands before its text, opens a fence (CommonMark 0.31, section 4.5).
-pub(super) fn opens_fence(text: &str) -> bool {
-    fence_run(text).is_some_and(|(mark, run)| mark != b'`' || !text[run..].contains('`'))
+/// The mark and length of the run by which a line opens a fence; what stands before its text is not part of it (CommonMark
+/// 0.31, section 4.5).
+pub(super) fn opening_run(text: &str) -> Option<(u8, usize)> {
+    fence_run(text).filter(|(mark, run)| *mark != b'`' || !text[*run..].contains('`'))
 }
 
 /// The mark and length of the run that a fence's line starts with.

@@ -1,6 +1,6 @@
 //! The lines of the output: how they end, break and are told apart from blank ones.
 
-use super::{fence::opens_fence, scan::Scanner};
+use super::{fence::opening_run, scan::Scanner};
 
 impl Scanner<'_> {
     /// Ends the current line of output; a line whose text has all gone becomes a blank one.
@@ -37,7 +37,7 @@ impl Scanner<'_> {
             return;
         }
         let line = self.out[self.line_out..].trim_start_matches(is_mark);
-        if !opens_fence(line) {
+        if opening_run(line).is_none() {
             return;
         }
         let at = self.out.len() - line.len();

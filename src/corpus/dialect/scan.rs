@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{
-    Cleaned, Dialect, Includes, Trace, fence::opens_fence, heading, html::Open, table::Table,
+    Cleaned, Dialect, Includes, Trace, fence::opening_run, heading, html::Open, table::Table,
 };
 
 /// Constructs that look begun and are not, before the scanner takes the rest of their kind as
@@ -329,7 +329,7 @@ impl<'a> Scanner<'a> {
         let (base, start) = (self.column, self.out.len());
         self.copy_indented(base);
         let written = &self.out[start..];
-        if !written.lines().any(|line| opens_fence(line.trim_start())) {
+        if written.lines().all(|line| opening_run(line.trim_start()).is_none()) {
             return;
         }
         let code: String = written

@@ -17,12 +17,12 @@ import sys
 import time
 
 from lib import calls, process, provider, wire
+from lib.replica import BINARY, PLENTY
 
-BINARY = os.environ["DOCENT_BIN"]
 #: Seconds from a start until it is ready, with an index to make. A debug build is given more.
 START_SECONDS = 60 if "debug" in BINARY else 15
 #: Nobody is refused for these; a part that looks at limits has its own.
-PLENTY = {name: "100000/second" for name in ("key", "user", "address", "registration")}
+LIMITS = dict.fromkeys(("key", "user", "address", "registration"), PLENTY)
 _TOKEN = re.compile(r"\bdk_live_([0-9A-Za-z]{8})_[0-9A-Za-z]{49}\b")
 _logs = itertools.count(1)
 #: The databases of a data folder.
@@ -69,7 +69,7 @@ class Server:
         #: Counts starts: what went wrong in one of them alone was not for a kill.
         self.starts = 0
         self.provider = provider.Provider(f"{self.origin}/auth/google/callback") if access == "google" else None
-        self.file.write_text(self._settings(access, PLENTY | (limits or {}), follow))
+        self.file.write_text(self._settings(access, LIMITS | (limits or {}), follow))
         self._process: process.Process | None = None
 
     def _settings(self, access, limits, follow) -> str:

@@ -66,6 +66,12 @@ def growth(samples: list[Sample], of) -> float:
     return statistics.linear_regression(*zip(*points)).slope if len(points) > 1 else 0.0
 
 
+def ends(values: list[float]) -> list[float]:
+    """The medians of the first and the last tenth: in the middle of a commit a moment has some megabytes more."""
+    tenth = max(1, len(values) // 10)
+    return [statistics.median(values[:tenth]), statistics.median(values[-tenth:])]
+
+
 def p99_by_piece(calls: list[tuple[float, float]], pieces: int) -> list[float]:
     """The p99 in ms of each piece of the time, from (when, how long) in seconds."""
     calls = sorted(calls)

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use docent::corpus::{Collection, Reader, Site};
+use docent::corpus::{Collection, Reader, Section, Site};
 use expect_test::{Expect, expect};
 
 use super::show;
@@ -96,26 +96,33 @@ fn hugo_includes_and_glossary() {
     );
 }
 
-#[test]
-fn what_follows_a_part_of_several_lines_stands_on_a_line_of_its_own() {
+/// The one section of a page that pulls in `part.md`, which is code.
+fn with_part(site: Site, page: &str) -> Section {
     let dir = tempfile::tempdir().expect("a folder");
     let root = dir.path().canonicalize().expect("the folder is there");
-    crate::harness::write(&root, "part.md", "```js\nlet x;\n```\n");
-    let reader = Reader::new(&Collection { root, site: Some(Site::MdBook), ..Default::default() });
-    let (page, _) = reader.parse("a.md", b"# A\n\n{{#include part.md}} and so on.\n");
-    let page = page.expect("the page is read");
-    assert_eq!(page.sections[0].text, "# A\n\n```js\nlet x;\n```\nand so on.");
+    crate::harness::write(&root, "part.md", PART);
+    let reader = Reader::new(&Collection { root, site: Some(site), ..Default::default() });
+    let (page, _) = reader.parse("a.md", page.as_bytes());
+    page.expect("the page is read").sections.remove(0)
+}
+
+const PART: &str = "```js\nlet x;\n```\n";
+
+#[test]
+fn what_follows_a_part_of_several_lines_stands_on_a_line_of_its_own() {
+    let section = with_part(Site::MdBook, "# A\n\n{{#include part.md}} and so on.\n");
+    assert_eq!(section.text, format!("# A\n\n{PART}and so on."));
+}
+
+#[test]
+fn a_part_that_ends_a_line_ends_as_it_does_in_its_file() {
+    let section = with_part(Site::MdBook, "See {{#include part.md}}\n\nMore.\n");
+    assert!(section.text.ends_with("let x;\n```\n\nMore."), "{}", section.text);
 }
 
 #[test]
 fn what_is_pulled_into_code_does_not_end_it() {
-    let dir = tempfile::tempdir().expect("a folder");
-    let root = dir.path().canonicalize().expect("the folder is there");
-    crate::harness::write(&root, "part.md", "```js\nlet x;\n```\n");
-    let reader = Reader::new(&Collection { root, site: Some(Site::MkDocs), ..Default::default() });
-    let (page, _) = reader.parse("a.md", b"```md\n--8<-- \"part.md\"\n```\n\nMore.\n");
-    let page = page.expect("the page is read");
-    let code = "```js\nlet x;\n```\n";
-    assert_eq!(page.sections[0].text, format!("````md\n{code}````\n\nMore."));
-    assert_eq!(page.sections[0].code, code);
+    let section = with_part(Site::MkDocs, "```md\n--8<-- \"part.md\"\n```\n\nMore.\n");
+    assert_eq!(section.text, format!("````md\n{PART}````\n\nMore."));
+    assert_eq!(section.code, PART);
 }
