@@ -339,7 +339,6 @@ impl<'a> Scanner<'a> {
         let is_apart = written.ends_with("\n\n");
         self.out.truncate(start);
         self.line_out = start;
-        self.after_blank = true;
         self.prefix.clear();
         push_spaces(&mut self.prefix, base.saturating_sub(4));
         self.write_fence("", &code);
