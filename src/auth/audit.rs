@@ -267,7 +267,7 @@ impl Shared {
         let (mut swept, mut failing) = (None, false);
         loop {
             let now = (self.clock)();
-            if swept.is_none_or(|swept| swept + SWEEP <= now) {
+            if is_due(swept, now) {
                 swept = Some(now);
                 if let Err(error) = self.store.sweep_audit(now.saturating_sub(KEPT), MOST_ROWS) {
                     tracing::warn!("{error:#}");
@@ -278,25 +278,29 @@ impl Shared {
                 tracing::warn!(lost, "events are missing in the audit log: there were too many");
             }
             if !rows.is_empty() {
-                let written = self.store.add_audit(&rows);
-                if let (Err(error), false) = (&written, failing) {
-                    tracing::warn!("the audit log cannot be written just now: {error:#}");
-                }
-                failing = written.is_err();
-                match written {
-                    Err(_) if closed => {
-                        tracing::warn!(lost = rows.len(), "events are missing in the audit log");
-                    }
-                    Err(_) => self.pending().take_back(rows),
-                    Ok(()) => {}
-                }
+                failing = !self.write(rows, failing);
             }
             if closed {
+                let lost = self.pending().rows.len();
+                if lost > 0 {
+                    tracing::warn!(lost, "events are missing in the audit log");
+                }
                 return;
             }
             // Others that happen in the meantime are written together.
             let _ = self.changed.wait_timeout_while(self.pending(), PACE, |it| !it.closed);
         }
+    }
+
+    /// Whether rows are on the disk now. Those that are not wait there, as far as there is room; that is told
+    /// unless it was told before.
+    fn write(&self, rows: Vec<AuditRow>, is_told: bool) -> bool {
+        let Err(error) = self.store.add_audit(&rows) else { return true };
+        if !is_told {
+            tracing::warn!("the audit log cannot be written just now: {error:#}");
+        }
+        self.pending().take_back(rows);
+        false
     }
 
     /// Waits until there is something to write, or a minute is over.
@@ -312,6 +316,11 @@ impl Shared {
         }
         (std::mem::take(&mut pending.rows), std::mem::take(&mut pending.lost), pending.closed)
     }
+}
+
+/// Whether it is time to look for what is old, after the look before.
+fn is_due(swept: Option<u64>, now: u64) -> bool {
+    swept.is_none_or(|swept| swept + SWEEP <= now)
 }
 
 impl Pending {
@@ -454,6 +463,38 @@ mod tests {
         drop(audit);
         assert_eq!(rows(&*store).len(), 1);
         assert_eq!(store.audit(0).unwrap()[0].who.as_deref(), Some("new"));
+    }
+
+    #[test]
+    fn what_is_old_is_looked_for_at_once_and_then_every_hour() {
+        let since_start =
+            [(None, true), (Some(3599), false), (Some(3600), true), (Some(9999), true)];
+        for (seconds, due) in since_start {
+            let swept = seconds.map(|_| 50_000);
+            assert_eq!(is_due(swept, 50_000 + seconds.unwrap_or_default()), due, "{seconds:?}");
+        }
+    }
+
+    #[test]
+    fn what_a_disk_does_not_take_waits_and_comes_before_what_happened_since() {
+        let (dir, store) = store();
+        let hand = rusqlite::Connection::open(dir.path().join("state.sqlite")).unwrap();
+        hand.execute_batch("ALTER TABLE audit RENAME TO away").unwrap();
+        let shared = Shared {
+            store: store.clone(),
+            clock: Box::new(|| 600),
+            pending: Mutex::default(),
+            changed: Condvar::new(),
+        };
+        let row = |at| shown("192.0.2.1").row(at, 1);
+        shared.pending().push(row(601));
+        assert!(!shared.write(vec![row(600)], false));
+        hand.execute_batch("ALTER TABLE away RENAME TO audit").unwrap();
+        let (waiting, lost, _) = shared.wait();
+        assert_eq!((waiting.iter().map(|row| row.at).collect(), lost), (vec![600, 601], 0));
+        assert!(shared.write(waiting, true));
+        assert_eq!(rows(&*store).len(), 2);
+        assert!(shared.pending().rows.is_empty());
     }
 
     #[test]

@@ -250,6 +250,17 @@ mod tests {
     }
 
     #[test]
+    fn a_registration_may_name_so_many_addresses_of_so_many_bytes() {
+        let is_taken =
+            |uris: Vec<String>| registered(&json!({ "redirect_uris": uris }), &apps(), 1).is_ok();
+        let uri = |length: usize| format!("https://a.example/{}", "x".repeat(length - 18));
+        assert!(is_taken(vec![uri(100); 16]) && !is_taken(vec![uri(100); 17]));
+        assert!(is_taken(vec![uri(2048); 4]), "8 KiB");
+        assert!(!is_taken([vec![uri(2048); 3], vec![uri(1024); 2], vec![uri(20)]].concat()));
+        assert!(!is_taken(vec![uri(2049)]));
+    }
+
+    #[test]
     fn what_was_kept_of_a_registration_is_told() {
         let body = json!({ "client_name": "App", "redirect_uris": ["https://a.example/cb"] });
         let client = registered(&body, &apps(), 7).unwrap().unwrap();
@@ -297,6 +308,7 @@ mod tests {
 
     #[test]
     fn an_address_of_a_document_can_be_read_in_one_way() {
+        assert!(!is_document("Zx81fWb0qPz6XcVbNmAsDf"), "a name that was given here");
         for good in ["https://a.example/x", "https://a.example:8443/x.json"] {
             assert!(check_document_address(good).is_ok(), "{good}");
         }

@@ -56,3 +56,35 @@ impl Clients {
         self.0.forget_clients(now.saturating_sub(IDLE)).map(drop)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::SqliteStore;
+
+    #[test]
+    fn a_client_that_nobody_uses_for_ninety_days_is_forgotten() {
+        let dir = tempfile::tempdir().unwrap();
+        let clients = Clients::new(Arc::new(SqliteStore::open(dir.path()).unwrap()));
+        let day = 24 * 60 * 60;
+        for id in ["used", "idle"] {
+            let client = Client {
+                id: id.to_owned(),
+                name: "An app".to_owned(),
+                redirect_uris: vec!["https://app.example.org/back".to_owned()],
+                created: day,
+                used: None,
+                fresh_until: None,
+            };
+            clients.keep(&client).unwrap();
+        }
+        clients.used("used", 2 * day).unwrap();
+        let known = || ["used", "idle"].map(|id| clients.known(id).unwrap().is_some());
+        clients.sweep(91 * day).unwrap();
+        assert_eq!(known(), [true, true]);
+        clients.sweep(91 * day + 1).unwrap();
+        assert_eq!(known(), [true, false]);
+        clients.sweep(92 * day + 1).unwrap();
+        assert_eq!(known(), [false, false]);
+    }
+}

@@ -211,3 +211,83 @@ fn sealed(id: &str, kept: &impl Serialize) -> anyhow::Result<Vec<u8>> {
 fn chance() -> anyhow::Result<String> {
     secret::chance(CHANCE)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::grants::tests::Server;
+    use super::*;
+    use crate::store::Revocation;
+
+    const NOW: u64 = 1_000_000_000;
+
+    /// A server, the sign-ins at it, and one that has begun.
+    fn begun() -> (Server, Pending, Shown) {
+        let server = Server::new();
+        let pending = Pending::new(server.store.clone());
+        let asked = server.ask("app", &[("state", "theirs")]).unwrap().unwrap();
+        let shown = pending.begin(&asked, "192.0.2.1/32".to_owned(), NOW).unwrap();
+        (server, pending, shown)
+    }
+
+    fn answer(
+        server: &Server,
+        pending: &Pending,
+        shown: &Shown,
+        now: u64,
+    ) -> Result<Answered, Lost> {
+        let proof = [shown.token.as_str(), shown.browser.as_str()];
+        pending.answered(&server.grants, &shown.id, proof, now).unwrap()
+    }
+
+    #[test]
+    fn both_phases_are_bound_to_their_browser_and_end_once() {
+        let (server, pending, shown) = begun();
+        let answered = |id: &str, proof| pending.answered(&server.grants, id, proof, NOW).unwrap();
+        let good = [shown.token.as_str(), shown.browser.as_str()];
+        assert_eq!(answered(&shown.token, good).unwrap_err(), Lost::Unknown);
+        for bad in [[good[1], good[0]], [good[0], ""], ["", good[1]], [&shown.id, good[1]]] {
+            assert_eq!(answered(&shown.id, bad).unwrap_err(), Lost::Elsewhere, "{bad:?}");
+        }
+        let agreed = answered(&shown.id, good).unwrap();
+        assert_eq!((agreed.asked.client(), agreed.place.as_str()), ("app", "192.0.2.1/32"));
+        assert_eq!(answered(&shown.id, good).unwrap_err(), Lost::Unknown);
+
+        let sent = pending.consented(&agreed, NOW).unwrap();
+        let back =
+            |state: &str, browser: &str| pending.back(&server.grants, state, browser, NOW).unwrap();
+        assert_eq!(back(&shown.id, &sent.browser).unwrap_err(), Lost::Unknown);
+        assert_eq!(back(&sent.state, &shown.browser).unwrap_err(), Lost::Elsewhere);
+        let consented = back(&sent.state, &sent.browser).unwrap();
+        assert_eq!(consented.nonce, sent.nonce);
+        assert_eq!(pkce::challenge(&consented.verifier), sent.challenge);
+        assert_eq!(consented.asked.request().one("state"), Some("theirs"));
+        assert_eq!(back(&sent.state, &sent.browser).unwrap_err(), Lost::Unknown);
+    }
+
+    #[test]
+    fn nothing_that_is_given_out_can_be_guessed() {
+        let (server, pending, shown) = begun();
+        let sent =
+            pending.consented(&answer(&server, &pending, &shown, NOW).unwrap(), NOW).unwrap();
+        let Shown { id, token, browser } = shown;
+        let mut given = vec![id, token, browser, sent.state, sent.browser, sent.nonce];
+        assert!(given.iter().all(|it| it.len() == CHANCE), "{given:?}");
+        given.sort();
+        given.dedup();
+        assert_eq!(given.len(), 6);
+    }
+
+    #[test]
+    fn what_is_not_ended_in_time_is_forgotten() {
+        let (server, pending, shown) = begun();
+        pending.sweep(NOW + PATIENCE + 1).unwrap();
+        assert_eq!(answer(&server, &pending, &shown, NOW).unwrap_err(), Lost::Unknown);
+    }
+
+    #[test]
+    fn a_client_that_was_taken_out_meanwhile_gets_nobody() {
+        let (server, pending, shown) = begun();
+        server.store.revoke(Revocation::Client("app"), NOW * 1000, NOW * 1000).unwrap();
+        assert_eq!(answer(&server, &pending, &shown, NOW).unwrap_err(), Lost::Unknown);
+    }
+}

@@ -129,6 +129,21 @@ mod tests {
     }
 
     #[test]
+    fn servers_with_one_salt_and_one_secret_know_the_same_people() {
+        let hash = |salt: &[u8], secret: &str| {
+            People::shared(salt, secret).unwrap().hash("https://a.example", "1")
+        };
+        assert_eq!(hash(b"salt", "secret"), hash(b"salt", "secret"));
+        assert_ne!(hash(b"salt", "secret"), hash(b"salt", "another"));
+        assert_ne!(hash(b"salt", "secret"), hash(b"other", "secret"));
+    }
+
+    #[test]
+    fn no_two_keys_are_alike() {
+        assert_ne!(People::fresh().unwrap(), People::fresh().unwrap());
+    }
+
+    #[test]
     fn of_two_who_make_the_key_at_once_one_makes_it_for_both() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join(FILE);

@@ -118,6 +118,38 @@ mod tests {
         }
     }
 
+    /// As Python's `zlib.crc32` has it, in base62.
+    #[test]
+    fn the_checksum_is_that_of_other_programs() {
+        assert_eq!(checksum(""), "000000");
+        assert_eq!(checksum("123456789"), "3jZRME");
+        assert_eq!(checksum(&format!("dk_live_4pMTB7kN_{}", "x".repeat(43))), "1X5Rwo");
+    }
+
+    #[test]
+    fn a_good_checksum_makes_no_key_of_another_form() {
+        let read = |name: &str, between: &str, chance: &str| {
+            let before = format!("{PREFIX}{name}{between}{chance}");
+            Secret::parse(&format!("{before}{}", checksum(&before))).is_some()
+        };
+        let (name, chance) = ("4pMTB7kN", "x".repeat(CHANCE));
+        assert!(read(name, "_", &chance));
+        assert!(!read(name, "-", &chance) && !read(name, "a", &chance));
+        assert!(!read("4pMTB7kN4", "", &chance), "no mark in its place");
+        assert!(!read(&name[1..], "_", &chance) && !read("4pMTB7kNN", "_", &chance));
+        assert!(!read(name, "_", &chance[1..]) && !read(name, "_", &format!("{chance}x")));
+        assert!(!read("4pMT 7kN", "_", &chance) && !read("4pMT_7kN", "_", &chance));
+        assert!(!read(name, "_", &format!("{}!", &chance[1..])));
+    }
+
+    #[test]
+    fn a_name_is_eight_letters_and_digits() {
+        assert!(is_id("4pMTB7kN"));
+        for bad in ["", "4pMTB7k", "4pMTB7kNN", "4pMT 7kN", "4pMTB7\u{e9}"] {
+            assert!(!is_id(bad), "{bad}");
+        }
+    }
+
     #[test]
     fn every_character_is_as_likely() {
         let mut counts = [0u32; 62];

@@ -76,6 +76,14 @@ mod tests {
     use super::*;
 
     #[test]
+    fn units_are_as_long_as_they_are() {
+        for (unit, seconds) in [("second", 1), ("minute", 60), ("hour", 3600), ("day", 86_400)] {
+            let limit: Limit = format!("40/{unit}").parse().unwrap();
+            assert_eq!((limit.calls, limit.per.as_secs()), (40, seconds), "{unit}");
+        }
+    }
+
+    #[test]
     fn a_limit_is_read_as_it_is_written() {
         for text in ["40/hour", "60/minute", "1/second", "100000/day"] {
             assert_eq!(text.parse::<Limit>().unwrap().to_string(), text);

@@ -389,6 +389,15 @@ mod tests {
     }
 
     #[test]
+    fn chances_are_from_nothing_to_one_and_spread() {
+        let chances: Vec<f64> = (0..1000).map(|_| chance()).collect();
+        assert!(chances.iter().all(|it| (0.0..=1.0).contains(it)), "{chances:?}");
+        for quarter in [0.0, 0.25, 0.5, 0.75] {
+            assert!(chances.iter().any(|it| (quarter..quarter + 0.25).contains(it)), "{quarter}");
+        }
+    }
+
+    #[test]
     fn a_name_says_nothing_of_who_it_is() {
         let name = hidden("address", "192.0.2.1/32");
         assert_eq!((name.len(), name.bytes().all(|it| it.is_ascii_hexdigit())), (32, true));

@@ -9,6 +9,8 @@
 mod ask;
 mod known;
 mod records;
+#[cfg(test)]
+pub(in crate::auth) mod tests;
 mod token;
 
 use std::cell::Cell;
