@@ -274,18 +274,13 @@ impl Shared {
                 }
             }
             let (rows, lost, closed) = self.wait();
-            if lost > 0 {
-                tracing::warn!(lost, "events are missing in the audit log: there were too many");
-            }
+            warn_of(lost);
             if !rows.is_empty() {
                 failing = !self.write(rows, failing);
             }
             if closed {
-                let lost = self.pending().rows.len();
-                if lost > 0 {
-                    tracing::warn!(lost, "events are missing in the audit log");
-                }
-                return;
+                let left = self.pending();
+                return warn_of(left.lost + left.rows.len() as u64);
             }
             // Others that happen in the meantime are written together.
             let _ = self.changed.wait_timeout_while(self.pending(), PACE, |it| !it.closed);
@@ -315,6 +310,12 @@ impl Shared {
             pending.begin_minute((self.clock)() / 60);
         }
         (std::mem::take(&mut pending.rows), std::mem::take(&mut pending.lost), pending.closed)
+    }
+}
+
+fn warn_of(lost: u64) {
+    if lost > 0 {
+        tracing::warn!(lost, "events are missing in the audit log: the disk did not take them");
     }
 }
 
@@ -478,8 +479,7 @@ mod tests {
     #[test]
     fn what_a_disk_does_not_take_waits_and_comes_before_what_happened_since() {
         let (dir, store) = store();
-        let hand = rusqlite::Connection::open(dir.path().join("state.sqlite")).unwrap();
-        hand.execute_batch("ALTER TABLE audit RENAME TO away").unwrap();
+        crate::store::change(dir.path(), "ALTER TABLE audit RENAME TO away");
         let shared = Shared {
             store: store.clone(),
             clock: Box::new(|| 600),
@@ -489,7 +489,7 @@ mod tests {
         let row = |at| shown("192.0.2.1").row(at, 1);
         shared.pending().push(row(601));
         assert!(!shared.write(vec![row(600)], false));
-        hand.execute_batch("ALTER TABLE away RENAME TO audit").unwrap();
+        crate::store::change(dir.path(), "ALTER TABLE away RENAME TO audit");
         let (waiting, lost, _) = shared.wait();
         assert_eq!((waiting.iter().map(|row| row.at).collect(), lost), (vec![600, 601], 0));
         assert!(shared.write(waiting, true));

@@ -372,6 +372,8 @@ mod tests {
         let caller = keys.check(secret.reveal(), 199).unwrap().unwrap();
         assert_eq!((caller.id, caller.family, caller.limit), (key.id.clone(), key.id, None));
         assert_eq!(denied(&keys, secret.reveal(), 200), Some(Denied::Expired));
+        let is_good = |now| keys.is_good(secret.id(), now).unwrap();
+        assert!(is_good(199) && !is_good(200) && !keys.is_good("nobody12", 199).unwrap());
     }
 
     #[test]
@@ -419,6 +421,11 @@ mod tests {
         assert_eq!(keys.check(new.reveal(), 250).unwrap().unwrap().limit, limit);
         assert_eq!((second.name.as_str(), second.family), ("ci", first.id.clone()));
         assert!(keys.rotate(&first.id, 50, None, 300).is_err(), "it has ended");
+        // The end of the new one is its own, not that of the old one.
+        assert_eq!(second.expires, None);
+        keys.note_use(&second.id, 250).unwrap();
+        let third = keys.rotate(&second.id, 50, Some(20_000), 300).unwrap().new;
+        assert_eq!((third.expires, third.created, third.used), (Some(20_000), 300, None));
         // One that ends by itself before the overlap is over is not made to live longer.
         let (_, brief) = keys.create("brief", None, Some(320), 300).unwrap();
         assert_eq!(keys.rotate(&brief.id, 50, None, 300).unwrap().old.expires, Some(320));
@@ -459,6 +466,8 @@ mod tests {
         assert_eq!(keys.list().unwrap()[0].used, Some(3600));
         assert!(!unnoted(7199));
         assert!(unnoted(7200));
+        keys.note_use(&key.id, 8000).unwrap();
+        assert_eq!(keys.list().unwrap()[0].used, Some(7200));
     }
 
     #[test]

@@ -19,6 +19,8 @@ pub use begun::{Begun, BegunStore, Phase, Taken};
 pub use clients::{Client, ClientStore};
 pub use grants::{Decide, GrantKind, GrantRecord, GrantStore, Revocation, Standing};
 pub use keys::{Key, KeyLimit, KeyScope, KeyStore};
+#[cfg(test)]
+pub(crate) use sqlite::change;
 pub use sqlite::{SqliteStore, SqliteUsage};
 pub use usage::{CallRow, FeedbackRow, UsageStore};
 

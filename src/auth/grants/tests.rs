@@ -1,13 +1,12 @@
 //! Whole sign-ins over a real store, with a hand on the clock.
 
 use std::collections::HashMap;
-use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::UNIX_EPOCH;
 
 use super::*;
 use crate::auth::{pkce, seal};
-use crate::store::{Client, GrantKind, Revocation, SqliteStore};
+use crate::store::{self, Client, GrantKind, Revocation, SqliteStore};
 
 const ISSUER: &str = "https://docs.example.com";
 const RESOURCE: &str = "https://docs.example.com/mcp";
@@ -48,10 +47,6 @@ impl Server {
 
     fn pass(&self, seconds: u64) {
         self.clock.fetch_add(seconds, Ordering::Relaxed);
-    }
-
-    fn folder(&self) -> &Path {
-        self.dir.path()
     }
 
     /// A good request of a client with something else in it; without what has no value.
@@ -255,8 +250,7 @@ fn what_clients_do_differently_is_taken() {
 fn that_the_store_cannot_be_read_is_no_answer() {
     let server = Server::new();
     let app = server.store.client("app").unwrap().unwrap();
-    let hand = rusqlite::Connection::open(server.folder().join("state.sqlite")).unwrap();
-    hand.execute_batch("ALTER TABLE clients RENAME TO away").unwrap();
+    store::change(server.dir.path(), "ALTER TABLE clients RENAME TO away");
     let asked = server.grants.ask(&request("app", &[]), &app);
     assert!(asked.is_err(), "{asked:?}");
 }

@@ -183,6 +183,12 @@ fn private(path: &Path) -> std::io::Result<()> {
     Ok(())
 }
 
+/// Does to a state what a hand or a bad disk would.
+#[cfg(test)]
+pub(crate) fn change(data_dir: &Path, sql: &str) {
+    Connection::open(data_dir.join(FILE)).unwrap().execute_batch(sql).unwrap();
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
