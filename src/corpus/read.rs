@@ -157,7 +157,10 @@ impl Reader {
         let mut split = front_matter::split(&text);
         notes.extend(split.problem.take());
         told(Oddity::FrontMatter, notes);
-        let meta = std::mem::take(&mut split.meta);
+        let mut meta = std::mem::take(&mut split.meta);
+        // A title of nothing that can be seen is none.
+        let title = meta.title.take().map(|title| dialect::clean_title(&title));
+        let title = title.filter(|title| !dialect::line(title, dialect::MAX_TITLE).is_empty());
         if let Some(survey) = &mut survey {
             survey.source = text.to_string();
         }
@@ -172,7 +175,7 @@ impl Reader {
             let mut cleaned = dialect::clean(split.body, dialect, includes, trace);
             let found = std::mem::take(&mut cleaned.notes);
             notes.extend(found.into_iter().map(|(line, it)| (line + split.lines, it)));
-            let titled = meta.title.is_some();
+            let titled = title.is_some();
             let mut marks = survey.is_some().then(Marks::default);
             let (plain, anchors) = (&cleaned.text, &cleaned.anchors);
             let mut page = markdown::read(plain, anchors, self.rules, titled, marks.as_mut());
@@ -190,8 +193,8 @@ impl Reader {
         page.route = self.rules.route(path, &meta);
         page.language = meta.language.or_else(|| folder_language(path));
         page.path = path.to_owned();
-        if let Some(title) = meta.title {
-            page.title = dialect::clean_title(&title);
+        if let Some(title) = title {
+            page.title = title;
         } else if page.title.is_empty() {
             page.title = title_of_path(path);
         }

@@ -183,24 +183,19 @@ fn resumed<'a>(text: &'a str, blocks: &[Block], at: usize, offset: usize) -> (St
         return (above.unwrap_or_default(), body);
     }
     let rest = &text[offset..block.range.end];
-    match block.kind {
-        Kind::Fence => {
-            let first = body.lines().next().unwrap_or("```");
-            (format!("{first}\n"), rest.trim_start_matches('\n'))
-        }
-        _ => {
-            let above = reopened(&text[block.range.start..offset]);
-            let line = text[..offset].rfind('\n').map_or(0, |end| end + 1);
-            let is_inside = !text[line..offset].trim().is_empty();
-            if above.is_empty() && is_inside && begins_fence(rest) {
-                return (format!("{GAP} "), rest.trim_start());
-            }
-            let rest = rest.trim_start_matches('\n');
-            // Code is as far inside of its item as it was.
-            let is_code = !above.is_empty() || begins_fence(rest);
-            (above, if is_code { rest } else { rest.trim_start() })
-        }
+    let above = match block.kind {
+        Kind::Fence => format!("{}\n", body.lines().next().unwrap_or("```")),
+        _ => reopened(&text[block.range.start..offset]),
+    };
+    let line = text[..offset].rfind('\n').map_or(0, |end| end + 1);
+    let is_inside = !text[line..offset].trim().is_empty();
+    if is_inside && begins_fence(rest) {
+        return (format!("{above}{GAP} "), rest.trim_start());
     }
+    let rest = rest.trim_start_matches('\n');
+    // Code is as far inside of its item as it was.
+    let is_code = !above.is_empty() || begins_fence(rest);
+    (above, if is_code { rest } else { rest.trim_start() })
 }
 
 /// The same as [`head`], for a room in tokens.
@@ -435,7 +430,12 @@ fn gather(parts: Vec<&str>, room: usize, between: &str) -> Vec<String> {
             let space = spaces
                 .take_while(|space| *space > at / 2)
                 .find(|space| !begins_fence(&part[*space..]));
-            let (head, tail) = part.split_at(space.unwrap_or(at));
+            let at = space.unwrap_or(at);
+            // Nor must what a row of marks begins with, which would end the code that it stands in.
+            let marks = part[..at].trim_start().trim_start_matches(['`', '~']);
+            let is_row = !inside && marks.trim_end().is_empty() && begins_fence(&part[..at]);
+            let (head, tail) =
+                part.split_at(if is_row { part.find(['`', '~']).unwrap_or(0) + 2 } else { at });
             pieces.push(shown(head, inside));
             (part, inside) = (tail, true);
         }
@@ -644,6 +644,29 @@ mod tests {
                     assert!(!begins_fence(&piece), "{room}: {piece:?}");
                     at = end;
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn marks_inside_of_a_line_of_code_end_no_piece_of_it() {
+        for length in 100..200 {
+            let (long, row) = ("x".repeat(length), "`".repeat(length));
+            for line in [format!("{long}    ```"), format!("{long} ```{long}"), format!("{row} x")]
+            {
+                let text = format!("```sh\n{line}\nlast\n```");
+                let (mut at, mut all) = (0, String::new());
+                while at < text.len() {
+                    let (piece, end) = take(&text, at, 20, true);
+                    let lines: Vec<&str> = piece.lines().collect();
+                    let fence = Fence::opened_by(lines[0]).unwrap();
+                    let ends = lines[1..].iter().position(|line| fence.is_closed_by(line));
+                    assert_eq!(ends, Some(lines.len() - 2), "{length}: {piece:?}");
+                    all.push_str(&lines[1..lines.len() - 1].concat());
+                    at = end;
+                }
+                let bare = |text: &str| text.replace([' ', '…'], "");
+                assert_eq!(bare(&all), bare(&format!("{line}last")), "{length}");
             }
         }
     }

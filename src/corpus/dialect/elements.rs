@@ -1,6 +1,8 @@
 //! What is known of HTML's elements, without any page at hand.
 
-use super::tags::{self, Tag};
+use std::ops::Range;
+
+use super::tags::{self, Kind, Tag};
 
 /// An address in angle brackets: `<https://…>`, `<a@b.c>`.
 pub(super) fn address(text: &str) -> Option<usize> {
@@ -62,6 +64,51 @@ pub(super) fn strip_tags(text: &str) -> String {
         rest = &rest[length..];
     }
     out.push_str(rest);
+    out
+}
+
+/// A line without comments and without the tags that mark up a part of it. One that nothing closes is what the line speaks
+/// of: `<a>: The Anchor element`.
+pub(super) fn strip_markup(line: &str) -> String {
+    let mut open: Vec<(&str, Range<usize>)> = Vec::new();
+    let mut marks: Vec<(Range<usize>, &str)> = Vec::new();
+    let mut at = 0;
+    while let Some(step) = memchr::memchr(b'<', &line.as_bytes()[at..]) {
+        at += step;
+        let rest = &line[at..];
+        if let Some(end) = rest.strip_prefix("<!--").and_then(|it| it.find("-->")) {
+            marks.push((at..at + end + 7, ""));
+            at += end + 7;
+            continue;
+        }
+        let Some(tag) = tags::parse(rest, false).filter(|tag| is_html(tag.name)) else {
+            at += 1;
+            continue;
+        };
+        let range = at..at + tag.length;
+        at = range.end;
+        let is = |name: &str| tag.name.eq_ignore_ascii_case(name);
+        match tag.kind {
+            Kind::Close => {
+                if let Some(opened) = open.iter().rposition(|(name, _)| is(name)) {
+                    marks.extend([(open.swap_remove(opened).1, ""), (range, "")]);
+                    open.truncate(opened);
+                }
+            }
+            _ if is("img") && tag.get("src").is_some() => marks.push((range, "")),
+            _ if is("br") && !line[..range.start].trim().is_empty() => marks.push((range, " ")),
+            _ => open.push((tag.name, range)),
+        }
+    }
+    marks.sort_by_key(|(range, _)| range.start);
+    let mut out = String::with_capacity(line.len());
+    let mut kept = 0;
+    for (range, instead) in marks {
+        out.push_str(&line[kept..range.start]);
+        out.push_str(instead);
+        kept = range.end;
+    }
+    out.push_str(&line[kept..]);
     out
 }
 
@@ -248,6 +295,25 @@ pub(super) fn is_html(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_tag_marks_up_a_title_or_is_what_it_speaks_of() {
+        for (title, shown) in [
+            ("<a>: The Anchor element", "<a>: The Anchor element"),
+            ("<input type=\"button\">", "<input type=\"button\">"),
+            ("<br>: The Line Break element", "<br>: The Line Break element"),
+            ("<em>Two</em> <CODE class=x>words</code>", "Two words"),
+            ("The <a>, the <b> and <i>more</i>", "The <a>, the <b> and more"),
+            ("<b>The <a></b> element</a>", "The <a> element</a>"),
+            ("</p> and <p>", "</p> and <p>"),
+            ("One<br/>two<!-- <b> -->", "One two"),
+            ("<img src=logo.svg> Docs", " Docs"),
+            ("<img>: The Image element", "<img>: The Image element"),
+            ("Vec<T> and 1 < 2 > 0", "Vec<T> and 1 < 2 > 0"),
+        ] {
+            assert_eq!(strip_markup(title), shown, "{title}");
+        }
+    }
 
     #[test]
     fn names_are_sorted() {

@@ -306,8 +306,13 @@ impl<'a> Scanner<'a> {
         width + inner
     }
 
+    /// The column at which the content of the innermost list item begins that a column is inside of.
+    fn content_column(&self, column: usize) -> usize {
+        self.lists.iter().rev().copied().find(|content| *content <= column).unwrap_or_default()
+    }
+
     fn is_indented_code(&self, column: usize, text: &str) -> bool {
-        let base = self.lists.iter().rev().find(|content| **content <= column).map_or(0, |it| *it);
+        let base = self.content_column(column);
         let first = text.as_bytes()[0];
         let in_element = self.frames.iter().any(|frame| matches!(frame, Frame::Element { .. }));
         !self.dialect.mdx
@@ -326,7 +331,9 @@ impl<'a> Scanner<'a> {
     /// Copies an indented code block as it is. One that has a fence in it is fenced itself: how far in a line is decides there
     /// what it means, and pieces of it stand further left.
     fn indented_code(&mut self) {
-        let (base, start) = (self.column, self.out.len());
+        let content = self.content_column(self.column);
+        let (base, start) = (content + 4, self.out.len());
+        self.in_row = false;
         self.copy_indented(base);
         let written = &self.out[start..];
         if written.lines().all(|line| opening_run(line.trim_start()).is_none()) {
@@ -340,7 +347,7 @@ impl<'a> Scanner<'a> {
         self.out.truncate(start);
         self.line_out = start;
         self.prefix.clear();
-        push_spaces(&mut self.prefix, base.saturating_sub(4));
+        push_spaces(&mut self.prefix, content);
         self.write_fence("", &code);
         if is_apart {
             self.blank();

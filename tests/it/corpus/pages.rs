@@ -274,6 +274,21 @@ fn indented_code_that_begins_with_a_tick_is_left_as_it_is() {
 }
 
 #[test]
+fn a_title_of_nothing_that_is_seen_is_none() {
+    let text = |title: &str| format!("---\ntitle: \"{title}\"\n---\n# Heading\n");
+    for (title, shown) in [("\\u200b", "Heading"), ("<b></b>", "Heading"), ("<b>", "<b>")] {
+        assert_eq!(read(Site::Mdn, "a.md", &text(title)).0.title, shown, "{title}");
+    }
+}
+
+#[test]
+fn indented_code_below_a_row_stands_by_itself() {
+    let text = "| a |\n\n            x\n            ```\n        b\n    ```\n";
+    let (page, _) = read(Site::Plain, "a.md", text);
+    assert_eq!(page.sections[0].text, "| a |\n\n````\n        x\n        ```\n    b\n```\n````");
+}
+
+#[test]
 fn indented_code_with_a_fence_in_it_is_fenced_as_a_whole() {
     let text = "Words.\n\n    a\n\n      ```\n    b\n\n- c\n\n      d\n      ~~~\n\nMore.";
     let (page, _) = read(Site::Plain, "a.md", text);
