@@ -153,7 +153,9 @@ mod tests {
     #[test]
     fn every_character_is_as_likely() {
         let mut counts = [0u32; 62];
-        for c in chance(62 * 1000).unwrap().bytes() {
+        let text = chance(62 * 1000).unwrap();
+        assert_eq!(text.len(), 62_000);
+        for c in text.bytes() {
             counts[BASE62.iter().position(|b| *b == c).unwrap()] += 1;
         }
         // Six standard deviations of 1000: one run in some ten million is beyond.

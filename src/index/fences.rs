@@ -97,6 +97,10 @@ fn behind_markers(line: &str) -> &str {
     let mut line = line.trim_start_matches(MARKERS);
     while kind_of(line) == Kind::Item {
         let marker = line.find(' ').unwrap_or(line.len());
+        // Behind five spaces and more an item begins with indented code (CommonMark 0.31, section 5.2).
+        if line[marker..].starts_with("     ") {
+            return "";
+        }
         line = line[marker..].trim_start_matches(MARKERS);
     }
     line
@@ -137,10 +141,10 @@ mod tests {
 
     #[test]
     fn a_fence_begins_where_a_parser_sees_its_begin() {
-        for line in ["```", "~~~ x `y`", "- 1. ```sh", "> - ~~~"] {
+        for line in ["```", "~~~ x `y`", "- 1. ```sh", "> - ~~~", "-    ```"] {
             assert!(Fence::opened_by(line).is_some(), "{line:?}");
         }
-        for line in ["``", "``` a`b", "text ```", "-```"] {
+        for line in ["``", "``` a`b", "text ```", "-```", "-     ```"] {
             assert!(Fence::opened_by(line).is_none(), "{line:?}");
         }
     }

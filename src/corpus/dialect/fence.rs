@@ -12,6 +12,10 @@ impl Scanner<'_> {
         let (inner, opening) = indentation(line);
         let Some((mark, run)) = opening_run(opening) else { return false };
         let info = opening[run..].trim();
+        // Behind five spaces and more an item begins with indented code (CommonMark 0.31, section 5.2).
+        if content_at > rest_at && inner >= 4 {
+            return false;
+        }
         let raw_start = self.src[..rest_at].rfind('\n').map_or(0, |at| at + 1);
         let outer = indentation(&self.src[raw_start..end]).0;
         let marker = content_at - rest_at;

@@ -37,10 +37,12 @@ impl Scanner<'_> {
             return;
         }
         let line = self.out[self.line_out..].trim_start_matches(is_mark);
-        if opening_run(line).is_none() {
+        let at = self.out.len() - line.len();
+        let marks = &self.out[self.line_out..at];
+        let is_indented_code = marks.ends_with("     ") && !marks.trim().is_empty();
+        if is_indented_code || opening_run(line).is_none() {
             return;
         }
-        let at = self.out.len() - line.len();
         self.out.insert(at, '\\');
         for open in self.open.iter_mut().filter(|open| open.start > at) {
             open.start += 1;

@@ -172,7 +172,7 @@ fn property_attributes(arguments: &[String]) -> String {
 fn plain(text: &str) -> String {
     let text = entities::decode(text);
     let text = if text.contains("</") { elements::strip_tags(&text) } else { text };
-    text.trim().to_owned()
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 fn code(text: &str) -> String {

@@ -274,6 +274,23 @@ fn indented_code_that_begins_with_a_tick_is_left_as_it_is() {
 }
 
 #[test]
+fn an_item_may_begin_with_indented_code() {
+    let text = "- a\n-      ```\n       ls\n- b\n\nWords.";
+    let (page, _) = read(Site::Plain, "a.md", text);
+    assert_eq!(page.sections[0].text, text);
+    let fenced = "- a\n-    ```\n     ls\n     ```\n- b";
+    let (page, _) = read(Site::Plain, "a.md", fenced);
+    assert_eq!((&*page.sections[0].text, &*page.sections[0].code), (fenced, "ls\n"));
+}
+
+#[test]
+fn what_a_macro_shows_is_one_line() {
+    let text = "See {{Glossary(\"node\", \"the\n```nodes\n\nof a tree\")}} here.";
+    let (page, _) = read(Site::Mdn, "a.md", text);
+    assert_eq!(page.sections[0].text, "See the ```nodes of a tree here.");
+}
+
+#[test]
 fn a_title_of_nothing_that_is_seen_is_none() {
     let text = |title: &str| format!("---\ntitle: \"{title}\"\n---\n# Heading\n");
     for (title, shown) in [("\\u200b", "Heading"), ("<b></b>", "Heading"), ("<b>", "<b>")] {
