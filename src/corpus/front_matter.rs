@@ -160,9 +160,19 @@ fn parse_yaml(block: &str) -> Result<Map, (usize, String)> {
 fn parse_plain(block: &str) -> Option<Map> {
     let mut map = Map::new();
     let mut list: Option<(String, Vec<Value>)> = None;
+    let mut indent = 0;
     for line in block.lines() {
-        if let Some(item) = line.trim_start_matches(' ').strip_prefix("- ") {
-            list.as_mut()?.1.push(plain_scalar(item)?);
+        let text = line.trim_start_matches(' ');
+        if let Some(item) = text.strip_prefix("- ") {
+            let (_, items) = list.as_mut()?;
+            // An item that is further in or out than the first means something else, or nothing.
+            let column = line.len() - text.len();
+            if items.is_empty() {
+                indent = column;
+            } else if indent != column {
+                return None;
+            }
+            items.push(plain_scalar(item)?);
             continue;
         }
         if let Some((key, items)) = list.take() {

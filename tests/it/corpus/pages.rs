@@ -274,6 +274,20 @@ fn indented_code_that_begins_with_a_tick_is_left_as_it_is() {
 }
 
 #[test]
+fn items_of_a_list_in_yaml_stand_in_one_column() {
+    let words = |text: &str| {
+        let (page, warnings) = read(Site::Hugo, "a.md", text);
+        (page.keywords, warnings.len())
+    };
+    let even = "---\ntags:\n  - first\n  - second\nkeys:\n- third\n---\nText\n";
+    assert_eq!(words(even), (vec!["first".to_owned(), "second".to_owned()], 0));
+    let further_in = "---\ntags:\n- first\n  - second\n---\nText\n";
+    assert_eq!(words(further_in), (vec!["first - second".to_owned()], 0));
+    let further_out = "---\ntags:\n  - first\n - second\n---\nText\n";
+    assert_eq!(words(further_out), (vec![], 1));
+}
+
+#[test]
 fn an_item_may_begin_with_indented_code() {
     let text = "- a\n-      ```\n       ls\n- b\n\nWords.";
     let (page, _) = read(Site::Plain, "a.md", text);
