@@ -457,7 +457,7 @@ mod tests {
 
     #[test]
     fn the_last_use_is_kept_to_the_hour() {
-        let (_dir, keys) = keys();
+        let (dir, keys) = keys();
         let (secret, key) = keys.create("ci", None, None, 100).unwrap();
         let unnoted = |now| keys.check(secret.reveal(), now).unwrap().unwrap().unnoted;
         assert!(unnoted(4000));
@@ -465,6 +465,8 @@ mod tests {
         keys.note_use(&key.id, 4000).unwrap();
         assert_eq!(keys.list().unwrap()[0].used, Some(3600));
         assert!(!unnoted(7199));
+        let other = Keys::open(Arc::new(SqliteStore::open(dir.path()).unwrap())).unwrap();
+        assert!(!other.check(secret.reveal(), 7199).unwrap().unwrap().unnoted, "nor elsewhere");
         assert!(unnoted(7200));
         keys.note_use(&key.id, 8000).unwrap();
         assert_eq!(keys.list().unwrap()[0].used, Some(7200));
