@@ -426,8 +426,11 @@ impl<'a> Cutting<'a> {
                 let lost = self.item(*at).is_some_and(|item| !self.shown.contains_key(&item));
                 strip = if lost { indent } else { 0 };
             }
-            let body = part.as_deref().unwrap_or_else(|| self.slice(*at));
-            out.push_str(&without_indent(body, strip));
+            // A part of a block is at the margin already.
+            match part {
+                Some(part) => out.push_str(part),
+                None => out.push_str(&without_indent(self.slice(*at), strip)),
+            }
             before = Some(*at);
         }
         let last = before.is_some_and(|at| at + 1 == self.blocks.len());
@@ -507,6 +510,16 @@ mod tests {
     fn a_short_section_comes_whole() {
         let passage = cut("## A\n\nText.\n", "anything", 100);
         assert_eq!((passage.text.as_str(), passage.whole), ("## A\n\nText.", true));
+    }
+
+    #[test]
+    fn a_part_of_an_item_whose_list_is_left_out_keeps_its_shape() {
+        let lines: String = (0..40).map(|n| format!("       let name{n} = {n};\n")).collect();
+        let text = format!("- a\n  -    ```x\n{lines}       ```");
+        let passage = cut(&text, "x", 40);
+        let begin = "…\n\n-    ```x\n     let name0 = 0;\n     let name1 = 1;\n";
+        assert!(passage.text.starts_with(begin), "{}", passage.text);
+        assert!(passage.text.ends_with(";\n     ```\n\n…"), "{}", passage.text);
     }
 
     #[test]

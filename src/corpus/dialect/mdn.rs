@@ -13,7 +13,8 @@ impl Scanner<'_> {
             return false;
         };
         self.pos += length;
-        if name.eq_ignore_ascii_case("csssyntaxraw") {
+        let is_block = self.table.is_none() && !self.in_row;
+        if is_block && name.eq_ignore_ascii_case("csssyntaxraw") {
             self.write_fence("", arguments.first().map_or("", String::as_str));
             return true;
         }
@@ -80,7 +81,7 @@ fn render(name: &str, arguments: &[String]) -> String {
     };
     match name {
         "domxref" | "webextapiref" | "svgattr" | "cssxref" | "csp" | "httpheader"
-        | "httpmethod" | "httpstatus" | "webassemblyxref" => code(&shown(first)),
+        | "httpmethod" | "httpstatus" | "webassemblyxref" | "csssyntaxraw" => code(&shown(first)),
         "jsxref" => code(&shown(script_name(&first))),
         "htmlelement" | "svgelement" | "mathmlelement" | "htmlelementref" => {
             code(&shown(format!("<{first}>")))
