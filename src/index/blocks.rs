@@ -279,7 +279,12 @@ pub(super) fn kind_of(line: &str) -> Kind {
 
 fn is_rule(line: &str) -> bool {
     let line = line.trim();
-    line.contains("--") && line.bytes().all(|b| matches!(b, b'|' | b'-' | b':' | b' '))
+    let is_cell = |cell: &str| {
+        let cell = cell.trim();
+        let cell = cell.strip_prefix(':').unwrap_or(cell);
+        cell.strip_suffix(':').unwrap_or(cell).bytes().all(|b| b == b'-')
+    };
+    line.contains("--") && line.split('|').all(is_cell)
 }
 
 fn cut_fence(body: &str, room: usize) -> Vec<String> {
@@ -627,6 +632,8 @@ mod tests {
             "| a | b |\n| :--- | ---: |\n| `x  y` | z |\n\n```\n| a     |\n```\n"
         );
         assert!(matches!(without_padding("no | table"), Cow::Borrowed(_)));
+        let none = "| a | b |\n|---|---:::|\n| c | d |";
+        assert_eq!((&*without_padding(none), is_rule("|:--|:-:|")), (none, true));
     }
 
     #[test]

@@ -75,7 +75,9 @@ fn value<'a>(text: &'a str, close: &str) -> Option<(&'a str, &'a str)> {
         while quote == '"' && inner[..end].ends_with('\\') {
             end = end + 1 + inner[end + 1..].find(quote)?;
         }
-        return Some((&inner[..end], &inner[end + 1..]));
+        // Only what stands in backticks may go over lines, as in Go.
+        let is_value = quote == '`' || !inner[..end].contains('\n');
+        return is_value.then(|| (&inner[..end], &inner[end + 1..]));
     }
     let end = text.find(char::is_whitespace).unwrap_or(text.len());
     let end = text[..end].find(close).unwrap_or(end);
@@ -133,7 +135,8 @@ impl Scanner<'_> {
             return true;
         }
         if let Some(value) = self.value_of(&call) {
-            self.out.push_str(&value);
+            let words: Vec<&str> = value.split_whitespace().collect();
+            self.out.push_str(&words.join(" "));
         } else {
             self.render(&call);
         }

@@ -298,6 +298,15 @@ fn an_item_may_begin_with_indented_code() {
 }
 
 #[test]
+fn what_a_shortcode_shows_is_one_line() {
+    let text = |value: &str| format!("See {{{{% ref {value} %}}}} here.");
+    let read = |value: &str| read(Site::Hugo, "a.md", &text(value)).0.sections[0].text.clone();
+    assert_eq!(read("`a\n\n~~~ b`"), "See a ~~~ b here.");
+    // Hugo takes no such value; what stands there is text.
+    assert!(read("\"a\n~~~\nb\"").starts_with("See {{% ref \"a\n~~~"));
+}
+
+#[test]
 fn what_a_macro_shows_is_one_line() {
     let text = "See {{Glossary(\"node\", \"the\n```nodes\n\nof a tree\")}} here.";
     let (page, _) = read(Site::Mdn, "a.md", text);
