@@ -111,6 +111,7 @@ impl Scanner<'_> {
         let is_header = |row: &Row| row.headers == row.cells.len() && row.cells.len() == columns;
         let is_grid = columns > 1 && rows.len() > 1 && rows.first().is_some_and(is_header);
         for (at, row) in rows.iter().enumerate() {
+            self.line_out = self.out.len();
             self.out.push_str(prefix);
             if is_grid {
                 for column in 0..columns {
@@ -129,6 +130,7 @@ impl Scanner<'_> {
                 let cells: Vec<&str> =
                     row.cells.iter().map(String::as_str).filter(|it| !it.is_empty()).collect();
                 self.out.push_str(&cells.join(" | "));
+                self.begin_no_fence();
                 // Each row stays a line of its own for any reader.
                 self.out.push_str(if rows.len() > 1 { "\n\n" } else { "\n" });
             }

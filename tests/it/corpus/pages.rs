@@ -262,6 +262,8 @@ fn what_stands_behind_a_tag_that_goes_begins_no_code() {
     }
     let (page, _) = read(Site::Plain, "a.md", "`<span hidden>``é<a href=x>b\nWords.</a>");
     assert_eq!(page.sections[0].text, "\\```é[b Words.](x)");
+    let (page, _) = read(Site::Plain, "a.md", "<table><tr><td>\n\n```\nx</table>\n\nWords.");
+    assert_eq!(page.sections[0].text, "\\``` x\n\nWords.");
     let (page, _) = read(Site::Plain, "a.md", "Words.\n<ul><li>```sh</li><li>b</li></ul>");
     assert_eq!(page.sections[0].text, "Words.\n\n- \\```sh\n- b");
 }
