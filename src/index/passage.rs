@@ -376,9 +376,10 @@ impl<'a> Cutting<'a> {
             let above = fences::reopened(&units[..from].concat());
             piece = fences::closed(&format!("{above}{piece}"));
         }
-        let piece = without_indent(&piece, self.indent(at)).into_owned();
+        let moved = |text: &str| without_indent(text, self.indent(at)).trim_end().to_owned();
+        let piece = moved(&piece);
         match (fence, from > 0) {
-            (true, _) => format!("{}\n{}\n{}", first.trim(), piece.trim_end(), last.trim()),
+            (true, _) => format!("{}\n{piece}\n{}", moved(first), moved(&last)),
             (false, true) => behind_gap(&at_margin(&piece)),
             (false, false) => at_margin(&piece).into_owned(),
         }
@@ -510,6 +511,14 @@ mod tests {
     fn a_short_section_comes_whole() {
         let passage = cut("## A\n\nText.\n", "anything", 100);
         assert_eq!((passage.text.as_str(), passage.whole), ("## A\n\nText.", true));
+    }
+
+    #[test]
+    fn code_of_an_item_that_is_far_in_ends_as_far_in_as_it_begins() {
+        let lines: String = (0..40).map(|n| format!("        let name{n} = {n};\n")).collect();
+        let passage = cut(&format!("# A\n\n      * ```\n{lines}        ```"), "name20", 40);
+        assert!(passage.text.contains("\n\n* ```\n  let name"), "{}", passage.text);
+        assert!(passage.text.ends_with(";\n  ```\n\n…"), "{}", passage.text);
     }
 
     #[test]
