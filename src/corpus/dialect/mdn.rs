@@ -171,8 +171,7 @@ fn property_attributes(arguments: &[String]) -> String {
 }
 
 fn plain(text: &str) -> String {
-    let text = entities::decode(text);
-    let text = if text.contains("</") { elements::strip_tags(&text) } else { text };
+    let text = entities::decode(&elements::strip_markup(text));
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 

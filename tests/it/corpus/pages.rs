@@ -313,6 +313,8 @@ fn what_a_macro_shows_is_one_line() {
     let text = "See {{Glossary(\"node\", \"the\n```nodes\n\nof a tree\")}} here.";
     let (page, _) = read(Site::Mdn, "a.md", text);
     assert_eq!(page.sections[0].text, "See the ```nodes of a tree here.");
+    let text = "{{HTMLElement(\"a\", \"The <code>&lt;a&gt;</code> element\")}}";
+    assert_eq!(read(Site::Mdn, "a.md", text).0.sections[0].text, "`The <a> element`");
     let text = "## Syntax of {{CSSSyntaxRaw(`a = <b>`)}}\n\n{{CSSSyntaxRaw(`a = <b>`)}}";
     let (page, _) = read(Site::Mdn, "a.md", text);
     assert_eq!(page.sections[0].text, "## Syntax of `a = <b>`\n\n```\na = <b>\n```");
