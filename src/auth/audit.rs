@@ -315,7 +315,7 @@ impl Shared {
 
 fn warn_of(lost: u64) {
     if lost > 0 {
-        tracing::warn!(lost, "events are missing in the audit log: the disk did not take them");
+        tracing::warn!(lost, "events are missing in the audit log: there was no room for them");
     }
 }
 

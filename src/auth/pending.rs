@@ -229,14 +229,9 @@ mod tests {
         (server, pending, shown)
     }
 
-    fn answer(
-        server: &Server,
-        pending: &Pending,
-        shown: &Shown,
-        now: u64,
-    ) -> Result<Answered, Lost> {
+    fn answer(server: &Server, pending: &Pending, shown: &Shown) -> Result<Answered, Lost> {
         let proof = [shown.token.as_str(), shown.browser.as_str()];
-        pending.answered(&server.grants, &shown.id, proof, now).unwrap()
+        pending.answered(&server.grants, &shown.id, proof, NOW).unwrap()
     }
 
     #[test]
@@ -267,8 +262,7 @@ mod tests {
     #[test]
     fn nothing_that_is_given_out_can_be_guessed() {
         let (server, pending, shown) = begun();
-        let sent =
-            pending.consented(&answer(&server, &pending, &shown, NOW).unwrap(), NOW).unwrap();
+        let sent = pending.consented(&answer(&server, &pending, &shown).unwrap(), NOW).unwrap();
         let Shown { id, token, browser } = shown;
         let mut given = vec![id, token, browser, sent.state, sent.browser, sent.nonce];
         assert!(given.iter().all(|it| it.len() == CHANCE), "{given:?}");
@@ -281,13 +275,13 @@ mod tests {
     fn what_is_not_ended_in_time_is_forgotten() {
         let (server, pending, shown) = begun();
         pending.sweep(NOW + PATIENCE + 1).unwrap();
-        assert_eq!(answer(&server, &pending, &shown, NOW).unwrap_err(), Lost::Unknown);
+        assert_eq!(answer(&server, &pending, &shown).unwrap_err(), Lost::Unknown);
     }
 
     #[test]
     fn a_client_that_was_taken_out_meanwhile_gets_nobody() {
         let (server, pending, shown) = begun();
         server.store.revoke(Revocation::Client("app"), NOW * 1000, NOW * 1000).unwrap();
-        assert_eq!(answer(&server, &pending, &shown, NOW).unwrap_err(), Lost::Unknown);
+        assert_eq!(answer(&server, &pending, &shown).unwrap_err(), Lost::Unknown);
     }
 }
