@@ -159,7 +159,7 @@ impl Reader {
         told(Oddity::FrontMatter, notes);
         let mut meta = std::mem::take(&mut split.meta);
         // A title of nothing that can be seen is none.
-        let title = meta.title.take().map(|title| dialect::clean_title(&title));
+        let title = meta.title.take().map(|title| dialect::plain(&title));
         let title = title.filter(|title| !dialect::line(title, dialect::MAX_TITLE).is_empty());
         if let Some(survey) = &mut survey {
             survey.source = text.to_string();
@@ -199,7 +199,7 @@ impl Reader {
             page.title = title_of_path(path);
         }
         page.title = dialect::line(&page.title, dialect::MAX_TITLE);
-        let description = dialect::clean_title(&meta.description.unwrap_or_default());
+        let description = dialect::plain(&meta.description.unwrap_or_default());
         page.description = dialect::line(&description, dialect::MAX_DESCRIPTION);
         page.keywords = meta.keywords;
         page.aliases = meta.aliases;

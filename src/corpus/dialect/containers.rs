@@ -20,31 +20,13 @@ impl Scanner<'_> {
         }
         let end = self.line_end(at);
         self.pos = end;
-        self.blank_line_before(at);
+        self.blank_line_before();
         if !rest.is_empty() && !is_silent(name) {
-            let title = title(name, container_title(&rest[name.len()..]));
-            self.bold_line(&super::entities::decode(&super::elements::strip_tags(&title)));
+            self.label_line(&title(name, container_title(&rest[name.len()..])));
         }
         self.out.truncate(self.line_out);
         self.end_line_silently();
         true
-    }
-
-    /// Ends the paragraph above the line at `at`.
-    pub(super) fn blank_line_before(&mut self, _at: usize) {
-        self.out.truncate(self.line_out);
-        if !self.after_blank {
-            self.blank();
-        }
-    }
-
-    /// Goes on behind the line feed without writing one.
-    pub(super) fn end_line_silently(&mut self) {
-        if self.src.as_bytes().get(self.pos) == Some(&b'\n') {
-            self.pos += 1;
-        }
-        self.line_out = self.out.len();
-        self.after_blank = true;
     }
 }
 

@@ -111,6 +111,23 @@ impl Scanner<'_> {
         self.after_blank = true;
     }
 
+    /// Ends the paragraph above the line that is being read.
+    pub(super) fn blank_line_before(&mut self) {
+        self.out.truncate(self.line_out);
+        if !self.after_blank {
+            self.blank();
+        }
+    }
+
+    /// Goes on behind the line feed without writing one.
+    pub(super) fn end_line_silently(&mut self) {
+        if self.src.as_bytes().get(self.pos) == Some(&b'\n') {
+            self.pos += 1;
+        }
+        self.line_out = self.out.len();
+        self.after_blank = true;
+    }
+
     /// Writes a bold line: what a box, a tab or a code block is called on the site.
     pub(super) fn bold_line(&mut self, label: &str) {
         let label = label.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -125,6 +142,16 @@ impl Scanner<'_> {
         self.out.push_str(&label.replace("**", ""));
         self.out.push_str("**");
         self.break_line_now();
+    }
+
+    /// Writes a bold line of a label that is Markdown itself, read as a line of the page is: its code stays, icons and
+    /// attribute lists go.
+    pub(super) fn label_line(&mut self, label: &str) {
+        let mut inner = Scanner::new(label, self.dialect, super::Includes::none(), self.depth + 1);
+        inner.in_row = true;
+        inner.inline();
+        self.bold_line(&inner.out);
+        self.out.truncate(self.line_out);
     }
 
     /// Ends a line that [`bold_line`](Self::bold_line) wrote; what follows is a new paragraph.

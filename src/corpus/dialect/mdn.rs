@@ -1,6 +1,6 @@
 //! MDN's macros: `{{domxref("AbortController")}}` and its kin.
 
-use super::{elements, entities, scan::Scanner};
+use super::{plain, scan::Scanner};
 
 impl Scanner<'_> {
     /// A macro, if there is one here: what it shows takes its place.
@@ -168,11 +168,6 @@ fn property_attributes(arguments: &[String]) -> String {
     let word = |flag: &String| if flag == "1" { "yes" } else { "no" };
     let parts = names.iter().zip(arguments).map(|(name, flag)| format!("{name}: {}", word(flag)));
     parts.collect::<Vec<_>>().join(", ")
-}
-
-fn plain(text: &str) -> String {
-    let text = entities::decode(&elements::strip_markup(text));
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 fn code(text: &str) -> String {

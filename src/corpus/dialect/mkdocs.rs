@@ -15,7 +15,7 @@ impl Scanner<'_> {
         };
         let column = self.column;
         self.pos = self.line_end(at);
-        self.blank_line_before(at);
+        self.blank_line_before();
         self.label_line(&label);
         self.end_line_silently();
         if self.frames.len() < 64 {
@@ -31,7 +31,7 @@ impl Scanner<'_> {
         if rest.is_empty() {
             self.containers.pop();
             self.pos = self.line_end(at);
-            self.blank_line_before(at);
+            self.blank_line_before();
             self.end_line_silently();
             return true;
         }
@@ -44,7 +44,7 @@ impl Scanner<'_> {
             self.containers.push(count);
         }
         self.pos = self.line_end(at);
-        self.blank_line_before(at);
+        self.blank_line_before();
         self.label_line(&containers::title(kind, title));
         self.end_line_silently();
         // The options end with the first line that is not indented, which must be a blank one.
@@ -65,7 +65,7 @@ impl Scanner<'_> {
         if name.is_empty() || name.contains(' ') {
             return false;
         }
-        self.blank_line_before(at);
+        self.blank_line_before();
         self.out.push_str(&self.prefix);
         self.out.push_str(&format!("`{name}`\n"));
         self.line_out = self.out.len();
@@ -82,23 +82,6 @@ impl Scanner<'_> {
         }
         self.blank();
         true
-    }
-
-    /// A label that may hold Markdown: icons and attribute lists go.
-    fn label_line(&mut self, label: &str) {
-        let whole = self.src;
-        let position = self.pos;
-        let line = self.out.split_off(self.line_out);
-        // The label goes through the scanner as if it were a line of the page.
-        let mut inner = Scanner::new(label, self.dialect, super::Includes::none(), self.depth + 1);
-        inner.in_row = true;
-        inner.inline();
-        let label = inner.out;
-        self.out.push_str(&line);
-        self.src = whole;
-        self.pos = position;
-        self.bold_line(label.trim());
-        self.out.truncate(self.line_out);
     }
 
     /// `:material-check:`, `:octicons-x-16:{ .lg }`.

@@ -107,11 +107,9 @@ pub(super) fn cut(text: &str, most: usize) -> &str {
     text.char_indices().nth(most).map_or(text, |(end, _)| text[..end].trim_end())
 }
 
-/// A title of the front matter: without markup, entities and line breaks.
-pub(super) fn clean_title(title: &str) -> String {
-    if memchr::memchr3(b'<', b'&', b'\n', title.as_bytes()).is_none() {
-        return title.to_owned();
-    }
-    let text = entities::decode(&elements::strip_markup(title));
+/// What stands where no Markdown is read (a title of the front matter, an argument of a macro) as a reader of the site sees
+/// it: on one line, without markup and entities.
+pub(super) fn plain(text: &str) -> String {
+    let text = entities::decode(&elements::strip_markup(text));
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }

@@ -157,6 +157,9 @@ Inner:
 Deep.
 ::::
 
+::::info[Use `<time>` &amp; <b>friends</b>]
+::::
+
 :::
 "#,
         expect![[r#"
@@ -174,6 +177,8 @@ Deep.
             **Danger: Take care**
 
             Deep.
+
+            **Info: Use `<time>` & friends**
         "#]],
     );
 }
