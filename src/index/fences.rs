@@ -69,10 +69,18 @@ pub(crate) fn closed(text: &str) -> String {
     }
 }
 
-/// What must stand above a text that goes on behind another: the first line of the fence that is open
-/// there.
-pub(crate) fn reopened(before: &str) -> String {
-    open_at_end(before).map(|fence| fence.first_line() + "\n").unwrap_or_default()
+/// What must stand above the rest of a text from a byte on: the first line of the fence that is open there. Of a line that
+/// the byte is inside of all counts, because ticks may open no fence only for those that follow.
+pub(crate) fn reopened(text: &str, at: usize) -> String {
+    let line = text[at..].find('\n').unwrap_or(text.len() - at);
+    let line = if is_inside_line(text, at) { line } else { 0 };
+    let open = open_at_end(&text[..at + line]);
+    open.map(|fence| fence.first_line() + "\n").unwrap_or_default()
+}
+
+/// Whether a byte of a text has something before it on its line.
+pub(crate) fn is_inside_line(text: &str, at: usize) -> bool {
+    at > 0 && !text[..at].ends_with('\n')
 }
 
 fn open_at_end(text: &str) -> Option<Fence<'_>> {

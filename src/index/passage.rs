@@ -6,8 +6,10 @@ use std::collections::BTreeMap;
 use super::analyzer::Language;
 use super::blocks::{self, Block, GAP, Kind};
 use super::fences;
+use super::pieces;
 use super::query::{QueryTerms, Worths};
 use super::schema::SectionRecord;
+use super::sentences::sentences;
 use crate::corpus::tokens;
 
 /// Bytes of a section of which every block is weighed; longer sections are generated reference
@@ -206,7 +208,7 @@ impl<'a> Cutting<'a> {
         for _ in 0..4 {
             let Some(lead) = self.lead(at) else { break };
             if !self.add(lead) {
-                let last = blocks::sentences(self.slice(lead)).last().copied().unwrap_or_default();
+                let last = sentences(self.slice(lead)).last().copied().unwrap_or_default();
                 self.add_part(lead, &format!("{GAP} {}", last.trim_start()));
             }
             at = lead;
@@ -229,12 +231,12 @@ impl<'a> Cutting<'a> {
         let mut part = String::new();
         match self.kind(at) {
             Kind::Fence if bytes >= 2 * LEAST_BYTES => {
-                let pieces = blocks::cut(self.text, &self.blocks[at], bytes * 9 / 10);
+                let pieces = pieces::cut(self.text, &self.blocks[at], bytes * 9 / 10);
                 part.push_str(&pieces[0]);
             }
             Kind::Text | Kind::Item => {
                 let mut used = 0;
-                for sentence in blocks::sentences(body) {
+                for sentence in sentences(body) {
                     used += tokens::estimate(sentence);
                     if used > room {
                         break;
@@ -349,7 +351,7 @@ impl<'a> Cutting<'a> {
         let (first, inner, last) =
             if fence { fences::fenced(body) } else { ("", body, String::new()) };
         let units: Vec<&str> =
-            if fence { inner.split_inclusive('\n').collect() } else { blocks::sentences(inner) };
+            if fence { inner.split_inclusive('\n').collect() } else { sentences(inner) };
         let weights: Vec<f32> = units.iter().map(|unit| worths.of(unit)).collect();
         let mut best = 0;
         for at in 1..units.len() {
@@ -373,7 +375,7 @@ impl<'a> Cutting<'a> {
         }
         let mut piece = units[from..to].concat();
         if !fence {
-            let above = fences::reopened(&units[..from].concat());
+            let above = fences::reopened(inner, units[..from].iter().map(|it| it.len()).sum());
             piece = fences::closed(&format!("{above}{piece}"));
         }
         let moved = |text: &str| without_indent(text, self.indent(at)).trim_end().to_owned();
@@ -387,7 +389,7 @@ impl<'a> Cutting<'a> {
 
     /// The same where a single sentence or line is too long.
     fn scrap(&self, at: usize, bytes: usize, worths: &Worths<'_>) -> String {
-        let pieces = blocks::cut(self.text, &self.blocks[at], bytes);
+        let pieces = pieces::cut(self.text, &self.blocks[at], bytes);
         let mut best = (f32::MIN, "");
         for piece in &pieces {
             let weight = worths.of(piece);

@@ -117,6 +117,11 @@ impl Scanner<'_> {
 
     /// Writes a fenced block of our own making.
     pub(super) fn write_fence(&mut self, language: &str, code: &str) {
+        if self.is_one_line() {
+            let words = code.split_whitespace().collect::<Vec<_>>().join(" ");
+            self.out.push_str(&format!(" `{}` ", words.replace('`', "'")));
+            return;
+        }
         self.break_paragraph();
         if self.out.len() == self.line_out {
             self.out.push_str(&self.prefix);

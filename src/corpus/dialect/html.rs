@@ -195,7 +195,7 @@ impl<'a> Scanner<'a> {
     /// Keeps track of elements whose tags stand on lines of their own: what is in them is usually
     /// indented, and would become code without them.
     fn frame(&mut self, tag: &Tag<'_>, name: &str, start: usize, first: bool) {
-        if self.table.is_some() || self.in_row {
+        if self.is_one_line() {
             return;
         }
         match tag.kind {
@@ -297,7 +297,7 @@ impl<'a> Scanner<'a> {
         let spaced = text.starts_with(' ') && !words.is_empty();
         match (&*open.name, level) {
             _ if words.is_empty() => {}
-            (_, Some(level)) if self.table.is_none() && !self.in_row => {
+            (_, Some(level)) if !self.is_one_line() => {
                 let marks: String = std::iter::repeat_n('#', level).collect();
                 self.out.push_str(&format!("{marks} {}", words.trim_start_matches('#')));
                 self.break_line();
@@ -347,7 +347,7 @@ impl<'a> Scanner<'a> {
                 if self.out.len() == self.line_out {
                     self.out.push_str(&self.prefix);
                 }
-                if self.table.is_none() && !self.in_row {
+                if !self.is_one_line() {
                     let depth = self.list_depth.len().saturating_sub(1);
                     super::scan::push_spaces(&mut self.out, 2 * depth);
                 }
@@ -380,12 +380,7 @@ impl<'a> Scanner<'a> {
         if code.is_empty() {
             return;
         }
-        if self.table.is_some() || self.in_row {
-            let words = code.split_whitespace().collect::<Vec<_>>().join(" ");
-            self.out.push_str(&format!(" `{}` ", words.replace('`', "'")));
-        } else {
-            self.write_fence("", code);
-        }
+        self.write_fence("", code);
     }
 
     /// Appends an attribute's text, entities decoded.
@@ -404,7 +399,7 @@ impl<'a> Scanner<'a> {
             return;
         }
         let Some(label) = mdx::label(tag) else { return };
-        if first && self.table.is_none() && !self.in_row {
+        if first && !self.is_one_line() {
             self.bold_line(&super::entities::decode(&label));
         } else {
             let spaced = self.out.ends_with([' ', '\n', '(']) || self.out.is_empty();

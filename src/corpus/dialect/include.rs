@@ -276,6 +276,11 @@ impl Scanner<'_> {
             Scanner::new(body, self.dialect, includes, self.depth + 1).run_nested();
         includes.around.pop();
         self.includes = includes;
+        if self.is_one_line() {
+            let words: Vec<&str> = cleaned.text.split_whitespace().collect();
+            self.out.push_str(&words.join(" "));
+            return;
+        }
         let at_start = self.out.len() == self.line_out && self.prefix.is_empty();
         let base = self.out.len();
         if at_start {

@@ -173,7 +173,7 @@ impl Scanner<'_> {
     /// Length of the `{{ … }}` here; it may go on within its paragraph, and in rows within its line.
     fn template_end(&self) -> Option<usize> {
         let rest = &self.src[self.pos..];
-        let window = if self.in_row || self.table.is_some() {
+        let window = if self.is_one_line() {
             line_window(rest)
         } else {
             &rest[..rest.floor_char_boundary(rest.len().min(1024))]

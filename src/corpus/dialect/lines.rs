@@ -30,10 +30,15 @@ impl Scanner<'_> {
         self.out[self.line_out..].chars().all(is_mark)
     }
 
+    /// Whether what is written stays on the line: in a cell of an HTML table, in a row of another, in a heading.
+    pub(super) fn is_one_line(&self) -> bool {
+        self.table.is_some() || self.in_row
+    }
+
     /// Escapes what would open a fence at the begin of the line of output. It was no fence on the page: something that stood
     /// before it or within it has gone, and nothing would end the code.
     pub(super) fn begin_no_fence(&mut self) {
-        if self.table.is_some() || self.in_row || self.spliced == Some(self.line_out) {
+        if self.is_one_line() || self.spliced == Some(self.line_out) {
             return;
         }
         let line = self.out[self.line_out..].trim_start_matches(is_mark);
@@ -74,7 +79,7 @@ impl Scanner<'_> {
 
     /// Starts a new line of output where a block element begins or ends within a line.
     pub(super) fn break_line(&mut self) {
-        if self.table.is_some() || self.in_row {
+        if self.is_one_line() {
             if !self.out.ends_with(' ') {
                 self.out.push(' ');
             }
@@ -96,7 +101,7 @@ impl Scanner<'_> {
     /// As [`break_line`](Self::break_line), and a blank line in between.
     pub(super) fn break_paragraph(&mut self) {
         self.break_line();
-        if self.table.is_some() || self.in_row || self.after_blank || self.out.is_empty() {
+        if self.is_one_line() || self.after_blank || self.out.is_empty() {
             return;
         }
         let line = self.out.split_off(self.line_out);
@@ -156,7 +161,7 @@ impl Scanner<'_> {
 
     /// Ends a line that [`bold_line`](Self::bold_line) wrote; what follows is a new paragraph.
     pub(super) fn break_line_now(&mut self) {
-        if self.table.is_some() || self.in_row {
+        if self.is_one_line() {
             self.out.push(' ');
             return;
         }

@@ -13,7 +13,7 @@ impl Scanner<'_> {
             return false;
         };
         self.pos += length;
-        let is_block = self.table.is_none() && !self.in_row;
+        let is_block = !self.is_one_line();
         if is_block && name.eq_ignore_ascii_case("csssyntaxraw") {
             self.write_fence("", arguments.first().map_or("", String::as_str));
             return true;

@@ -126,3 +126,15 @@ fn what_is_pulled_into_code_does_not_end_it() {
     assert_eq!(section.text, format!("````md\n{PART}````\n\nMore."));
     assert_eq!(section.code, PART);
 }
+
+#[test]
+fn a_part_of_several_lines_in_a_heading_or_a_cell_stays_on_its_line() {
+    let section = with_part(Site::MdBook, "# A {{#include part.md}} b\n");
+    assert_eq!(section.text, "# A ```js let x; ``` b");
+    let cell = "<table><tr><th>A</th><td>{{#include part.md}} b</td></tr></table>\n\nMore.\n";
+    let section = with_part(Site::MdBook, cell);
+    assert_eq!(section.text, "A | ```js let x; ``` b\n\nMore.");
+    let cell = "<table><tr><th>A</th><td>{{#playground part.md}}</td></tr></table>\n\nMore.\n";
+    let section = with_part(Site::MdBook, cell);
+    assert_eq!(section.text, "A | `'''js let x; '''`\n\nMore.");
+}
