@@ -4,6 +4,7 @@ use std::{
     borrow::Cow,
     fs::{self, File},
     io::Read as _,
+    panic::{AssertUnwindSafe, catch_unwind},
     path::{Component, Path, PathBuf},
     time::SystemTime,
 };
@@ -125,7 +126,7 @@ impl Reader {
     /// Makes a page of a file's bytes. Takes anything; what is odd comes back as warnings.
     pub fn parse(&self, path: &str, bytes: &[u8]) -> (Result<Page, Skip>, Vec<Warning>) {
         let mut notes = Vec::new();
-        let page = self.parse_noting(path, bytes, &mut notes, None);
+        let page = guarded(|| self.parse_noting(path, bytes, &mut notes, None));
         notes.truncate(MAX_WARNINGS);
         let warning = |(line, message)| Warning { path: path.to_owned(), line, message };
         (page, notes.into_iter().map(warning).collect())
@@ -134,7 +135,7 @@ impl Reader {
     /// Makes a page as [`parse`](Self::parse) does, and tells where its parts stand in the file.
     pub(super) fn survey(&self, path: &str, bytes: &[u8]) -> (Result<Page, Skip>, Survey) {
         let mut survey = Survey::default();
-        let page = self.parse_noting(path, bytes, &mut Vec::new(), Some(&mut survey));
+        let page = guarded(|| self.parse_noting(path, bytes, &mut Vec::new(), Some(&mut survey)));
         (page, survey)
     }
 
@@ -207,6 +208,14 @@ impl Reader {
         page.updated = meta.updated.map(|updated| dialect::line(&updated, dialect::MAX_TITLE));
         Ok(page)
     }
+}
+
+/// A page that the reader fails on costs itself, not the others.
+fn guarded(read: impl FnOnce() -> Result<Page, Skip>) -> Result<Page, Skip> {
+    catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|_| {
+        let why = "docent's reader failed on it; that is a bug: please report it with this file";
+        Err(Skip::Unreadable(why.to_owned()))
+    })
 }
 
 /// Reads a regular file of a ground; links may lead to it from within.
@@ -366,5 +375,18 @@ fn title_of_path(path: &str) -> String {
     match chars.next() {
         Some(first) => first.to_uppercase().chain(chars).collect(),
         None => name.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_that_the_reader_fails_on_is_skipped_with_a_reason() {
+        let index = "é".len() - 1;
+        let skipped = guarded(|| Ok(Page { title: "é"[index..].to_owned(), ..Page::default() }));
+        assert!(matches!(skipped, Err(Skip::Unreadable(why)) if why.contains("please report it")));
+        assert_eq!(guarded(|| Err(Skip::Draft)), Err(Skip::Draft));
     }
 }

@@ -1,7 +1,7 @@
 //! What holds for any page, whatever it is made of.
 
 use docent::corpus::check::{Limits, check};
-use docent::corpus::{Page, Reader, Site, tokens};
+use docent::corpus::{Page, Reader, Site, Skip, tokens};
 use docent::index::{Indexer, Progress};
 use proptest::prelude::*;
 
@@ -163,8 +163,13 @@ fn is_balanced(text: &str) -> bool {
     open.is_none()
 }
 
+/// The page, if there is one; that the reader failed is no reason for there being none.
 fn parse(reader: &Reader, bytes: &[u8]) -> Option<Page> {
-    reader.parse("a/b.md", bytes).0.ok()
+    let page = reader.parse("a/b.md", bytes).0;
+    if let Err(Skip::Unreadable(why)) = &page {
+        assert!(!why.contains("failed"), "{why}: {bytes:?}");
+    }
+    page.ok()
 }
 
 proptest! {
