@@ -287,7 +287,10 @@ impl<'a> Splitter<'a> {
         // Up to three spaces may stand between the start of the line and the heading.
         while explicit.next_if(|(at, _)| at + 3 < heading.range.start).is_some() {}
         if let Some((_, id)) = explicit.next_if(|(at, _)| *at < heading.range.end) {
-            return self.anchors.explicit(dialect::cut(id, dialect::MAX_TITLE));
+            let id = dialect::line(id, dialect::MAX_TITLE);
+            if !id.is_empty() {
+                return self.anchors.explicit(&id);
+            }
         }
         let source = self.text[heading.range.clone()].trim();
         let source = source.trim_start_matches('#').lines().next().unwrap_or_default();

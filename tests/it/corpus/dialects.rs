@@ -440,6 +440,20 @@ p {}
 }
 
 #[test]
+fn an_id_is_one_line() {
+    check(
+        Site::Plain,
+        "<h2 id=\"of\ntwo lines\">A</h2>\n\n<h2 id=\" \n\">B</h2>\n",
+        expect![[r#"
+            [#of two lines]
+            ## A
+            [#b]
+            ## B
+        "#]],
+    );
+}
+
+#[test]
 fn html_becomes_markdown() {
     check(
         Site::Plain,
