@@ -352,7 +352,12 @@ impl<'a> Splitter<'a> {
         {
             marks.images.push(range.start);
         }
-        self.edits.push((range.start..alt.start.min(range.end), String::new()));
+        // At the begin of a line such a text would open a fence.
+        let words = self.text.get(alt.clone()).unwrap_or_default();
+        let text = words.trim_start();
+        let begin = if text.starts_with("```") || text.starts_with("~~~") { "\\" } else { "" };
+        let begins = alt.start + words.len() - text.len();
+        self.edits.push((range.start..begins.min(range.end), begin.to_owned()));
         self.edits.push((alt.end.max(alt.start).min(range.end)..range.end, String::new()));
     }
 

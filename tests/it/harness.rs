@@ -6,6 +6,7 @@ use std::process::Command;
 use docent::corpus::Collection;
 use docent::index::{Indexer, Progress, Report};
 use docent::mcp::{Docs, Links, Shelf};
+use pulldown_cmark::{CodeBlockKind, Event, Parser, Tag, TagEnd};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -91,4 +92,20 @@ pub(crate) fn docent() -> Command {
         }
     }
     command
+}
+
+/// Whether every fence that a text opens is closed in it, as a Markdown parser sees it: what is
+/// appended stands by itself.
+pub(crate) fn fences_close(text: &str) -> bool {
+    let after = format!("{text}\n\n\nzebra");
+    let (mut in_code, mut is_open) = (false, false);
+    for event in Parser::new(&after) {
+        match event {
+            Event::Start(Tag::CodeBlock(CodeBlockKind::Fenced(_))) => in_code = true,
+            Event::End(TagEnd::CodeBlock) => in_code = false,
+            Event::Text(text) => is_open |= in_code && text.contains("zebra"),
+            _ => {}
+        }
+    }
+    !is_open
 }

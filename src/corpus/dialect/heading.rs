@@ -50,6 +50,7 @@ impl Scanner<'_> {
         let (true, Some(id)) = (underlined, id) else { return false };
         self.anchors.push((self.line_out, id.to_owned()));
         self.inline_until(self.pos, self.pos + text.len());
+        self.begin_no_fence();
         self.pos = end;
         self.end_line();
         true

@@ -138,7 +138,9 @@ impl Scanner<'_> {
             let words: Vec<&str> = value.split_whitespace().collect();
             self.out.push_str(&words.join(" "));
         } else {
+            let line = self.line_out;
             self.render(&call);
+            self.go_on_below(line);
         }
         true
     }

@@ -187,11 +187,7 @@ impl Scanner<'_> {
         if let Some(directive) = directive {
             let line = self.line_out;
             self.include(&directive);
-            // What follows must not stand on the last line of several, which may close a fence.
-            if self.line_out != line && self.pos < self.line_end(self.pos) {
-                self.break_line();
-                self.pos += self.src[self.pos..].bytes().take_while(|b| *b == b' ').count();
-            }
+            self.go_on_below(line);
         }
         true
     }
@@ -280,6 +276,10 @@ impl Scanner<'_> {
             let words: Vec<&str> = cleaned.text.split_whitespace().collect();
             self.out.push_str(&words.join(" "));
             return;
+        }
+        if cleaned.text.trim_end().contains('\n') {
+            // Its first line is one of its own, too: it may begin code.
+            self.break_line();
         }
         let at_start = self.out.len() == self.line_out && self.prefix.is_empty();
         let base = self.out.len();

@@ -98,6 +98,15 @@ impl Scanner<'_> {
         self.after_blank = false;
     }
 
+    /// What follows must not stand on the last of several lines that came where the line at `line` was written: it may close
+    /// a fence.
+    pub(super) fn go_on_below(&mut self, line: usize) {
+        if self.line_out != line && self.pos < self.line_end(self.pos) {
+            self.break_line();
+            self.pos += self.src[self.pos..].bytes().take_while(|b| *b == b' ').count();
+        }
+    }
+
     /// As [`break_line`](Self::break_line), and a blank line in between.
     pub(super) fn break_paragraph(&mut self) {
         self.break_line();

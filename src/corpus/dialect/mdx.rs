@@ -1,6 +1,7 @@
 //! MDX: imports, exports and expressions go; components leave their text and their labels.
 
 use super::{
+    fence::opening_run,
     scan::Scanner,
     tags::{self, Tag},
 };
@@ -46,7 +47,9 @@ impl Scanner<'_> {
             && !text.contains("' +")
             && !text.contains("\" +")
         {
-            self.out.push_str(text);
+            let begins_code = |line: &str| opening_run(line.trim_start()).is_some();
+            let is_line = self.is_one_line() || text.lines().skip(1).any(begins_code);
+            self.out.push_str(&if is_line { text.replace('\n', " ") } else { text.to_owned() });
         }
         true
     }

@@ -157,12 +157,20 @@ impl Scanner<'_> {
         if end < 3 {
             return false;
         }
-        if keeps {
-            let inner = &rest[3..end];
-            let inner = inner.split_once("~>").map_or(inner, |(_, new)| new);
-            self.out.push_str(inner.trim_matches('\n'));
+        let behind = self.pos + end + 3;
+        let inner = &rest[3..end];
+        let inner = inner.split_once("~>").map_or(inner, |(_, new)| new);
+        let text = inner.trim_matches('\n');
+        if keeps && text.contains('\n') {
+            self.pos = behind;
+            let line = self.line_out;
+            self.splice(text.trim());
+            self.go_on_below(line);
+        } else if keeps {
+            let from = behind - 3 - inner.trim_start_matches('\n').len();
+            self.inline_until(from, from + text.len());
         }
-        self.pos += end + 3;
+        self.pos = behind.max(self.pos);
         true
     }
 

@@ -440,6 +440,19 @@ p {}
 }
 
 #[test]
+fn what_a_mark_of_an_editor_keeps_is_read_as_the_rest_is() {
+    check(
+        Site::MkDocs,
+        "Said {==<!-- secret -->**aloud** <span hidden>secret</span>==} and {++new ++}ly.\n",
+        expect![[r#"
+            [#]
+            Said **aloud**  and new ly.
+            line 1: hidden element removed
+        "#]],
+    );
+}
+
+#[test]
 fn an_id_is_one_line() {
     check(
         Site::Plain,

@@ -138,3 +138,9 @@ fn a_part_of_several_lines_in_a_heading_or_a_cell_stays_on_its_line() {
     let section = with_part(Site::MdBook, cell);
     assert_eq!(section.text, "A | `'''js let x; '''`\n\nMore.");
 }
+
+#[test]
+fn what_follows_a_part_of_hugo_stands_on_a_line_of_its_own() {
+    let section = with_part(Site::Hugo, "See {{< include \"part.md\" >}} and so on.\n");
+    assert_eq!(section.text, format!("See\n{PART}and so on."));
+}

@@ -4,6 +4,7 @@ mod dialects;
 mod files;
 mod git;
 mod includes;
+mod nesting;
 mod pages;
 mod properties;
 mod tokens;

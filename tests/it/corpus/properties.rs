@@ -8,7 +8,8 @@ use proptest::prelude::*;
 use super::reader;
 use crate::harness::{collection, write};
 
-const SITES: [Site; 9] = [
+/// All kinds of sites.
+pub(super) const SITES: [Site; 9] = [
     Site::Plain,
     Site::MdBook,
     Site::Docusaurus,

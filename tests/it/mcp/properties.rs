@@ -6,11 +6,10 @@ use std::collections::BTreeSet;
 use docent::corpus::tokens;
 use docent::mcp::Docs;
 use proptest::prelude::*;
-use pulldown_cmark::{CodeBlockKind, Event, Parser, Tag, TagEnd};
 use serde_json::{Value, json};
 
 use super::protocol::Server;
-use crate::harness::{Folder, docs};
+use crate::harness::{Folder, docs, fences_close};
 
 /// Names of pages, some of which mean something in an address.
 const PATHS: [&str; 8] = [
@@ -133,22 +132,6 @@ fn call(docs: &Docs, tool: &str, arguments: Value) -> Result<Value, TestCaseErro
     let size = tokens::estimate(&answer);
     prop_assert!(size <= most, "{} of {}: {}: {}", size, most, arguments, answer);
     Ok(serde_json::from_str(&answer).expect("JSON"))
-}
-
-/// Whether every fence that a text opens is closed in it, as a Markdown parser sees it: what is
-/// appended stands by itself.
-fn fences_close(text: &str) -> bool {
-    let after = format!("{text}\n\n\nzebra");
-    let (mut in_code, mut is_open) = (false, false);
-    for event in Parser::new(&after) {
-        match event {
-            Event::Start(Tag::CodeBlock(CodeBlockKind::Fenced(_))) => in_code = true,
-            Event::End(TagEnd::CodeBlock) => in_code = false,
-            Event::Text(text) => is_open |= in_code && text.contains("zebra"),
-            _ => {}
-        }
-    }
-    !is_open
 }
 
 /// The numbered words of a text, in order.
