@@ -1,5 +1,7 @@
 //! What holds for any page, whatever it is made of.
 
+use std::time::{Duration, Instant};
+
 use docent::corpus::check::{Limits, check};
 use docent::corpus::{Page, Reader, Site, Skip, tokens};
 use docent::index::{Indexer, Progress};
@@ -237,9 +239,15 @@ proptest! {
     }
 }
 
+/// What this thread has computed for, where the system says so: what others take of the machine is not its own.
+fn computed() -> Option<Duration> {
+    let stat = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;
+    stat.split(' ').next()?.parse().ok().map(Duration::from_nanos)
+}
+
 #[test]
 fn bombs_cost_no_more_than_pages() {
-    let start = std::time::Instant::now();
+    let (start, before) = (Instant::now(), computed());
     let bombs = [
         ">", "[", "{", "<a ", "<!-- ", "{{", "{{< a ", "`", "```\n", "<table>", "<div>\n", "- ",
         "&", ":::a\n", "!!! a\n", "[a](", "<a x=\"", "{\"", "![", "    ",
@@ -251,5 +259,7 @@ fn bombs_cost_no_more_than_pages() {
         }
     }
     // 7 MB in all, unoptimised; what is not linear would take minutes.
-    assert!(start.elapsed().as_secs() < 60, "{:?}", start.elapsed());
+    let own = computed().zip(before).map(|(after, before)| after - before);
+    let taken = own.unwrap_or_else(|| start.elapsed());
+    assert!(taken.as_secs() < 60, "{taken:?}");
 }
