@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::scan::Scanner;
+use super::{fence::opening_run, scan::Scanner};
 use crate::corpus::{front_matter, read, walk::Ground};
 
 /// Includes within includes.
@@ -277,8 +277,8 @@ impl Scanner<'_> {
             self.out.push_str(&words.join(" "));
             return;
         }
-        if cleaned.text.trim_end().contains('\n') {
-            // Its first line is one of its own, too: it may begin code.
+        if cleaned.text.lines().next().and_then(opening_run).is_some() {
+            // Code begins a line of its own.
             self.break_line();
         }
         let at_start = self.out.len() == self.line_out && self.prefix.is_empty();
