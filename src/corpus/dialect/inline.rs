@@ -1,5 +1,7 @@
 //! What stands within lines: code spans, tags, braces, entities, each handed to its own file.
 
+use std::borrow::Cow;
+
 use super::{
     entities, heading,
     scan::{Scanner, line_window, marker_width},
@@ -79,16 +81,16 @@ impl Scanner<'_> {
         let Some(close) = self.span_end(self.pos + run, run) else {
             return self.literal(run);
         };
-        let span = &self.src[self.pos..close];
+        let mut span = Cow::Borrowed(&self.src[self.pos..close]);
         if self.dialect.hugo && span.contains("{{") {
-            let resolved = self.resolve_values(span);
-            self.out.push_str(&resolved);
-        } else if span.contains('\n') {
+            span = Cow::Owned(self.resolve_values(&span));
+        }
+        if span.contains('\n') {
             let words: Vec<&str> =
                 span.lines().map(|line| line.trim_start_matches(['>', ' ', '\t'])).collect();
             self.out.push_str(&words.join(" "));
         } else {
-            self.out.push_str(span);
+            self.out.push_str(&span);
         }
         self.pos = close;
     }

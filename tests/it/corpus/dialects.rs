@@ -453,6 +453,20 @@ fn what_a_mark_of_an_editor_keeps_is_read_as_the_rest_is() {
 }
 
 #[test]
+fn code_in_a_line_stays_on_it_also_where_hugo_resolves_something() {
+    check(
+        Site::Hugo,
+        "a <div> ``` {{< x >}}\nb ``` c\n",
+        expect![[r#"
+            [#]
+            a
+
+             ``` {{< x >}} b ``` c
+        "#]],
+    );
+}
+
+#[test]
 fn an_id_is_one_line() {
     check(
         Site::Plain,
