@@ -58,6 +58,8 @@ impl<'a> Scanner<'a> {
                     }
                 }
             }
+            // What follows may go, and what is behind it make a tag of this one.
+            Some(b'<' | b'{' | b'&') => self.sign(),
             _ => self.literal(1),
         }
     }

@@ -48,7 +48,7 @@ impl Scanner<'_> {
             && !text.contains("\" +")
         {
             let begins_code = |line: &str| opening_run(line.trim_start()).is_some();
-            let is_line = self.is_one_line() || text.lines().skip(1).any(begins_code);
+            let is_line = self.is_one_line() || text.lines().any(begins_code);
             self.out.push_str(&if is_line { text.replace('\n', " ") } else { text.to_owned() });
         }
         true

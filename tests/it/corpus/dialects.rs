@@ -467,6 +467,21 @@ fn code_in_a_line_stays_on_it_also_where_hugo_resolves_something() {
 }
 
 #[test]
+fn a_tag_that_is_none_on_the_page_is_none() {
+    check(
+        Site::Plain,
+        "<</span>td>\n- ```\n  x\n",
+        expect![[r#"
+            [#]
+            \<td>
+            - ```
+              x
+              ```
+        "#]],
+    );
+}
+
+#[test]
 fn an_id_is_one_line() {
     check(
         Site::Plain,

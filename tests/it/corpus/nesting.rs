@@ -100,6 +100,7 @@ const OUTER: &[(&str, &str)] = &[
     ("---\ntitle: |\n  §\n---\nx", "  "),
     ("\\§", ""),
     ("&§;", ""),
+    ("<§td>\n- ```\n\n  `", ""),
 ];
 
 /// What may stand there.
