@@ -27,6 +27,10 @@ impl Scanner<'_> {
         if is_badge && !self.out.ends_with([' ', '\n']) {
             self.out.push(' ');
         }
+        // At the begin of a line it would begin a block of HTML.
+        if text.starts_with('<') && self.begins_line() {
+            self.out.push('\\');
+        }
         self.out.push_str(&text);
         true
     }

@@ -87,6 +87,7 @@ const OUTER: &[(&str, &str)] = &[
     ("{{< highlight sh >}}\n§\n{{< /highlight >}}", ""),
     ("{{< table caption=\"§\" >}}\nx\n{{< /table >}}", ""),
     ("{{domxref(\"§\")}}", ""),
+    ("{{glossary(\"§script\")}}\n```\n</script>", ""),
     ("{{CSSSyntaxRaw(`§`)}}", ""),
     ("{{Note(\"a\", \"§\")}}", ""),
     ("++§++", ""),
