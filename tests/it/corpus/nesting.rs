@@ -226,6 +226,7 @@ fn problem(page: &Page) -> Option<String> {
         let mut at = 0;
         while at < text.len() {
             let (piece, end) = take_blocks(text, at, ROOM, true);
+            assert!(end > at, "stuck at {at} of {text:?}");
             if !fences_close(&piece) {
                 return Some(format!("code goes on in the piece {piece:?} of {text:?}"));
             }
